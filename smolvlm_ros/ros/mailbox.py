@@ -1,0 +1,87 @@
+"""A worker thread with a one-slot mailbox: the newest item replaces the one that waits."""
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Callable, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class MailboxCounts:
+    """Items put in, worked on, replaced before their turn, and failed with an exception."""
+
+    received: int
+    done: int
+    replaced: int
+    failed: int
+
+
+class Mailbox(Generic[T]):
+    """Runs `work` on the newest item in a thread of its own, so that no caller ever waits.
+
+    Args:
+        name: of the thread, for debuggers.
+        work: called with each item, in the worker thread.
+        on_error: called in the worker thread with what `work` raised; the worker goes on.
+    """
+
+    def __init__(self, name: str, work: Callable[[T], None],
+                 on_error: Callable[[Exception], None]) -> None:
+        self._work = work
+        self._on_error = on_error
+        self._condition = threading.Condition()
+        self._slot: list[T] = []
+        self._closed = False
+        self._received = self._done = self._replaced = self._failed = 0
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, item: T) -> bool:
+        """Leave an item; returns True when it replaced one that was still waiting."""
+        with self._condition:
+            if self._closed:
+                return False
+            self._received += 1
+            replaced = bool(self._slot)
+            self._replaced += replaced
+            self._slot[:] = [item]
+            self._condition.notify()
+        return replaced
+
+    @property
+    def counts(self) -> MailboxCounts:
+        """What has happened so far; `received` is the sum of the others and what is under way."""
+        with self._condition:
+            return MailboxCounts(self._received, self._done, self._replaced, self._failed)
+
+    def close(self, timeout_s: float = 10.0) -> bool:
+        """Forget what waits and stop the worker; returns False when it did not end in time."""
+        with self._condition:
+            self._closed = True
+            self._slot.clear()
+            self._condition.notify()
+        if self._thread is threading.current_thread():
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                while not self._slot and not self._closed:
+                    self._condition.wait()
+                if self._closed:
+                    return
+                item = self._slot.pop()
+            try:
+                self._work(item)
+            except Exception as error:  # one bad item must not end the stage
+                with self._condition:
+                    self._failed += 1
+                self._on_error(error)
+            else:
+                with self._condition:
+                    self._done += 1
+            del item  # a large image is not kept alive while waiting for the next one
