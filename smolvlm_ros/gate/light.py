@@ -1,0 +1,73 @@
+"""Global changes of light: exposure, lamps, flicker."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GAIN_LIMITS = (0.25, 4.0)
+_ROW_LIMIT = 15.0
+
+
+@dataclass(frozen=True)
+class Light:
+    """How the scene's brightness maps to this frame's: gain * scene + offset + rows."""
+
+    gain: float = 1.0
+    offset: float = 0.0
+    rows: NDArray[np.float32] | None = None
+
+    def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The image as it would look in this frame's light, shape and dtype kept."""
+        lit = image * np.float32(self.gain) + np.float32(self.offset)
+        return lit if self.rows is None else lit + self.rows[:, None]
+
+
+def fit_light(scene: NDArray[np.float32], image: NDArray[np.float32],
+              usable: NDArray[np.bool_]) -> Light:
+    """The change of light from the scene to the image, blind to what moves.
+
+    A least-squares line through (scene, image) brightness, fitted twice more to the half that
+    lies nearest (trimmed least squares, Rousseeuw 1984), then each row's median, which is what a
+    lamp's flicker leaves under a rolling shutter.
+
+    Args:
+        scene: shape (H, W), brightness 0 to 255.
+        image: shape (H, W), the same view in another light.
+        usable: shape (H, W), True where both are known and nothing moves.
+    """
+    picked = usable[::2, ::2]
+    a, b = scene[::2, ::2][picked], image[::2, ::2][picked]
+    inside = (b > 3) & (b < 252)
+    a, b = a[inside], b[inside]
+    if len(a) < 50:
+        return Light()
+    gain, offset = _line(a, b)
+    for _ in range(2):
+        error = np.abs(b - gain * a - offset)
+        near = error <= max(2.0, 1.5 * float(np.partition(error, len(error) // 2)[len(error) // 2]))
+        gain, offset = _line(a[near], b[near])
+    return Light(gain, offset, _row_offsets(scene, image, usable, gain, offset))
+
+
+def _line(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, float]:
+    mean_a, mean_b = float(a.mean()), float(b.mean())
+    centred = a - mean_a
+    variance = float(centred @ centred)
+    if variance < 25.0 * len(a):  # too flat for a gain: all of it is offset
+        return 1.0, mean_b - mean_a
+    gain = float(centred @ (b - mean_b)) / variance
+    gain = min(max(gain, _GAIN_LIMITS[0]), _GAIN_LIMITS[1])
+    return gain, mean_b - gain * mean_a
+
+
+def _row_offsets(scene: NDArray[np.float32], image: NDArray[np.float32],
+                 usable: NDArray[np.bool_], gain: float, offset: float
+                 ) -> NDArray[np.float32] | None:
+    left = image[:, ::5] - gain * scene[:, ::5] - offset
+    left[~usable[:, ::5]] = 0.0
+    rows = np.partition(left, left.shape[1] // 2, axis=1)[:, left.shape[1] // 2]
+    if float(np.abs(rows).max()) < 2.0:
+        return None
+    return np.clip(rows, -_ROW_LIMIT, _ROW_LIMIT).astype(np.float32)

@@ -1,0 +1,109 @@
+"""From evidence to the decision: which frames pass, and how often."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smolvlm_ros.gate.config import GateConfig
+from smolvlm_ros.gate.decision import Reason
+
+_NEVER = float("-inf")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one frame has to say for itself.
+
+    Attributes:
+        onset: something new began to move.
+        moving: something moves.
+        present: something stands that is not part of the scene.
+        novelty: share of the view without counterpart in the last passed frame, 0 to 1.
+        detected: the gate's detector found something that counts.
+        repeated: the image is exactly the one before.
+    """
+
+    onset: bool = False
+    moving: bool = False
+    present: bool = False
+    novelty: float = 0.0
+    detected: bool = False
+    repeated: bool = False
+
+
+class PassPolicy:
+    """Decides from evidence and stamps alone, so that every path can be tested as a table."""
+
+    def __init__(self) -> None:
+        self.event_id = 0
+        self._events = 0
+        self._requested = False
+        self._passed_s = _NEVER
+        self._moved_s = _NEVER
+        self._ended_s = _NEVER
+
+    def request(self) -> None:
+        """Let the next frame pass."""
+        self._requested = True
+
+    def restart(self) -> None:
+        """Forget the event that went on and all times; requests stay."""
+        self.event_id = 0
+        self._passed_s = self._moved_s = self._ended_s = _NEVER
+
+    def decide(self, evidence: Evidence, stamp_s: float, config: GateConfig) -> Reason:
+        """The reason to let a frame pass, or NONE.
+
+        Args:
+            evidence: of this frame.
+            stamp_s: its time, seconds, never less than the one before.
+            config: switches, rates and times.
+        """
+        reason = self._choose(evidence, stamp_s, config)
+        if reason is not Reason.NONE:
+            self._passed_s = stamp_s
+            self._requested = self._requested and not config.request
+        return reason
+
+    def _choose(self, evidence: Evidence, stamp_s: float, config: GateConfig) -> Reason:
+        since_pass = stamp_s - self._passed_s
+        motion = self._motion(evidence, stamp_s, config)
+        if self._requested and config.request:
+            return Reason.REQUEST
+        if evidence.repeated:
+            return Reason.NONE
+        if config.heartbeat and self._passed_s == _NEVER:
+            return Reason.HEARTBEAT
+        if config.motion and motion:
+            return Reason.MOTION
+        if config.detector and evidence.detected and since_pass * config.max_pass_rate_hz >= 1:
+            return Reason.DETECTOR
+        if (config.novelty and evidence.novelty >= config.novelty_threshold
+                and since_pass * config.novelty_max_rate_hz >= 1):
+            return Reason.NOVELTY
+        if config.heartbeat and since_pass >= config.heartbeat_s:
+            return Reason.HEARTBEAT
+        return Reason.NONE
+
+    def _motion(self, evidence: Evidence, stamp_s: float, config: GateConfig) -> bool:
+        """Advance the event; True when motion alone would let this frame pass."""
+        due = (stamp_s - self._passed_s) * config.max_pass_rate_hz >= 1
+        if evidence.moving:
+            self._moved_s = stamp_s
+            if not self.event_id:
+                self._events += 1
+                self.event_id = self._events
+                return evidence.onset or due
+            return evidence.onset or due
+        if not self.event_id:
+            return False
+        if evidence.repeated or (evidence.present and stamp_s - self._moved_s < config.quiet_s):
+            return False
+        self.event_id = 0
+        return self._end(stamp_s, config)
+
+    def _end(self, stamp_s: float, config: GateConfig) -> bool:
+        """True when the end of an event may pass: at most at the pass rate."""
+        if (stamp_s - self._ended_s) * config.max_pass_rate_hz < 1:
+            return False
+        self._ended_s = stamp_s
+        return True

@@ -1,0 +1,145 @@
+"""Things that stand out from the scene: found in one frame, followed over many."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.gate.config import GateConfig
+
+_JOIN = np.ones((5, 5), np.uint8)
+_NEAR_PX = 4.0
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A patch of pixels that differ from the scene.
+
+    Attributes:
+        box: left, top, right, bottom in work pixels, right and bottom excluded.
+        area: pixels that differ.
+        active: pixels that also still change.
+    """
+
+    box: tuple[float, float, float, float]
+    area: int
+    active: int
+
+
+@dataclass
+class Track:
+    """A blob followed over time; boxes in the scene's work pixels, times in seconds."""
+
+    track_id: int
+    box: tuple[float, float, float, float]
+    born_s: float
+    seen_s: float
+    moved_s: float
+    hits: int = 0
+    confirmed: bool = False
+    moving: bool = False
+
+
+def find_blobs(differs: NDArray[np.bool_], active: NDArray[np.bool_], min_area_px: float
+               ) -> tuple[list[Blob], NDArray[np.bool_]]:
+    """Patches of differing pixels, speckle left out and near ones joined.
+
+    Args:
+        differs: shape (H, W).
+        active: shape (H, W), the part of it that still changes.
+        min_area_px: least number of differing pixels.
+
+    Returns:
+        the blobs, and a mask (H, W) of the pixels they cover, joined ones filled up.
+    """
+    solid = cv2.medianBlur(differs.view(np.uint8), 3)
+    covered = np.zeros(differs.shape, bool)
+    if np.count_nonzero(solid) < min_area_px:
+        return [], covered
+    joined = cv2.dilate(solid, _JOIN)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    areas = np.bincount(labels[solid > 0], minlength=count)
+    moving = np.bincount(labels[active & (solid > 0)], minlength=count)
+    big = areas >= min_area_px
+    big[0] = False
+    blobs = []
+    for index in np.flatnonzero(big):
+        left, top, width, height = (float(v) for v in stats[index, :4])
+        box = (min(left + 2, left + width / 2), min(top + 2, top + height / 2),
+               max(left + width - 2, left + width / 2), max(top + height - 2, top + height / 2))
+        blobs.append(Blob(box, int(areas[index]), int(moving[index])))
+    covered = big[labels]
+    return blobs, covered
+
+
+class Tracker:
+    """Follows blobs by overlap, with hysteresis on what counts as moving."""
+
+    def __init__(self) -> None:
+        self.tracks: list[Track] = []
+        self._next_id = 1
+
+    def update(self, blobs: Sequence[Blob], min_area_px: float, stamp_s: float, config: GateConfig
+               ) -> list[Track]:
+        """Take the blobs of one frame.
+
+        Returns:
+            tracks that began to count as moving with this frame and stand apart from all that
+            counted before: the onsets.
+        """
+        before = [t for t in self.tracks if t.confirmed]
+        known_boxes = [t.box for t in before]
+        onsets: list[Track] = []
+        free = sorted(self.tracks, key=lambda t: -t.hits)
+        updated: list[Track] = []
+        for blob in sorted(blobs, key=lambda b: -b.area):
+            track = next((t for t in free if near(t.box, blob.box)), None)
+            if track is None:
+                track = Track(self._next_id, blob.box, stamp_s, stamp_s, stamp_s)
+                self._next_id += 1
+            else:
+                free.remove(track)
+            if self._note(track, blob, min_area_px, stamp_s, config) and not any(
+                    near(box, blob.box) for box in known_boxes):
+                onsets.append(track)
+            updated.append(track)
+        self.tracks = updated
+        return onsets
+
+    def _note(self, track: Track, blob: Blob, min_area_px: float, stamp_s: float,
+              config: GateConfig) -> bool:
+        """Update one track; True when it has just been confirmed."""
+        ratio = config.release_ratio if track.confirmed else 1.0
+        track.moving = blob.active >= ratio * max(0.5 * min_area_px, 0.03 * blob.area)
+        track.box, track.seen_s = blob.box, stamp_s
+        track.hits = track.hits + 1 if track.moving or track.confirmed else 0
+        if track.moving:
+            track.moved_s = stamp_s
+        if track.confirmed or track.hits < config.confirm_frames:
+            return False
+        track.confirmed = True
+        return True
+
+    def transform(self, matrix: NDArray[np.float64]) -> None:
+        """Move all tracks to another view's pixels."""
+        for track in self.tracks:
+            track.box = moved_box(track.box, matrix)
+
+
+def near(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    """True when two boxes overlap or are only a few work pixels apart."""
+    return (a[0] - _NEAR_PX < b[2] and b[0] - _NEAR_PX < a[2]
+            and a[1] - _NEAR_PX < b[3] and b[1] - _NEAR_PX < a[3])
+
+
+def moved_box(box: tuple[float, float, float, float], matrix: NDArray[np.float64]
+              ) -> tuple[float, float, float, float]:
+    """The upright box around a box whose corners a homography has moved."""
+    left, top, right, bottom = box
+    corners = np.array([[[left, top]], [[right, top]], [[right, bottom]], [[left, bottom]]])
+    moved = cv2.perspectiveTransform(corners, matrix)[:, 0]
+    low, high = moved.min(0), moved.max(0)
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])

@@ -1,0 +1,147 @@
+"""What the scene looks like when nothing stands in front of it, learnt as it goes."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.gate.config import GateConfig
+from smolvlm_ros.gate.frame import KNOWN_MIN, UNKNOWN
+from smolvlm_ros.gate.light import Light, fit_light
+
+_KERNEL = np.ones((3, 3), np.uint8)
+_SETTLE_FRAMES = 3
+_TEXTURE_LEVELS = 24.0
+_FAST_S = 0.4
+_NOISE_S = 4.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One frame against the scene; all arrays (H, W), in the scene's pixels.
+
+    Attributes:
+        image: the frame, warped to the scene, UNKNOWN where it does not reach.
+        known: True where both scene and frame are known.
+        light: the global change of light that was found.
+        expected: the scene in this frame's light.
+        differs: something stands there that is not the scene.
+        active: it also changed within the last half second.
+        mismatch: share of the scene's textured pixels that differ, 0 to 1.
+    """
+
+    image: NDArray[np.float32]
+    known: NDArray[np.bool_]
+    light: Light
+    expected: NDArray[np.float32]
+    differs: NDArray[np.bool_]
+    active: NDArray[np.bool_]
+    mismatch: float
+
+
+class Scene:
+    """Running mean and noise of every pixel, kept in the pixels of one reference view.
+
+    `mean` is learnt slowly and only where nothing stands in front; `fast` follows the frame within
+    half a second and tells what still changes from what has come to a halt.
+    """
+
+    def __init__(self, image: NDArray[np.float32]) -> None:
+        self.mean = image.copy()
+        self.fast = image.copy()
+        self.noise = np.full(image.shape, 1.0, np.float32)
+        self.age = np.where(image > KNOWN_MIN, 1.0, 0.0).astype(np.float32)
+
+    def compare(self, image: NDArray[np.float32], covered: NDArray[np.bool_], tolerant: bool,
+                config: GateConfig) -> Comparison:
+        """Hold a frame against the scene.
+
+        Args:
+            image: shape (H, W) float32, in the scene's pixels.
+            covered: True where something was known to stand before the scene.
+            tolerant: allow one pixel of misalignment (a camera that moves).
+            config: the limits.
+        """
+        known = (image > KNOWN_MIN) & (self.age > 0)
+        light = fit_light(self.mean, image, known & ~covered)
+        expected = np.clip(light.apply(self.mean), 0.0, 255.0)
+        limit = config.noise_factor * self.noise + np.float32(config.min_contrast)
+        high, low = cv2.dilate(expected, _KERNEL), cv2.erode(expected, _KERNEL)
+        settled = known & (self.age >= _SETTLE_FRAMES)
+        plain = (np.abs(image - expected) > limit) & settled
+        textured = (high - low > _TEXTURE_LEVELS) & known & ~covered
+        mismatch = _share(plain, textured)
+        differs = plain
+        if tolerant:
+            differs = (np.maximum(image - high, low - image) > limit) & settled
+        active = differs & (np.abs(image - light.apply(self.fast)) > limit)
+        return Comparison(image, known, light, expected, differs, active, mismatch)
+
+    def learn(self, seen: Comparison, covered: NDArray[np.bool_], dt_s: float, background_s: float
+              ) -> None:
+        """Take a frame into the scene, but not what stands before it.
+
+        Args:
+            seen: the frame, compared.
+            covered: True where something stands before the scene.
+            dt_s: time since the last frame, seconds.
+            background_s: time constant of the mean, seconds.
+        """
+        image, known = seen.image, seen.known
+        fresh = (image > KNOWN_MIN) & (self.age == 0)
+        self.age += known
+        rate = np.maximum(1.0 / self.age.clip(1.0), np.float32(min(1.0, dt_s / background_s)))
+        clipped = (image <= 1) | (image >= 254)
+        open_view = known & ~covered
+        change = image - seen.expected
+        lit = seen.light.apply(self.mean)
+        self.mean = np.where(open_view & ~clipped, lit + rate * change,
+                             np.where(known, lit, self.mean)).astype(np.float32)
+        noise_rate = np.maximum(1.0 / self.age.clip(2.0), np.float32(min(1.0, dt_s / _NOISE_S)))
+        deviation = np.minimum(np.abs(change), 40.0)
+        self.noise = np.where(open_view, self.noise + noise_rate * (deviation - self.noise),
+                              self.noise).astype(np.float32)
+        fast = seen.light.apply(self.fast)
+        self.fast = np.where(known, fast + min(1.0, dt_s / _FAST_S) * (image - fast),
+                             self.fast).astype(np.float32)
+        self._reveal(image, fresh)
+
+    def absorb(self, image: NDArray[np.float32], where: NDArray[np.bool_]) -> None:
+        """Make what is seen there part of the scene."""
+        take = where & (image > KNOWN_MIN)
+        self.mean[take] = image[take]
+        self.fast[take] = image[take]
+        self.noise[take] = 1.0
+
+    def warped(self, transform: NDArray[np.float64], image: NDArray[np.float32]) -> Scene:
+        """The scene in the pixels of another view, filled up with the frame seen there.
+
+        Args:
+            transform: shape (3, 3), from this scene's pixels to the other view's.
+            image: shape (H, W), the frame in the other view's pixels.
+        """
+        size = (image.shape[1], image.shape[0])
+        other = Scene(image)
+        stacked = np.dstack([self.mean, self.fast, self.noise, self.age])
+        moved = cv2.warpPerspective(stacked, transform, size, flags=cv2.INTER_LINEAR,
+                                    borderMode=cv2.BORDER_CONSTANT, borderValue=[UNKNOWN] * 4)
+        valid = (moved[..., 0] > KNOWN_MIN) & (moved[..., 3] > 0.5)
+        other.mean = np.where(valid, moved[..., 0], image)
+        other.fast = np.where(valid, moved[..., 1], image)
+        other.noise = np.where(valid, moved[..., 2], np.float32(1.0))
+        other.age = np.where(valid, np.floor(moved[..., 3]), other.age)
+        return other
+
+    def _reveal(self, image: NDArray[np.float32], fresh: NDArray[np.bool_]) -> None:
+        """Take pixels that come into view for the first time as they are."""
+        if fresh.any():
+            self.mean[fresh] = image[fresh]
+            self.fast[fresh] = image[fresh]
+            self.age[fresh] = 1.0
+
+
+def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
+    total = np.count_nonzero(whole)
+    return np.count_nonzero(part & whole) / total if total >= 40 else 0.0
