@@ -1,0 +1,192 @@
+"""Where the configured SmolVLM2 checkpoint lies, checked before anything of it is loaded."""
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint
+from smolvlm_ros.models.errors import ModelError
+from smolvlm_ros.models.memory import check_memory
+from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, Task, find, named
+from smolvlm_ros.qa.engine import AUTO, EngineConfig, EngineError, NoEngine
+
+MODEL_TYPE = "smolvlm"
+# Peak memory of a process over that of its weights, MiB: libraries, activations, one prefix.
+# Measured 440 to 515 with SmolVLM2-256M to 2.2B on a CPU.
+_OVERHEAD_MIB = 515
+_WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0,
+                 "int8": 5.0}  # float32 while loading and INT8 made from it, side by side
+_FILES = ["*.json", "*.safetensors", "merges.txt", "*.jinja", "README.md", "LICENSE*"]
+_EXTRA = "install the extra with: pip install 'smolvlm_ros[vlm]'"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint that passed the checks.
+
+    Attributes:
+        checkpoint: folder, configuration and size.
+        name: for verdicts and logs.
+        why: why this one was taken, for 'auto'; else empty.
+    """
+
+    checkpoint: Checkpoint
+    name: str
+    why: str = ""
+
+
+def locate(config: EngineConfig) -> Found | NoEngine:
+    """The checkpoint that `config.model` means.
+
+    Returns:
+        `NoEngine` only for 'auto' when no model can be had.
+
+    Raises:
+        EngineError: a model asked for by name is missing, unsafe, damaged, of another architecture
+            or too large for the memory; or torch or transformers are missing.
+    """
+    if config.model == AUTO:
+        return _automatic(config)
+    missing = missing_libraries()
+    if missing:
+        raise EngineError(f"model {config.model!r} needs {missing}; {_EXTRA}")
+    try:
+        return _named(config)
+    except ModelError as error:
+        raise EngineError(str(error)) from error
+
+
+def missing_libraries() -> str:
+    """The libraries of the extra `vlm` that are not installed, in words; empty for none."""
+    needed = {"torch": "torch", "transformers": "transformers", "PIL": "pillow"}
+    return " and ".join(name for module, name in needed.items()
+                        if importlib.util.find_spec(module) is None)
+
+
+def memory_need_mib(parameters: int, dtype: str) -> float:
+    """Expected peak memory of a process that runs a checkpoint on the CPU, MiB."""
+    return parameters * _WEIGHT_BYTES[dtype] / 2**20 + _OVERHEAD_MIB
+
+
+def _named(config: EngineConfig) -> Found:
+    folder = Path(config.model).expanduser()
+    known = named(config.model)
+    if known is not None and known.task is not Task.VLM:
+        raise EngineError(f"model {config.model!r} is for {known.task.value}; use one of {_names()}")
+    if folder.is_dir():
+        return _checked(folder, config, folder.name)
+    hub_id = known.hub_id if known else config.model
+    if known is None and (hub_id.count("/") != 1 or hub_id[0] in "./~"):
+        raise EngineError(f"model {config.model!r} is neither a folder nor a known name; give a "
+                          f"folder, 'auto', 'none', a hub id (owner/name) or one of {_names()}")
+    revision = config.revision or (known.revision if known else "")
+    at_hand = cached(hub_id, revision) or (download(hub_id, revision) if config.allow_download
+                                           else None)
+    if at_hand is None:
+        raise EngineError(f"model {config.model!r} ({hub_id}) is not on this machine; fetch it "
+                          "where there is a network, set allow_download, or give its folder")
+    return _checked(at_hand, config, known.name if known else hub_id)
+
+
+def _automatic(config: EngineConfig) -> Found | NoEngine:
+    """The largest known checkpoint at hand that fits; says why it is none."""
+    missing = missing_libraries()
+    if missing:
+        return NoEngine(f"{missing} not installed; {_EXTRA}")
+    reasons: list[str] = []
+    for known in _by_size():
+        folder = cached(known.hub_id, known.revision)
+        if folder is None:
+            continue
+        try:
+            found = _checked(folder, config, known.name)
+        except ModelError as error:
+            reasons.append(str(error))
+            continue
+        larger = f"; {'; '.join(reasons)}" if reasons else ""
+        return Found(found.checkpoint, found.name, f"the largest one at hand that fits{larger}")
+    if config.allow_download:
+        return _automatic_download(config, reasons)
+    if reasons:
+        return NoEngine("; ".join(reasons))
+    return NoEngine(f"no SmolVLM2 checkpoint is on this machine; fetch one of {_names()}, or set "
+                    "model to a folder")
+
+
+def _automatic_download(config: EngineConfig, reasons: list[str]) -> Found | NoEngine:
+    for known in _by_size():
+        need_mib = memory_need_mib(int(known.parameters_million * 1e6), cpu_dtype(config))
+        try:
+            check_memory(need_mib, known.name, known.smaller)
+            found = _checked(download(known.hub_id, known.revision), config, known.name)
+        except ModelError as error:
+            reasons.append(str(error))
+            continue
+        return Found(found.checkpoint, found.name, "the largest one that fits, fetched now")
+    return NoEngine("; ".join(reasons))
+
+
+def _checked(folder: Path, config: EngineConfig, name: str) -> Found:
+    """Open the folder and hold it against the free memory.
+
+    Raises:
+        ModelError: the folder is not a safe, complete SmolVLM checkpoint, or too large.
+    """
+    checkpoint = open_checkpoint(folder, MODEL_TYPE)
+    known = find(name, checkpoint.config)
+    need_mib = memory_need_mib(checkpoint.parameters, cpu_dtype(config))
+    check_memory(need_mib, name, known.smaller if known else "")
+    return Found(checkpoint, name)
+
+
+def cpu_dtype(config: EngineConfig) -> str:
+    """The format that counts for the memory; 'auto' is float32 unless CUDA is asked for."""
+    if config.dtype != "auto":
+        return config.dtype
+    return "bfloat16" if config.device == "cuda" else "float32"
+
+
+def cached(hub_id: str, revision: str = "") -> Path | None:
+    """The folder of a checkpoint in the hub's cache on this machine; None when not there."""
+    return _snapshot(hub_id, revision, local=True)
+
+
+def download(hub_id: str, revision: str = "") -> Path:
+    """Fetch a checkpoint; a download that was cut off goes on where it stopped.
+
+    Raises:
+        EngineError: no network, no such checkpoint, or no space.
+    """
+    folder = _snapshot(hub_id, revision, local=False)
+    if folder is None:
+        raise EngineError(f"{hub_id} could not be fetched")
+    return folder
+
+
+def _snapshot(hub_id: str, revision: str, local: bool) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_id, revision=revision or None, local_files_only=local,
+                                      allow_patterns=_FILES, ignore_patterns=["onnx/*"]))
+    except LocalEntryNotFoundError as error:
+        if local:
+            return None
+        raise EngineError(f"{hub_id} cannot be fetched: no network and no copy on this machine; "
+                          "connect, or give the checkpoint's folder") from error
+    except Exception as error:  # the client's own, httpx's and the disk's: all end here
+        if local:
+            return None
+        raise EngineError(f"{hub_id} cannot be fetched ({type(error).__name__}: {error}); check "
+                          "the name, the network and the free disk space") from error
+
+
+def _by_size() -> list[KnownCheckpoint]:
+    return sorted((c for c in CHECKPOINTS if c.task is Task.VLM),
+                  key=lambda c: -c.parameters_million)
+
+
+def _names() -> str:
+    return ", ".join(c.name for c in reversed(_by_size()))

@@ -1,0 +1,122 @@
+"""What answers questions about an image: the protocol, its configuration, and the way to one."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.qa.prompt import SYSTEM_PROMPT, YES_NO_HINT
+from smolvlm_ros.qa.verdict import YesNo
+from smolvlm_ros.settings import Settings, setting
+
+NONE = "none"
+AUTO = "auto"
+
+
+class EngineError(RuntimeError):
+    """An engine cannot be made or has failed; the text names the cause and the cure."""
+
+
+class Engine(Protocol):
+    """A vision-language model. Its calls may come from several threads.
+
+    Attributes:
+        name: the model, for verdicts and logs.
+    """
+
+    name: str
+
+    def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
+        """The probability of yes for each question; the image is worked on once for all of them.
+
+        Args:
+            image_rgb: (H, W, 3) uint8.
+            questions: yes/no questions.
+
+        Raises:
+            QuestionError: a question that must not reach the model.
+            EngineError: the model failed.
+        """
+
+    def stream(self, image_rgb: NDArray[np.uint8], question: str, max_tokens: int = 0,
+               should_stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
+        """A free answer, piece by piece, each given before the next is computed.
+
+        Args:
+            image_rgb: (H, W, 3) uint8.
+            question: any question.
+            max_tokens: at most so many; 0: the configured limit.
+            should_stop: asked before every token; True ends the answer.
+
+        Raises:
+            QuestionError: a question that must not reach the model.
+            EngineError: the model failed.
+        """
+
+    def close(self) -> None:
+        """Give the memory back. Calls after it raise EngineError."""
+
+
+@dataclass(frozen=True)
+class NoEngine:
+    """The lack of a model, said in words; the policy abstains with this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class EngineConfig(Settings):
+    """Which model answers, where it runs and how it is asked."""
+
+    model: str = setting(
+        AUTO, "'none'; 'auto' (the largest SmolVLM2 at hand that fits the memory); a name of the "
+        "registry (smolvlm2-256m, smolvlm2-500m, smolvlm2-2.2b); a folder; or a hub id.", ge=1)
+    revision: str = setting("", "Commit of a hub id; empty for the registry's pinned one, or main.")
+    allow_download: bool = setting(False, "Fetch a model that is not on this machine.")
+    device: str = setting("auto", "'auto' is CUDA where it works, else the CPU.",
+                          choices=("auto", "cpu", "cuda"))
+    dtype: str = setting(
+        "auto", "Number format of the weights. 'auto': bfloat16 on CUDA (float16 where that is "
+        "slow), float32 on the CPU. int8 (CPU) is fastest to decode and needs most memory.",
+        choices=("auto", "float32", "bfloat16", "float16", "int8"))
+    num_threads: int = setting(0, "CPU threads of the model; 0 leaves the library's choice.",
+                               ge=0, le=256)
+    max_new_tokens: int = setting(128, "Longest free answer.", unit="tokens", ge=1, le=2048,
+                                  runtime=True)
+    prefix_frames: int = setting(2, "Frames whose image and system prompt stay computed, so that "
+                                 "further questions on them are cheap.", unit="frames", ge=1, le=16)
+    system_prompt: str = setting(SYSTEM_PROMPT, "Fixed text before the image; empty for none.",
+                                 le=1000)
+    yes_no_hint: str = setting(YES_NO_HINT, "Text added to every yes/no question; empty for none.",
+                               le=200)
+
+    def conflicts(self) -> list[str]:
+        """INT8 is a CPU format."""
+        if self.dtype == "int8" and self.device == "cuda":
+            return ["dtype = 'int8' runs on the CPU only; use device = 'cpu' or another dtype"]
+        return []
+
+
+def make_engine(config: EngineConfig) -> Engine | NoEngine:
+    """The configured engine, loaded and checked, or the reason why there is none to load.
+
+    `NoEngine` is an honest state (no model was asked for, or 'auto' found none). A model that was
+    asked for by name and cannot be had is an error.
+
+    Raises:
+        EngineError: the model is missing, unsafe, of another architecture, too large, incomplete,
+            or blind to its image; torch or transformers are missing.
+    """
+    if config.model == NONE:
+        return NoEngine("the setting model is 'none'; set it to a SmolVLM2 checkpoint")
+    from smolvlm_ros.qa import checkpoint  # late: they import each other's errors
+
+    found = checkpoint.locate(config)
+    if isinstance(found, NoEngine):
+        return found
+    from smolvlm_ros.qa.smolvlm import SmolVlmEngine
+
+    return SmolVlmEngine.load(found, config)

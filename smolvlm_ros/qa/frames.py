@@ -1,0 +1,104 @@
+"""The recent gated frames, bounded, and the choice of two of them to ask."""
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from smolvlm_ros.qa.verdict import Frame
+from smolvlm_ros.settings import Settings, setting
+
+_RESET_S = 1.0  # stamps further back than this mean a new clock, not frames out of order
+
+
+@dataclass(frozen=True)
+class RingConfig(Settings):
+    """How many frames are kept, and how old they may be to be asked."""
+
+    max_frames: int = setting(16, "Frames kept at most.", unit="frames", ge=2, le=1000, runtime=True)
+    max_megabytes: float = setting(64.0, "Memory of the frames kept at most.", unit="MB", ge=1.0,
+                                   le=4096.0, runtime=True)
+    max_age_s: float = setting(
+        12.0, "Oldest newest frame to ask; should exceed the gate's heartbeat, since a scene in which "
+        "nothing changes gives no frame in between.", unit="s", ge=0.05, le=3600.0, runtime=True)
+    max_span_s: float = setting(
+        12.0, "Longest time between the two frames asked; further apart they show two scenes.",
+        unit="s", ge=0.05, le=3600.0, runtime=True)
+
+
+@dataclass(frozen=True)
+class FramePick:
+    """The frames to ask, oldest first: two, or fewer with the reason why."""
+
+    frames: tuple[Frame, ...]
+    reason: str = ""
+
+
+class FrameRing:
+    """Keeps the newest frames within the limits. Not thread-safe: the owner holds a lock.
+
+    Attributes:
+        config: settable at any time.
+    """
+
+    def __init__(self, config: RingConfig | None = None) -> None:
+        self.config = config or RingConfig()
+        self._frames: deque[Frame] = deque()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def newest(self) -> Frame | None:
+        """The frame of the greatest stamp, None when empty."""
+        return self._frames[-1] if self._frames else None
+
+    def add(self, frame: Frame) -> None:
+        """Keep a frame. One slightly out of order is put in its place; a stamp more than 1 s
+        back is a restarted clock (a bag that loops) and drops all frames before it."""
+        if self._frames and frame.stamp_s < self._frames[-1].stamp_s - _RESET_S:
+            self.clear()
+        later: list[Frame] = []
+        while self._frames and self._frames[-1].stamp_s > frame.stamp_s:
+            later.append(self._frames.pop())
+        if self._frames and self._frames[-1].stamp_s == frame.stamp_s:
+            self._bytes -= self._frames.pop().image_rgb.nbytes
+        self._frames.append(frame)
+        self._frames.extend(reversed(later))
+        self._bytes += frame.image_rgb.nbytes
+        # One frame always stays, whatever its size.
+        while len(self._frames) > 1 and (len(self._frames) > self.config.max_frames
+                                         or self._bytes > self.config.max_megabytes * 1e6):
+            self._bytes -= self._frames.popleft().image_rgb.nbytes
+
+    def clear(self) -> None:
+        """Forget all frames."""
+        self._frames.clear()
+        self._bytes = 0
+
+    def pick(self, now_s: float, min_separation_s: float, max_age_s: float | None = None) -> FramePick:
+        """The newest frame and the latest one at least `min_separation_s` before it.
+
+        Args:
+            now_s: time on the clock of the stamps, seconds.
+            min_separation_s: least time between the two, seconds.
+            max_age_s: oldest newest frame; None for the configured one.
+        """
+        limit_s = self.config.max_age_s if max_age_s is None else max_age_s
+        newest = self.newest
+        if newest is None:
+            return FramePick((), "no frame has passed the gate yet")
+        age_s = now_s - newest.stamp_s
+        if age_s > limit_s:
+            return FramePick((), f"the newest frame is {age_s:.2f} s old, more than {limit_s:g} s")
+        if age_s < -_RESET_S:
+            return FramePick((), f"the newest frame is {-age_s:.2f} s ahead of the clock; are the "
+                             "camera's stamps and use_sim_time right?")
+        for frame in reversed(self._frames):
+            separation_s = newest.stamp_s - frame.stamp_s
+            if separation_s > self.config.max_span_s:
+                break
+            if frame is not newest and separation_s >= min_separation_s:
+                return FramePick((frame, newest))
+        return FramePick((newest,), f"no second frame lies {min_separation_s:g} to "
+                         f"{self.config.max_span_s:g} s before the newest one")

@@ -1,0 +1,97 @@
+"""The verdict policy: a question, two frames, the question and its negation, one verdict."""
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from smolvlm_ros.qa.engine import Engine, NoEngine
+from smolvlm_ros.qa.guard import check
+from smolvlm_ros.qa.negation import is_open, negate
+from smolvlm_ros.qa.prompt import clean_question
+from smolvlm_ros.qa.verdict import (
+    Answer,
+    Cause,
+    Frame,
+    Pass,
+    PolicyConfig,
+    Verdict,
+    judge,
+    objection,
+)
+
+
+class SceneQA:
+    """Asks an engine as often as a verdict needs, and abstains where it must.
+
+    Attributes:
+        config: settable at any time; the next question uses it.
+    """
+
+    def __init__(self, config: PolicyConfig | None = None) -> None:
+        self.config = config or PolicyConfig()
+
+    def decide(self, question: str, frames: Sequence[Frame], engine: Engine | NoEngine, *,
+               negated: str = "") -> Verdict:
+        """The verdict on a yes/no question.
+
+        The newest frame is asked first, both forms sharing one image prefix. When it already rules
+        a YES and a NO out, the other frame is not asked: the answer is UNSURE at half the cost.
+
+        Args:
+            question: at most 300 characters.
+            frames: what to look at, in any order; the two ends are asked when there are more.
+            engine: what answers, or the reason why nothing does.
+            negated: the question's negation; empty to have it made by `negation.negate`.
+
+        Raises:
+            QuestionError: a question that must not reach the model.
+            EngineError: the model failed.
+        """
+        asked = clean_question(question)
+        ordered = sorted(frames, key=lambda frame: frame.stamp_s)
+        cause, reason = self._refusal(asked, ordered, engine)
+        if isinstance(engine, NoEngine) or reason:
+            return self._unsure(asked, ordered, cause, reason)
+        opposite = clean_question(negated) if negated else negate(asked)
+        passes: list[Pass] = []
+        for frame in (ordered[-1], ordered[0]):
+            passes += _ask(engine, frame, asked, opposite)
+            if objection(passes, self.config)[1]:
+                break
+        newest = ordered[-1]
+        return dataclasses.replace(judge(asked, passes, self.config), frame_id=newest.frame_id,
+                                   model=engine.name)
+
+    def _refusal(self, question: str, frames: Sequence[Frame],
+                 engine: Engine | NoEngine) -> tuple[Cause, str]:
+        """Why the model is not asked at all; '' when it is."""
+        guarded = check(question)
+        if guarded.advice:
+            return Cause.GEOMETRY, guarded.advice
+        if is_open(question):
+            return Cause.OPEN_QUESTION, "this is not a yes/no question; ask it in mode FREE"
+        if isinstance(engine, NoEngine):
+            return Cause.NO_MODEL, f"no model is loaded: {engine.reason}"
+        if not frames:
+            return Cause.NO_FRAME, "no frame to look at; has one passed the gate?"
+        separation_s = frames[-1].stamp_s - frames[0].stamp_s
+        if len(frames) < 2 or separation_s <= 0 or separation_s < self.config.min_separation_s:
+            return Cause.INCOMPLETE, ("two frames at least min_separation_s = "
+                                      f"{self.config.min_separation_s:g} s apart are needed; ask "
+                                      "again when another one has passed the gate")
+        return Cause.AGREED, ""
+
+    def _unsure(self, question: str, frames: Sequence[Frame], cause: Cause, reason: str) -> Verdict:
+        """An UNSURE without any pass, so without a probability."""
+        if not frames:
+            return Verdict(question, Answer.UNSURE, math.nan, (), cause, reason)
+        newest = frames[-1]
+        return Verdict(question, Answer.UNSURE, math.nan, (), cause, reason,
+                       newest.stamp_s + self.config.shelf_life_s, newest.stamp_s, newest.frame_id)
+
+
+def _ask(engine: Engine, frame: Frame, question: str, opposite: str) -> list[Pass]:
+    answers = engine.yes_no(frame.image_rgb, (question, opposite))
+    return [Pass(text, negated, frame.stamp_s, answer.p_yes, answer.mass)
+            for text, negated, answer in zip((question, opposite), (False, True), answers, strict=True)]

@@ -1,0 +1,244 @@
+"""The verdict: what several passes of one question say together, or why they say nothing.
+
+Small vision-language models say yes too easily (SmolVLM2-500M agreed with a falsely negated
+question in every COCO trial of arXiv 2603.26769), so one probability decides nothing here. YES and
+NO need two frames and, on each, the question and its negation, all clear and all agreeing.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.settings import Settings, setting
+
+NEVER_S = 0.0  # `valid_until_s` of a verdict without a frame: it was never valid
+_LOGIT_LIMIT = 1e-6  # keeps one saturated pass from outweighing all others
+
+
+class Answer(str, Enum):
+    """What a planner gets to act on."""
+
+    YES = "YES"
+    NO = "NO"
+    UNSURE = "UNSURE"
+
+
+class Cause(str, Enum):
+    """Why a verdict is what it is, for programs; `Verdict.reason` says it for people."""
+
+    AGREED = "agreed"  # the only cause of YES and NO
+    DISAGREED = "disagreed"  # passes contradict each other
+    UNCLEAR = "unclear"  # a probability between the thresholds, or not a number
+    LOW_MASS = "low_mass"  # the model wanted to say something other than yes or no
+    INCOMPLETE = "incomplete"  # passes are missing: a second frame, or the negation
+    NO_FRAME = "no_frame"
+    NO_MODEL = "no_model"
+    GEOMETRY = "geometry"  # a question for measurements, never for the model
+    OPEN_QUESTION = "open_question"  # not a yes/no question
+
+
+@dataclass(frozen=True)
+class YesNo:
+    """A model's answer to one question on one image, read from one forward pass.
+
+    Attributes:
+        p_yes: probability of yes against no, 0 to 1.
+        mass: probability of yes and no together among all tokens, 0 to 1. Low: the model wanted to
+            say something else, and `p_yes` means little.
+        ms: time it took, milliseconds.
+    """
+
+    p_yes: float
+    mass: float
+    ms: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A gated frame.
+
+    Attributes:
+        image_rgb: (H, W, 3) uint8.
+        stamp_s: seconds.
+        frame_id: optical frame.
+    """
+
+    image_rgb: NDArray[np.uint8]
+    stamp_s: float
+    frame_id: str = ""
+
+    def __post_init__(self) -> None:
+        image = self.image_rgb
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"frame has shape {image.shape} and type {image.dtype}, expected "
+                             "(H, W, 3) uint8 in RGB")
+        if not math.isfinite(self.stamp_s):
+            raise ValueError(f"frame has stamp {self.stamp_s}, expected seconds")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One text asked on one frame.
+
+    Attributes:
+        question: the text as the model got it.
+        negated: True when the text is the negation of the question asked.
+        stamp_s: stamp of the frame looked at, seconds.
+        p_yes: probability of yes **to that text**, 0 to 1.
+        mass: probability of yes and no together, 0 to 1.
+    """
+
+    question: str
+    negated: bool
+    stamp_s: float
+    p_yes: float
+    mass: float
+
+    @property
+    def support(self) -> float:
+        """What the pass gives to a yes to the question asked, 0 to 1."""
+        return 1.0 - self.p_yes if self.negated else self.p_yes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An answer with everything it stands on.
+
+    Attributes:
+        question: as it was asked.
+        answer: YES and NO only when all passes agree.
+        p_yes: combined probability of yes, 0 to 1; NaN when there was no pass.
+        passes: what was asked, in order.
+        cause: why, for programs.
+        reason: why, for people, and what to do about it.
+        valid_until_s: on the clock of the stamps; a planner should not act on it later. 0 when no
+            frame was there.
+        stamp_s: stamp of the newest frame it stands on; 0 when there was none.
+        frame_id: of that frame.
+        model: what answered; empty when no model is loaded.
+    """
+
+    question: str
+    answer: Answer
+    p_yes: float
+    passes: tuple[Pass, ...]
+    cause: Cause
+    reason: str
+    valid_until_s: float = NEVER_S
+    stamp_s: float = NEVER_S
+    frame_id: str = ""
+    model: str = ""
+
+    def valid(self, now_s: float) -> bool:
+        """True while the shelf life lasts; an UNSURE is never valid to act on."""
+        return self.answer is not Answer.UNSURE and self.stamp_s <= now_s <= self.valid_until_s
+
+
+@dataclass(frozen=True)
+class PolicyConfig(Settings):
+    """When passes make a verdict."""
+
+    yes_threshold: float = setting(
+        0.8, "YES needs at least this probability in every pass (of no, in a negated pass).",
+        ge=0.5, le=1.0, runtime=True)
+    no_threshold: float = setting(
+        0.2, "NO needs at most this probability in every pass (of no, in a negated pass).",
+        ge=0.0, le=0.5, runtime=True)
+    min_mass: float = setting(
+        0.5, "Least probability of yes and no together; below it the model did not mean either.",
+        ge=0.0, le=1.0, runtime=True)
+    min_separation_s: float = setting(
+        0.5, "Least time between the two frames asked; closer ones are nearly the same picture.",
+        unit="s", ge=0.0, le=60.0, runtime=True)
+    shelf_life_s: float = setting(
+        5.0, "How long after its newest frame a verdict may be acted on.",
+        unit="s", ge=0.1, le=3600.0, runtime=True)
+
+    def conflicts(self) -> list[str]:
+        """The thresholds must leave room for doubt between them."""
+        if self.no_threshold >= self.yes_threshold:
+            return [f"no_threshold = {self.no_threshold} must be below "
+                    f"yes_threshold = {self.yes_threshold}; leave room between them"]
+        return []
+
+
+def judge(question: str, passes: Sequence[Pass], config: PolicyConfig) -> Verdict:
+    """The verdict of these passes; pure, any number of frames from two on.
+
+    The combined probability is the mean of the log odds (a logarithmic opinion pool), for
+    information only: it never decides.
+    """
+    passes = tuple(passes)
+    cause, reason = objection(passes, config)
+    if not reason:
+        cause, reason = _incomplete(passes, config)
+    if reason:
+        answer = Answer.UNSURE
+    else:
+        answer = Answer.YES if passes[0].support >= config.yes_threshold else Answer.NO
+        frames = len({p.stamp_s for p in passes})
+        cause, reason = Cause.AGREED, (f"{len(passes)} passes on {frames} frames agree, the question "
+                                       "and its negation")
+    stamp_s = max((p.stamp_s for p in passes), default=NEVER_S)
+    until_s = stamp_s + config.shelf_life_s if passes else NEVER_S
+    return Verdict(question, answer, combined(passes), passes, cause, reason, until_s, stamp_s)
+
+
+def objection(passes: Sequence[Pass], config: PolicyConfig) -> tuple[Cause, str]:
+    """What already stands against YES and NO, whatever further passes would say; '' for nothing."""
+    for p in passes:
+        if not (0.0 <= p.p_yes <= 1.0 and 0.0 <= p.mass <= 1.0):  # NaN fails too
+            return Cause.UNCLEAR, (f"p_yes = {p.p_yes} and mass = {p.mass} for {_name(p)} are not "
+                                   "probabilities: the model is broken")
+    for p in passes:
+        if p.mass < config.min_mass:
+            return Cause.LOW_MASS, (f"yes and no together have {p.mass:.2f} for {_name(p)}, less "
+                                    f"than min_mass = {config.min_mass:g}: not a yes/no question?")
+    for p in passes:
+        if config.no_threshold < p.support < config.yes_threshold:
+            return Cause.UNCLEAR, (f"p_yes = {p.p_yes:.2f} for {_name(p)} is not clear (thresholds "
+                                   f"{config.no_threshold:g} and {config.yes_threshold:g})")
+    yes = [p for p in passes if p.support >= config.yes_threshold]
+    no = [p for p in passes if p.support <= config.no_threshold]
+    if yes and no:
+        return Cause.DISAGREED, (f"the passes disagree: {_name(yes[0])} says yes, "
+                                 f"{_name(no[0])} says no")
+    return Cause.AGREED, ""
+
+
+def combined(passes: Sequence[Pass]) -> float:
+    """The mean of the log odds, as a probability; NaN for no pass or for numbers out of range."""
+    supports = [p.support for p in passes]
+    if not supports or not all(0.0 <= s <= 1.0 for s in supports):
+        return math.nan
+    clipped = [min(max(s, _LOGIT_LIMIT), 1.0 - _LOGIT_LIMIT) for s in supports]
+    logit = sum(math.log(s / (1.0 - s)) for s in clipped) / len(clipped)
+    return 1.0 / (1.0 + math.exp(-logit))
+
+
+def _incomplete(passes: tuple[Pass, ...], config: PolicyConfig) -> tuple[Cause, str]:
+    """What is missing for a verdict; '' for nothing."""
+    if not passes:
+        return Cause.INCOMPLETE, "nothing was asked"
+    stamps = sorted({p.stamp_s for p in passes})
+    for stamp in stamps:
+        forms = {p.negated for p in passes if p.stamp_s == stamp}
+        if len(forms) < 2:
+            missing = "the question itself" if True in forms else "the negation"
+            return Cause.INCOMPLETE, f"{missing} was not asked on the frame at {stamp:.3f} s"
+    if len(stamps) < 2:
+        return Cause.INCOMPLETE, "only one frame was asked, two are needed"
+    if stamps[-1] - stamps[0] < config.min_separation_s:
+        return Cause.INCOMPLETE, (f"the frames are {stamps[-1] - stamps[0]:.3f} s apart, less than "
+                                  f"min_separation_s = {config.min_separation_s:g}")
+    return Cause.AGREED, ""
+
+
+def _name(p: Pass) -> str:
+    form = "the negated question" if p.negated else "the question"
+    return f"{form} at {p.stamp_s:.3f} s"
