@@ -1,0 +1,80 @@
+"""What every detector does, and the one place that knows which there are."""
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smolvlm_ros.detection.config import DetectorConfig
+from smolvlm_ros.detection.detections import Detections
+
+
+class Detector(Protocol):
+    """Finds objects in an image. Used by one thread at a time.
+
+    Attributes:
+        name: for people and logs.
+        config: the settings in use; may be set while it runs (kind excepted).
+    """
+
+    name: str
+    config: DetectorConfig
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every class name that `detect` can give, in the order of their ids."""
+
+    def detect(self, image_rgb: NDArray[np.uint8], regions: ArrayLike = ()) -> Detections:
+        """Find objects.
+
+        Args:
+            image_rgb: shape (H, W, 3) uint8.
+            regions: shape (R, 4), boxes of what moved, left, top, right, bottom in its pixels; detectors
+                that look at the whole image pay no heed to them.
+
+        Returns:
+            Boxes in pixels of `image_rgb`, cut at its border, in falling order of score within a class.
+
+        Raises:
+            ValueError: when the image or the regions have a wrong type or shape.
+        """
+
+    def close(self) -> None:
+        """Release models and memory; the detector cannot be used after it."""
+
+
+def make_detector(config: DetectorConfig) -> Detector:
+    """The detector of `config.kind`, its model loaded.
+
+    Raises:
+        ValueError: when the kind is not known or its model cannot be loaded.
+    """
+    # Imported here so that a detector's library is loaded only where it is used.
+    if config.kind == "hog":
+        from smolvlm_ros.detection.hog import HogDetector
+
+        return HogDetector(config)
+    if config.kind == "regions":
+        from smolvlm_ros.detection.regions import RegionsDetector
+
+        return RegionsDetector(config)
+    if config.kind == "hog_regions":
+        from smolvlm_ros.detection.hog_regions import HogRegionsDetector
+
+        return HogRegionsDetector(config)
+    raise ValueError(f"detector kind {config.kind!r} is not known; use one of the kinds of DetectorConfig")
+
+
+def checked_image(image_rgb: Any) -> NDArray[np.uint8]:
+    """`image_rgb` itself.
+
+    Raises:
+        ValueError: when it is no (H, W, 3) uint8 array.
+    """
+    if not isinstance(image_rgb, np.ndarray) or image_rgb.dtype != np.uint8 or (
+            image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or image_rgb.size == 0):
+        have = (f"{image_rgb.dtype} {image_rgb.shape}" if isinstance(image_rgb, np.ndarray)
+                else type(image_rgb).__name__)
+        raise ValueError(f"image is {have}, expected uint8 (H, W, 3) in RGB order")
+    return image_rgb
