@@ -1,0 +1,36 @@
+"""From the name of a checkpoint to the folder it lies in, downloaded when it is not here yet."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.registry import named
+
+
+def local_folder(source: str, revision: str = "") -> Path:
+    """The folder of a checkpoint, downloaded when it is named by hub id or short name.
+
+    Only safetensors and JSON files are fetched, so no pickle can come along.
+
+    Raises:
+        CheckpointError: when it is neither a folder nor can be downloaded.
+    """
+    folder = Path(source).expanduser()
+    if folder.exists():
+        return folder
+    known = named(source)
+    hub_id = known.hub_id if known else source
+    if hub_id.count("/") != 1 or source.startswith((".", "~")):
+        raise CheckpointError(f"{source} does not exist; give a folder, a hub id (owner/name) or a "
+                              "name that 'smolvlm_ros audit' lists")
+    pinned = known.revision if known else ""
+    try:
+        from huggingface_hub import snapshot_download
+        return Path(snapshot_download(hub_id, revision=revision or pinned or None,
+                                      allow_patterns=["*.safetensors", "*.json"]))
+    except ImportError as error:
+        raise CheckpointError(f"{source} is not here and huggingface_hub, which would fetch it, is "
+                              "not installed; install the extra 'export'") from error
+    except Exception as error:  # network, authentication and hub errors share no base class
+        raise CheckpointError(f"{hub_id} cannot be downloaded ({error}); is there a network? "
+                              "Give a local folder otherwise") from error

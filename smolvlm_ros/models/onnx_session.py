@@ -1,0 +1,166 @@
+"""Run an ONNX file on the provider that was asked for, and on no other.
+
+ONNX Runtime lists CUDA and TensorRT as available where there is no such device, and then runs on
+the CPU without an error; a robot's latency budget would be missed with nothing in the log. So the
+provider that a session really got is compared with the one asked for.
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.models.checkpoint import refuse_pickle
+from smolvlm_ros.models.errors import CheckpointError, ProviderError
+
+_CHAINS = {
+    "cpu": ("CPUExecutionProvider",),
+    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
+}
+PROVIDERS = tuple(_CHAINS)
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How to run a model.
+
+    Attributes:
+        provider: 'cpu', 'cuda' or 'tensorrt'.
+        num_threads: CPU threads within one operator; 0 leaves it to ONNX Runtime (all cores).
+        fp16: let TensorRT compute in half precision.
+        engine_cache: folder that keeps TensorRT's engines between starts; empty for
+            `$XDG_CACHE_HOME/smolvlm_ros/tensorrt`.
+        optimise: rewrite the graph for speed; without, opening is quicker, for a look at a file.
+    """
+
+    provider: str = "cpu"
+    num_threads: int = 0
+    fp16: bool = True
+    engine_cache: str = ""
+    optimise: bool = True
+
+
+class OnnxSession:
+    """An open ONNX model.
+
+    Attributes:
+        path: the file.
+        provider: what it runs on: 'cpu', 'cuda' or 'tensorrt'.
+        metadata: the text entries that the file carries.
+        inputs, outputs: shape by name; None for an extent that is not fixed.
+
+    Raises:
+        CheckpointError: when the file is missing, a pickle, truncated or not a valid model.
+        ProviderError: when onnxruntime or the provider is missing, or another one was taken.
+    """
+
+    def __init__(self, path: str | Path, options: SessionOptions | None = None) -> None:
+        options = options or SessionOptions()
+        self.path = Path(path).expanduser()
+        self.provider = options.provider
+        self._session: Any = _open(self.path, options)
+        taken = self._session.get_providers()
+        if taken[0] != _CHAINS[self.provider][0]:
+            self._session = None
+            raise ProviderError(f"provider {self.provider!r} was asked for, but ONNX Runtime took "
+                                f"{taken[0]}: is the device there, and do the CUDA and cuDNN "
+                                "versions match this onnxruntime? Use provider 'cpu' without one")
+        meta = self._session.get_modelmeta()
+        self.metadata: Mapping[str, str] = dict(meta.custom_metadata_map)
+        self.inputs = {i.name: _shape(i.shape) for i in self._session.get_inputs()}
+        self.outputs = {o.name: _shape(o.shape) for o in self._session.get_outputs()}
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """All outputs, in the file's order.
+
+        Raises:
+            ProviderError: after `close`, or when the provider fails while computing.
+        """
+        if self._session is None:
+            raise ProviderError(f"{self.path.name} is closed; open it again")
+        try:
+            return list(self._session.run(None, dict(feeds)))
+        except Exception as error:  # its exception classes are private
+            raise ProviderError(f"{self.path.name} failed on {self.provider} "
+                                f"({_first_line(error)})") from error
+
+    def close(self) -> None:
+        """Free the model's memory; may be called twice."""
+        self._session = None
+
+
+def available_providers() -> tuple[str, ...]:
+    """Those of `PROVIDERS` that the installed onnxruntime was built with; the device may lack."""
+    built = _onnxruntime().get_available_providers()
+    return tuple(name for name, chain in _CHAINS.items() if chain[0] in built)
+
+
+def compare_outputs(got: NDArray[Any], wanted: NDArray[Any], scale: float) -> tuple[float, float]:
+    """Mean and 99th percentile of |got - wanted| / scale; infinite where one is not finite."""
+    if got.shape != wanted.shape or not (np.isfinite(got).all() and np.isfinite(wanted).all()):
+        return float("inf"), float("inf")
+    difference = np.abs(np.asarray(got, np.float64) - wanted) / scale
+    return float(np.mean(difference)), float(np.percentile(difference, 99))
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ProviderError("onnxruntime is not installed; install it with "
+                            "'pip install onnxruntime' (1.23.2 for Python 3.10)") from error
+    return onnxruntime
+
+
+def _open(path: Path, options: SessionOptions) -> Any:
+    if options.provider not in _CHAINS:
+        raise ProviderError(f"provider {options.provider!r} is not known; use one of "
+                            f"{', '.join(PROVIDERS)}")
+    refuse_pickle(path)
+    ort = _onnxruntime()
+    chain = _CHAINS[options.provider]
+    if chain[0] not in ort.get_available_providers():
+        raise ProviderError(f"this onnxruntime {ort.__version__} was built without {chain[0]}; "
+                            "install onnxruntime-gpu (on a Jetson: NVIDIA's own build) or use "
+                            "provider 'cpu'")
+    settings = ort.SessionOptions()
+    settings.log_severity_level = 3  # errors only: the rest is said by this package
+    if not options.optimise:
+        settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if options.num_threads:
+        settings.intra_op_num_threads = options.num_threads
+    providers = [(name, _provider_options(name, options)) for name in chain]
+    try:
+        return ort.InferenceSession(str(path), sess_options=settings, providers=providers)
+    except Exception as error:  # its exception classes are private, and one for each cause
+        if options.provider != "cpu":
+            raise ProviderError(f"{path} cannot be opened on {options.provider} "
+                                f"({_first_line(error)}); try provider 'cpu'") from error
+        raise CheckpointError(f"{path} is not a valid ONNX model ({_first_line(error)}); "
+                              "is it truncated? Export it again") from error
+
+
+def _provider_options(name: str, options: SessionOptions) -> dict[str, str]:
+    if name != "TensorrtExecutionProvider":
+        return {}
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    cache = Path(options.engine_cache or Path(base) / "smolvlm_ros" / "tensorrt").expanduser()
+    cache.mkdir(parents=True, exist_ok=True)
+    return {"trt_fp16_enable": str(options.fp16), "trt_engine_cache_enable": "True",
+            "trt_engine_cache_path": str(cache), "trt_timing_cache_enable": "True",
+            "trt_timing_cache_path": str(cache)}
+
+
+def _shape(extents: Sequence[Any]) -> tuple[int | None, ...]:
+    return tuple(e if isinstance(e, int) else None for e in extents)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:200] if text else type(error).__name__

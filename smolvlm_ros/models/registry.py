@@ -1,0 +1,135 @@
+"""The checkpoints this package knows: licence, size, memory and, for depth, variant and range.
+
+Licences are those of the authors' own README, not of the hub's tag, which has been seen to
+contradict it (Depth Anything V2 Base and Large are non-commercial, whatever the tag says):
+
+- Depth Anything V2: https://github.com/DepthAnything/Depth-Anything-V2, section LICENSE
+- SmolVLM2: model cards of HuggingFaceTB
+- D-FINE: https://github.com/Peterande/D-FINE, RT-DETR: https://github.com/lyuwenyu/RT-DETR
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+APACHE = "Apache-2.0"
+CC_BY_NC = "CC-BY-NC-4.0"
+UNKNOWN_LICENCE = "unknown"
+
+# Depth Anything V2: width of the vision transformer by size. It tells a copy under another name.
+_DEPTH_WIDTHS = {384: "small", 768: "base", 1024: "large", 1536: "giant"}
+
+
+class Task(str, Enum):
+    """What a checkpoint is for."""
+
+    DEPTH = "depth"
+    DETECTION = "detection"
+    VLM = "vlm"
+
+
+@dataclass(frozen=True)
+class KnownCheckpoint:
+    """One checkpoint.
+
+    Attributes:
+        name: short name, unique: 'depth-anything-v2-metric-indoor-small'.
+        task: what it is for.
+        hub_id: 'owner/name' on the Hugging Face hub.
+        licence: SPDX identifier, from the authors' README.
+        commercial: True when the licence allows commercial use.
+        parameters_million: size in millions of parameters.
+        memory_mib: peak memory of a process that runs it, MiB, as measured on a CPU; 0 where
+            nobody measured it yet.
+        memory_note: what was measured.
+        smaller: name of the next smaller choice, empty for none.
+        variant: depth only: 'indoor' or 'outdoor'.
+        max_depth_m: depth only: the range it was trained for, in metres.
+        revision: commit on the hub that was checked; empty while none is pinned, which means the
+            hub's newest.
+    """
+
+    name: str
+    task: Task
+    hub_id: str
+    licence: str
+    commercial: bool
+    parameters_million: float
+    memory_mib: int = 0
+    memory_note: str = ""
+    smaller: str = ""
+    variant: str = ""
+    max_depth_m: float = 0.0
+    revision: str = ""
+
+
+def _depth(size: str, scene: str, parameters_million: float, smaller: str) -> KnownCheckpoint:
+    stem = f"depth-anything-v2-metric-{scene}"
+    free = size == "small"
+    return KnownCheckpoint(
+        name=f"{stem}-{size}", task=Task.DEPTH,
+        hub_id=f"depth-anything/Depth-Anything-V2-Metric-{scene.title()}-{size.title()}-hf",
+        licence=APACHE if free else CC_BY_NC, commercial=free,
+        parameters_million=parameters_million,
+        memory_mib=DEPTH_SMALL_MIB if free else 0,
+        memory_note="ONNX Runtime, fp32, 518x686" if free else "",
+        smaller=f"{stem}-{smaller}" if smaller else "", variant=scene,
+        max_depth_m={"indoor": 20.0, "outdoor": 80.0}[scene])
+
+
+DEPTH_SMALL_MIB = 640
+
+CHECKPOINTS: tuple[KnownCheckpoint, ...] = (
+    _depth("small", "indoor", 24.8, ""),
+    _depth("base", "indoor", 97.5, "small"),
+    _depth("large", "indoor", 335.3, "base"),
+    _depth("small", "outdoor", 24.8, ""),
+    _depth("base", "outdoor", 97.5, "small"),
+    _depth("large", "outdoor", 335.3, "base"),
+    KnownCheckpoint("smolvlm2-256m", Task.VLM, "HuggingFaceTB/SmolVLM2-256M-Video-Instruct",
+                    APACHE, True, 256, 906, "torch, bf16; fp32 takes 1468"),
+    KnownCheckpoint("smolvlm2-500m", Task.VLM, "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
+                    APACHE, True, 500, 1386, "torch, bf16; fp32 takes 2422", "smolvlm2-256m"),
+    KnownCheckpoint("smolvlm2-2.2b", Task.VLM, "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
+                    APACHE, True, 2200, 4720, "torch, bf16", "smolvlm2-500m"),
+    KnownCheckpoint("d-fine-n", Task.DETECTION, "ustc-community/dfine-nano-coco",
+                    APACHE, True, 3.8),
+    KnownCheckpoint("d-fine-s", Task.DETECTION, "ustc-community/dfine-small-coco",
+                    APACHE, True, 10.4, smaller="d-fine-n"),
+    KnownCheckpoint("rt-detr-v2-r18", Task.DETECTION, "PekingU/rtdetr_v2_r18vd",
+                    APACHE, True, 20.0, smaller="d-fine-s"),
+)
+
+
+def named(name: str) -> KnownCheckpoint | None:
+    """The checkpoint of that short name or hub id (upper or lower case); None when not known."""
+    wanted = name.strip().lower()
+    return next((c for c in CHECKPOINTS if wanted in (c.name, c.hub_id.lower())), None)
+
+
+def find(name: str, config: Mapping[str, Any] | None = None) -> KnownCheckpoint | None:
+    """The checkpoint of that name, or the one its configuration shows it to be.
+
+    A metric Depth Anything V2 is told by its width and range, so that a Base or Large copied into
+    a folder of another name keeps its licence.
+
+    Args:
+        name: short name, hub id, or the name of a folder.
+        config: the object of its config.json, when there is one.
+
+    Returns:
+        None for one that is not known.
+    """
+    by_shape = _depth_by_shape(config or {})
+    return by_shape or named(name)
+
+
+def _depth_by_shape(config: Mapping[str, Any]) -> KnownCheckpoint | None:
+    backbone = config.get("backbone_config")
+    if config.get("model_type") != "depth_anything" or not isinstance(backbone, Mapping):
+        return None
+    size = _DEPTH_WIDTHS.get(backbone.get("hidden_size"))  # type: ignore[arg-type]
+    return next((c for c in CHECKPOINTS if c.task is Task.DEPTH and c.name.endswith(f"-{size}")
+                 and c.max_depth_m == config.get("max_depth")), None)
