@@ -1,0 +1,174 @@
+"""Boxes and a depth map to objects in 3D, with their uncertainty."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smolvlm_ros.camera import CameraModel
+from smolvlm_ros.fusion.depth_result import DepthConfig, NoDepth, ObjectDepth
+from smolvlm_ros.fusion.object_depth import object_depths
+from smolvlm_ros.fusion.transform import Transform
+from smolvlm_ros.settings import setting
+
+_LEAST_SIZE_M = 0.01
+_CUT_STD = 0.25   # of the visible side: a box cut by the image's edge has its centre elsewhere
+
+
+@dataclass(frozen=True)
+class FusionConfig(DepthConfig):
+    """How boxes become objects in 3D."""
+
+    box_std_rel: float = setting(
+        0.05, "Standard deviation of a box's centre, as a share of the box's side.", ge=0.0, le=1.0,
+        runtime=True)
+    box_std_px: float = setting(
+        1.0, "Standard deviation of a box's centre that does not depend on its size.", unit="px",
+        ge=0.0, le=100.0, runtime=True)
+    focal_std_rel: float = setting(
+        0.005, "Standard deviation of the calibrated focal length, as a share of it.", ge=0.0,
+        le=0.5, runtime=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Object3D:
+    """One object, in the camera's optical frame unless transformed.
+
+    Attributes:
+        class_name: the detector's name of the class.
+        score: the detector's score, 0 to 1.
+        xyxy: the box in pixels of the image, clipped to it.
+        position: shape (3,) float64, metres: the point of the visible surface's depth on the ray
+            of the box's centre.
+        size: shape (3,) float64, metres, along x (the box's width), y (its height) and z (depth of
+            the visible surface); always in the optical frame; never zero.
+        covariance: shape (3, 3) float64, square metres, of the position.
+        range_m: distance from the camera, metres; stays when the object is transformed.
+        depth: how the depth was found.
+        cut: True when the box touches the image's edge, so that part of the object is not seen.
+    """
+
+    class_name: str
+    score: float
+    xyxy: tuple[float, float, float, float]
+    position: NDArray[np.float64]
+    size: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    range_m: float
+    depth: ObjectDepth
+    cut: bool = False
+
+    def transformed(self, transform: Transform) -> Object3D:
+        """The same object in the transform's target frame; `size` keeps the camera's axes."""
+        return replace(self, position=transform.apply(self.position),
+                       covariance=transform.apply_covariance(self.covariance))
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """A detection without a pose, and why."""
+
+    class_name: str
+    score: float
+    xyxy: tuple[float, float, float, float]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What became of one frame's detections; every detection is in one of the two."""
+
+    objects: tuple[Object3D, ...]
+    unplaced: tuple[Unplaced, ...]
+
+
+def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
+         depth_m: NDArray[np.floating], camera: CameraModel,
+         config: FusionConfig = FusionConfig()) -> Fused:
+    """Place one frame's detections in 3D.
+
+    Position is depth times the ray of the box's centre, with the camera's full distortion. Its
+    covariance is J diag(var_u, var_v, var_z) J^T by the derivatives J of that product, plus the
+    focal length's share: along the ray from `ObjectDepth.std_m`, across it from the box's jitter.
+
+    Args:
+        xyxy: shape (N, 4), boxes in pixels of the camera's image.
+        scores: shape (N,).
+        class_names: N names.
+        depth_m: shape (H, W) float metres; may have another resolution than the camera's image
+            when it shows the same view.
+        camera: model of the image the boxes were found in.
+        config: settings.
+
+    Raises:
+        ValueError: when lengths or shapes do not agree; nothing is placed.
+    """
+    boxes = np.asarray(xyxy, np.float64).reshape(-1, 4)
+    score = np.asarray(scores, np.float64).reshape(-1)
+    if not len(boxes) == len(score) == len(class_names):
+        raise ValueError(f"{len(boxes)} boxes, {len(score)} scores and {len(class_names)} class "
+                         "names, expected the same number of each")
+    if not len(boxes):
+        return Fused((), ())
+    depths = object_depths(depth_m, _to_depth_pixels(boxes, depth_m, camera), config)
+    placed = [i for i, depth in enumerate(depths) if isinstance(depth, ObjectDepth)]
+    unplaced = tuple(
+        Unplaced(class_names[i], float(score[i]), _as_box(boxes[i]), depth.reason)
+        for i, depth in enumerate(depths) if isinstance(depth, NoDepth))
+    found = [d for d in depths if isinstance(d, ObjectDepth)]
+    if not found:
+        return Fused((), unplaced)
+    edges = np.array([camera.width, camera.height, camera.width, camera.height]) - 0.5
+    clipped = np.clip(boxes[placed], -0.5, edges)
+    position, size, covariance, cut = _place(clipped, found, camera, config)
+    objects = tuple(
+        Object3D(class_names[i], float(score[i]), _as_box(clipped[k]), position[k], size[k],
+                 covariance[k], float(np.linalg.norm(position[k])), found[k], bool(cut[k])) for k, i in enumerate(placed))
+    return Fused(objects, unplaced)
+
+
+def _as_box(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = values.tolist()
+    return x0, y0, x1, y1
+
+
+def _to_depth_pixels(boxes: NDArray[np.float64], depth_m: NDArray[np.floating],
+                     camera: CameraModel) -> NDArray[np.float64]:
+    if depth_m.ndim != 2 or depth_m.shape == (camera.height, camera.width):
+        return boxes
+    height, width = depth_m.shape
+    if abs(width / camera.width / (height / camera.height) - 1) > 0.02:
+        raise ValueError(f"depth map is {width}x{height} and the image {camera.width}x"
+                         f"{camera.height}: not the same view; register the depth to the image")
+    scale = np.array([width / camera.width, height / camera.height] * 2)
+    return (boxes + 0.5) * scale - 0.5
+
+
+def _place(boxes: NDArray[np.float64], depths: list[ObjectDepth], camera: CameraModel,
+           config: FusionConfig) -> tuple[NDArray[np.float64], NDArray[np.float64],
+                                          NDArray[np.float64], NDArray[np.bool_]]:
+    """Positions (N, 3), sizes (N, 3), covariances (N, 3, 3) and whether each is cut (N,)."""
+    x0, y0, x1, y1 = boxes.T
+    u, v = (x0 + x1) / 2, (y0 + y1) / 2
+    pixels = np.stack([np.stack(pair, 1) for pair in ((u, v), (x0, v), (x1, v), (u, y0), (u, y1))])
+    centre, left, right, top, bottom = camera.rays(pixels.reshape(-1, 2)).reshape(5, -1, 3)
+    z = np.array([d.depth_m for d in depths])
+    z_std = np.array([d.std_m for d in depths])
+    extent = np.array([d.extent_m for d in depths])
+    sides = np.stack([right[:, 0] - left[:, 0], bottom[:, 1] - top[:, 1]], 1)  # at unit depth
+    pixel_sides = np.stack([x1 - x0, y1 - y0], 1)
+    cut_xy = np.stack([(x0 <= 0.5) | (x1 >= camera.width - 1.5),
+                       (y0 <= 0.5) | (y1 >= camera.height - 1.5)], 1)
+    jitter = np.hypot(config.box_std_rel, config.box_std_px / pixel_sides)
+    across = sides * np.hypot(jitter, np.where(cut_xy, _CUT_STD, 0))
+    across = np.hypot(across, config.focal_std_rel * centre[:, :2])
+    jacobian = np.zeros((len(z), 3, 3))
+    jacobian[:, 0, 0] = across[:, 0] * z
+    jacobian[:, 1, 1] = across[:, 1] * z
+    jacobian[:, :, 2] = centre * z_std[:, None]
+    covariance = jacobian @ jacobian.transpose(0, 2, 1)
+    size = np.column_stack([sides * z[:, None], np.maximum(extent, 2 * z_std)])
+    cut: NDArray[np.bool_] = np.any(cut_xy, axis=1)
+    return centre * z[:, None], np.maximum(size, _LEAST_SIZE_M), covariance, cut

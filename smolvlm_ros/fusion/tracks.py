@@ -1,0 +1,233 @@
+"""Tracks: objects that keep their number from frame to frame, and over the gate's gaps."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from smolvlm_ros.fusion.fuse import Object3D
+from smolvlm_ros.fusion.motion import MotionModel
+from smolvlm_ros.settings import Settings, setting
+
+_NO_MATCH = 1e6
+
+
+@dataclass(frozen=True)
+class TrackConfig(Settings):
+    """How objects of different frames are taken for the same."""
+
+    keep_s: float = setting(
+        30.0, "Time after its last sighting for which a track is remembered.", unit="s", ge=0.0,
+        le=3600.0, runtime=True)
+    gate_sigma: float = setting(
+        4.0, "Greatest Mahalanobis distance between a track and an object taken for the same.",
+        ge=1.0, le=10.0, runtime=True)
+    max_match_m: float = setting(
+        3.0, "Greatest distance between a track's expected position and an object taken for the "
+        "same, however long the gap.", unit="m", ge=0.1, le=100.0, runtime=True)
+    speed_std: float = setting(
+        0.7, "Standard deviation of each component of an object's velocity.", unit="m/s", ge=0.01,
+        le=50.0, runtime=True)
+    velocity_memory_s: float = setting(
+        2.0, "Time for which an object keeps its velocity.", unit="s", ge=0.05, le=60.0,
+        runtime=True)
+    any_class: str = setting(
+        "moving", "Class that may be the same object as one of any other class (the gate's moving "
+        "regions); empty for none.", runtime=True)
+    reorder_s: float = setting(
+        1.0, "Frames older than the newest by at most this are late and left out; older ones mean "
+        "that time went back (a bag loops) and all tracks start anew.", unit="s", ge=0.0, le=60.0,
+        runtime=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One object over time, at the stamp of the update that returned it.
+
+    Attributes:
+        id: number, from 1, never used again by this tracker.
+        class_name: its class; a track of the any-class takes the first other name it is seen as.
+        position: shape (3,) float64, metres, in the tracker's frame.
+        velocity: shape (3,) float64, metres per second.
+        covariance: shape (3, 3) float64, square metres, of the position.
+        size: shape (3,) float64, metres, of its last sighting (`Object3D.size`).
+        score: the detector's score at its last sighting.
+        range_m: distance from the camera at its last sighting, metres.
+        first_seen_s: stamp of its first sighting.
+        last_seen_s: stamp of its last sighting.
+        hits: number of sightings.
+        source: index in the last update's objects of its sighting, None when it was not seen then.
+    """
+
+    id: int
+    class_name: str
+    position: NDArray[np.float64]
+    velocity: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    size: NDArray[np.float64]
+    score: float
+    range_m: float
+    first_seen_s: float
+    last_seen_s: float
+    hits: int
+    source: int | None = None
+
+    @property
+    def seen(self) -> bool:
+        """True when the update that returned this track saw it."""
+        return self.source is not None
+
+
+class _Live:
+    """A track's filter and what is known of it."""
+
+    def __init__(self, number: int, thing: Object3D, stamp_s: float, motion: MotionModel) -> None:
+        self.id = number
+        self.class_name = thing.class_name
+        self.x, self.p = motion.start(thing.position, thing.covariance)
+        self.first_seen_s = stamp_s
+        self.hits = 0
+        self.see(thing, stamp_s)
+
+    def see(self, thing: Object3D, stamp_s: float) -> None:
+        self.size, self.score, self.range_m = thing.size, thing.score, thing.range_m
+        self.last_seen_s = stamp_s
+        self.hits += 1
+
+    def track(self, source: int | None) -> Track:
+        return Track(self.id, self.class_name, self.x[:3].copy(), self.x[3:].copy(),
+                     self.p[:3, :3].copy(), self.size, self.score, self.range_m,
+                     self.first_seen_s, self.last_seen_s, self.hits, source)
+
+
+class Tracker3D:
+    """Numbers objects over time: Kalman filters, Mahalanobis gates, least-cost assignment.
+
+    Not safe for several threads at once. `late` counts frames left out because they were older
+    than the newest, `resets` how often time went back, and `last_reset` says so in words.
+    """
+
+    def __init__(self, config: TrackConfig = TrackConfig()) -> None:
+        self.late = 0
+        self.resets = 0
+        self.last_reset = ""
+        self._live: list[_Live] = []
+        self._next = 1
+        self._stamp_s: float | None = None
+        self.configure(config)
+
+    def configure(self, config: TrackConfig) -> None:
+        """Take other settings; tracks are kept."""
+        self.config = config
+        self._motion = MotionModel(config.speed_std, config.velocity_memory_s)
+
+    def clear(self) -> None:
+        """Forget all tracks; numbers are not used again."""
+        self._live = []
+        self._stamp_s = None
+
+    def update(self, objects: Sequence[Object3D], stamp_s: float) -> tuple[Track, ...]:
+        """Take one frame's objects.
+
+        Args:
+            objects: all in one frame that does not move with the camera (`target_frame`).
+            stamp_s: the frame's stamp.
+
+        Returns:
+            all remembered tracks at that stamp, the seen and the unseen, by id. After a late
+            frame, none of them is `seen`.
+
+        Raises:
+            ValueError: when the stamp is not finite.
+        """
+        if not math.isfinite(stamp_s):
+            raise ValueError(f"stamp is {stamp_s}, expected finite seconds")
+        if self._stamp_s is not None and stamp_s < self._stamp_s:
+            if self._stamp_s - stamp_s <= self.config.reorder_s:
+                self.late += 1
+                return tuple(live.track(None) for live in self._live)
+            self.resets += 1
+            self.last_reset = (f"time went back from {self._stamp_s:.3f} s to {stamp_s:.3f} s: "
+                               f"{len(self._live)} tracks forgotten")
+            self.clear()
+        dt = 0.0 if self._stamp_s is None else stamp_s - self._stamp_s
+        self._stamp_s = stamp_s
+        self._live = [t for t in self._live if stamp_s - t.last_seen_s <= self.config.keep_s]
+        for live in self._live:
+            live.x, live.p = self._motion.predict(live.x, live.p, dt)
+        sources = self._match(objects, stamp_s)
+        return tuple(live.track(sources.get(live.id)) for live in self._live)
+
+    def _match(self, objects: Sequence[Object3D], stamp_s: float) -> dict[int, int]:
+        """Correct the tracks with their objects, start new ones; {track id: object index}."""
+        if not objects:
+            return {}
+        cost = self._cost(objects)
+        any_class = self.config.any_class
+        vague = [i for i, o in enumerate(objects) if o.class_name == any_class and any_class]
+        named = [i for i in range(len(objects)) if i not in set(vague)]
+        taken: dict[int, int] = {}   # row in self._live: object
+        # Named objects first: a moving region must not take the track of the person who moves.
+        for group in (named, vague):
+            rows = [r for r in range(len(self._live)) if r not in taken]
+            taken.update(_assign(cost, rows, group))
+        for row, index in taken.items():
+            self._see(self._live[row], objects[index], stamp_s)
+        sources = {self._live[row].id: index for row, index in taken.items()}
+        used = set(taken.values())
+        seen_rows = list(taken)
+        for index in named + vague:
+            if index in used:
+                continue
+            # The moving region of an object that has its track already is no object of its own.
+            if index in vague and (cost[seen_rows, index] < _NO_MATCH).any():
+                continue
+            live = _Live(self._next, objects[index], stamp_s, self._motion)
+            self._next += 1
+            self._live.append(live)
+            sources[live.id] = index
+        return sources
+
+    def _see(self, live: _Live, thing: Object3D, stamp_s: float) -> None:
+        live.x, live.p = self._motion.correct(live.x, live.p, thing.position, thing.covariance)
+        if live.class_name == self.config.any_class:
+            live.class_name = thing.class_name
+        live.see(thing, stamp_s)
+
+    def _cost(self, objects: Sequence[Object3D]) -> NDArray[np.float64]:
+        """Cost of each track being each object, shape (T, N); _NO_MATCH where it cannot be.
+
+        Minus twice the log likelihood, without its constant: squared Mahalanobis distance plus
+        log det S, so that a track with a wide covariance does not win by being vague.
+        """
+        if not self._live:
+            return np.zeros((0, len(objects)))
+        expected = np.stack([t.x[:3] for t in self._live])
+        spread = np.stack([t.p[:3, :3] for t in self._live])
+        measured = np.stack([o.position for o in objects])
+        noise = np.stack([o.covariance for o in objects])
+        offset = measured[None] - expected[:, None]
+        s = spread[:, None] + noise[None] + 1e-9 * np.eye(3)
+        squared = np.einsum("tni,tni->tn", offset, np.linalg.solve(s, offset[..., None])[..., 0])
+        cost: NDArray[np.float64] = squared + np.linalg.slogdet(s)[1]
+        any_class = self.config.any_class
+        ours = np.array([t.class_name for t in self._live])[:, None]
+        theirs = np.array([o.class_name for o in objects])[None]
+        same = ours == theirs
+        if any_class:
+            same |= (ours == any_class) | (theirs == any_class)
+        far = np.linalg.norm(offset, axis=2) > self.config.max_match_m
+        return np.where(same & ~far & (squared <= self.config.gate_sigma ** 2), cost, _NO_MATCH)
+
+
+def _assign(cost: NDArray[np.float64], rows: list[int], columns: list[int]) -> dict[int, int]:
+    """Least-cost pairs among those rows and columns that may match, {row: column}."""
+    if not rows or not columns:
+        return {}
+    part = cost[np.ix_(rows, columns)]
+    chosen = zip(*linear_sum_assignment(part), strict=True)
+    return {rows[r]: columns[c] for r, c in chosen if part[r, c] < _NO_MATCH}

@@ -1,0 +1,71 @@
+"""Zones: shapes in a TF frame that objects may enter, dwell in and leave."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.fusion.shapes import Sector, Shape
+
+_DRAWN_HEIGHT_M = 2.0   # of a zone without upper limit
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A shape in a frame and what is watched in it.
+
+    Attributes:
+        name: unique among the zones.
+        frame_id: TF frame of the shape's coordinates.
+        shape: where.
+        classes: the classes watched; empty for all.
+        dwell_s: stay after which 'dwell' is told, None for never.
+        leave_after_s: time for which a track may be unseen before it counts as gone.
+        hysteresis_m: how far out a track that is inside must go to be outside.
+        keep_out: True where nothing of the watched classes may be: here already an object's edge
+            counts as inside, not only its centre.
+
+    Raises:
+        ValueError: naming the field and the fix.
+    """
+
+    name: str
+    frame_id: str
+    shape: Shape
+    classes: tuple[str, ...] = ()
+    dwell_s: float | None = None
+    leave_after_s: float = 1.0
+    hysteresis_m: float = 0.1
+    keep_out: bool = False
+
+    def __post_init__(self) -> None:
+        for field in ("name", "frame_id"):
+            if not getattr(self, field).strip():
+                raise ValueError(f"{field} is empty; give it a text")
+        if self.dwell_s is not None and not 0 < self.dwell_s < math.inf:
+            raise ValueError(f"dwell_s = {self.dwell_s:g} must be above 0 s; leave it out for no "
+                             "dwell event")
+        for field in ("leave_after_s", "hysteresis_m"):
+            value = getattr(self, field)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{field} = {value:g} must be at least 0 and finite")
+
+    def watches(self, class_name: str) -> bool:
+        """True when objects of that class are watched here."""
+        return not self.classes or class_name in self.classes
+
+    def edges(self) -> NDArray[np.float64]:
+        """Lines to draw it, shape (K, 2, 3), metres in `frame_id`; two ends each (LINE_LIST)."""
+        corners = self.shape.outline()
+        low = self.shape.z_min_m if math.isfinite(self.shape.z_min_m) else 0.0
+        high = self.shape.z_max_m if math.isfinite(self.shape.z_max_m) else low + _DRAWN_HEIGHT_M
+        if low >= high:   # no lower limit, and the upper one is below the floor
+            low = high - _DRAWN_HEIGHT_M
+        rings = [np.column_stack([corners, np.full(len(corners), z)]) for z in (low, high)]
+        lines = [np.stack([ring, np.roll(ring, -1, axis=0)], 1) for ring in rings]
+        result = np.concatenate([*lines, np.stack(rings, 1)])
+        if isinstance(self.shape, Sector) and self.shape.optical:
+            result = np.stack([-result[..., 1], -result[..., 2], result[..., 0]], -1)
+        return result
