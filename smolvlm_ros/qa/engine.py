@@ -24,10 +24,12 @@ class Engine(Protocol):
     """A vision-language model. Its calls may come from several threads.
 
     Attributes:
-        name: the model, for verdicts and logs.
+        name: the model, for verdicts.
+        description: the model, where and how it runs, for logs.
     """
 
     name: str
+    description: str
 
     def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
         """The probability of yes for each question; the image is worked on once for all of them.
@@ -84,8 +86,7 @@ class EngineConfig(Settings):
         choices=("auto", "float32", "bfloat16", "float16", "int8"))
     num_threads: int = setting(0, "CPU threads of the model; 0 leaves the library's choice.",
                                ge=0, le=256)
-    max_new_tokens: int = setting(128, "Longest free answer.", unit="tokens", ge=1, le=2048,
-                                  runtime=True)
+    max_new_tokens: int = setting(128, "Longest free answer.", unit="tokens", ge=1, le=2048)
     prefix_frames: int = setting(2, "Frames whose image and system prompt stay computed, so that "
                                  "further questions on them are cheap.", unit="frames", ge=1, le=16)
     system_prompt: str = setting(SYSTEM_PROMPT, "Fixed text before the image; empty for none.",

@@ -36,8 +36,9 @@ _ENGLISH_WAS = re.compile(r"^was (?:the|a|an|any|some|there|it|he|she|this|that|
                           re.IGNORECASE)
 # French "est-ce que" and "qui"-questions differ by their first word; Chinese marks its questions:
 # 吗 or a verb-not-verb form for yes/no, an interrogative for the others.
-_CHINESE_YES_NO = re.compile(r"吗|嗎|有没有|有沒有|是不是|是否|能不能|会不会|會不會|在不在|可不可以|有无")
-_CHINESE_OPEN = re.compile(r"什么|什麼|哪|谁|誰|为什么|為什麼|怎么|怎麼|怎样|如何|多少|几|幾|何时|描述|说明")
+_CHINESE_YES_NO = re.compile(r"吗|嗎|有没有|有沒有|是不是|是否|能不能|会不会|會不會"
+                             r"|在不在|可不可以|有无")
+_CHINESE_OPEN = re.compile(r"什么|什麼|哪|谁|誰|怎么|怎麼|怎样|如何|多少|几|幾|何时|描述|说明")
 
 
 def negate(question: str) -> str:
@@ -47,8 +48,8 @@ def negate(question: str) -> str:
     `negate("Is the door open?")` is `'Is the answer to the question "Is the door open?" no?'`.
     """
     body = question.strip().rstrip("?？ ").strip()
-    for pattern, form in ((_THERE_NO, "{verb} there any {rest}?"), (_THERE, "{verb} there no {rest}?"),
-                          (_SEE, "{verb} no {rest}?")):
+    for pattern, form in ((_THERE_NO, "{verb} there any {rest}?"),
+                          (_THERE, "{verb} there no {rest}?"), (_SEE, "{verb} no {rest}?")):
         match = pattern.match(body)
         if match and not _UNSAFE_REST.search(match["rest"]):
             return form.format(verb=match["verb"], rest=match["rest"])

@@ -92,6 +92,6 @@ class SceneQA:
 
 
 def _ask(engine: Engine, frame: Frame, question: str, opposite: str) -> list[Pass]:
-    answers = engine.yes_no(frame.image_rgb, (question, opposite))
-    return [Pass(text, negated, frame.stamp_s, answer.p_yes, answer.mass)
-            for text, negated, answer in zip((question, opposite), (False, True), answers, strict=True)]
+    direct, negation = engine.yes_no(frame.image_rgb, (question, opposite))
+    return [Pass(question, False, frame.stamp_s, direct.p_yes, direct.mass),
+            Pass(opposite, True, frame.stamp_s, negation.p_yes, negation.mass)]

@@ -51,7 +51,8 @@ def clean_text(text: str, what: str, limit: int, forbidden: Iterable[str] = ()) 
                             "leave it out")
     for token in forbidden:
         if token.strip() and (token in text or token in plain):
-            raise QuestionError(f"{what} holds {token!r}, a special token of the model; leave it out")
+            raise QuestionError(f"{what} holds {token!r}, a special token of the model; "
+                                "leave it out")
     return text
 
 

@@ -182,8 +182,8 @@ def judge(question: str, passes: Sequence[Pass], config: PolicyConfig) -> Verdic
     else:
         answer = Answer.YES if passes[0].support >= config.yes_threshold else Answer.NO
         frames = len({p.stamp_s for p in passes})
-        cause, reason = Cause.AGREED, (f"{len(passes)} passes on {frames} frames agree, the question "
-                                       "and its negation")
+        cause, reason = Cause.AGREED, (f"{len(passes)} passes on {frames} frames agree, the "
+                                       "question and its negation")
     stamp_s = max((p.stamp_s for p in passes), default=NEVER_S)
     until_s = stamp_s + config.shelf_life_s if passes else NEVER_S
     return Verdict(question, answer, combined(passes), passes, cause, reason, until_s, stamp_s)

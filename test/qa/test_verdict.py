@@ -18,7 +18,7 @@ QUESTION = "Is there a person?"
 def passes(direct=(0.9, 0.9), negated=(0.1, 0.1), stamps=(1.0, 2.0), mass=0.95) -> list[Pass]:
     """Two frames x (direct, negated), in favour of yes unless told otherwise."""
     made = []
-    for stamp, p_direct, p_negated in zip(stamps, direct, negated):
+    for stamp, p_direct, p_negated in zip(stamps, direct, negated, strict=False):
         made.append(Pass(QUESTION, False, stamp, p_direct, mass))
         made.append(Pass("Is there no person?", True, stamp, p_negated, mass))
     return made

@@ -1,0 +1,215 @@
+"""SmolVLM2 through transformers: constrained yes/no, shared image prefix, streamed answers."""
+from __future__ import annotations
+
+import copy
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.models.canary import canary_image
+from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.qa import loading
+from smolvlm_ros.qa.checkpoint import Found
+from smolvlm_ros.qa.engine import EngineConfig, EngineError
+from smolvlm_ros.qa.prompt import MAX_QUESTION, chat_prefix, chat_question, clean_text
+from smolvlm_ros.qa.tile import Tile
+from smolvlm_ros.qa.tokens import Tokens
+from smolvlm_ros.qa.verdict import YesNo
+
+_WRAPPED = 2 * MAX_QUESTION  # a negation may wrap a question of full length
+_FEATURE_DIFFERENCE = 1e-3  # relative; identical images give 0, different ones 0.1 and more
+_CANARY_QUESTION = "Is there a circle?"
+
+
+class SmolVlmEngine:
+    """An `Engine` on a SmolVLM2 checkpoint.
+
+    A lock is held for one forward pass at a time, so a verdict does not wait for the end of a
+    streamed description, only for its current token.
+
+    Attributes:
+        name: of the checkpoint.
+        description: name, device, number format and, for 'auto', why it was taken.
+    """
+
+    def __init__(self, loaded: loading.Loaded, tile: Tile, config: EngineConfig, name: str,
+                 why: str = "") -> None:
+        """Use `load` to make one with all checks."""
+        self.name = name
+        self.description = (f"{name} on {loaded.device} in {loaded.dtype}"
+                            + (f": {why}" if why else ""))
+        self.tile = tile
+        self.tokens = Tokens.of(loaded.tokenizer, loaded.model, tile.tokens)
+        self._config = config
+        self._device = loaded.device
+        self._model: Any = loaded.model
+        self._prefixes: OrderedDict[bytes, Any] = OrderedDict()  # keys and values, by image
+        self._lock = threading.Lock()
+        self._prefix_ids = self.tokens.encode(chat_prefix(self.tokens.image_text,
+                                                          config.system_prompt))
+        self.tokens.check_split(chat_prefix(self.tokens.image_text, config.system_prompt),
+                                chat_question(_CANARY_QUESTION, config.yes_no_hint))
+
+    @classmethod
+    def load(cls, found: Found, config: EngineConfig) -> SmolVlmEngine:
+        """Load and check: pieces that fit together, and a model that sees its image.
+
+        Raises:
+            EngineError: says what does not fit, and what to do.
+        """
+        try:
+            tile = Tile.of_checkpoint(found.checkpoint.folder, found.checkpoint.config)
+        except CheckpointError as error:
+            raise EngineError(str(error)) from error
+        engine = cls(loading.load(found, config), tile, config, found.name, found.why)
+        try:
+            engine.check_sight()
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+    def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
+        """See `Engine.yes_no`."""
+        asked = [self._clean(question) for question in questions]
+        answers = []
+        started = time.perf_counter()  # the image's cost is part of the first answer's
+        for question in asked:
+            with self._lock:
+                logits = self._answer(image_rgb, chat_question(question, self._config.yes_no_hint))
+            p_yes, mass = self.tokens.yes_no(logits)
+            now = time.perf_counter()
+            answers.append(YesNo(p_yes, mass, 1e3 * (now - started)))
+            started = now
+        return answers
+
+    def stream(self, image_rgb: NDArray[np.uint8], question: str, max_tokens: int = 0,
+               should_stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
+        """See `Engine.stream`."""
+        limit = self._config.max_new_tokens
+        limit = min(max_tokens, limit) if max_tokens > 0 else limit
+        return self._stream(image_rgb, self._clean(question), limit, should_stop)
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        with self._lock:
+            self._prefixes.clear()
+            self._model = None
+        if self._device == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()
+
+    def check_sight(self) -> None:
+        """The canary: two different images must give different features and probabilities.
+
+        Raises:
+            EngineError: the model is blind (features or probabilities do not depend on the
+                image) or gives values that are not finite.
+        """
+        first = canary_image(self.tile.size, self.tile.size)
+        features: list[NDArray[np.float32]] = []
+        hook = self._model.model.connector.register_forward_hook(
+            lambda module, inputs, output: features.append(output.float().cpu().numpy()))
+        try:
+            question = chat_question(_CANARY_QUESTION, self._config.yes_no_hint)
+            logits = [self._answer(image, question) for image in (first, 255 - first[::-1, ::-1])]
+        finally:
+            hook.remove()
+            self._prefixes.clear()
+        if not all(np.isfinite(values).all() for values in (*features, *logits)):
+            raise EngineError(f"{self.description}: values are not finite; try dtype = 'float32'")
+        difference = np.linalg.norm(features[0] - features[1])
+        if len(features) != 2 or difference <= _FEATURE_DIFFERENCE * np.linalg.norm(features[0]):
+            raise EngineError(f"{self.description}: two different images give the same features; "
+                              "the vision weights are broken, get the checkpoint again")
+        if np.array_equal(logits[0], logits[1]):
+            raise EngineError(f"{self.description}: two different images give the same "
+                              "probabilities; the weights are broken, get the checkpoint again")
+
+    def _clean(self, question: str) -> str:
+        return clean_text(question, "the question", _WRAPPED, self.tokens.special)
+
+    def _stream(self, image_rgb: NDArray[np.uint8], question: str, limit: int,
+                should_stop: Callable[[], bool]) -> Iterator[str]:
+        if should_stop():
+            return
+        with self._lock:
+            # Its own copy: other questions use the shared one between two tokens.
+            cache = copy.deepcopy(self._prefix(image_rgb))
+        ids = self.tokens.encode(chat_question(question))
+        made: list[int] = []
+        given = ""
+        for _ in range(limit):
+            if should_stop():
+                return
+            with self._lock:
+                made.append(int(np.argmax(self._forward(ids, cache))))
+            ids = made[-1:]
+            ended = made[-1] in self.tokens.ends
+            text = self.tokens.decode(made)
+            # A character may need several tokens; wait for it unless this is the end.
+            if ended or len(made) == limit or not text.endswith("\ufffd"):
+                if len(text) > len(given):
+                    yield text[len(given):]
+                given = text
+            if ended:
+                return
+
+    def _answer(self, image_rgb: NDArray[np.uint8], text: str) -> NDArray[np.float32]:
+        """Logits of the first token after the prompt, (vocabulary,) float32; the lock is held."""
+        cache = self._prefix(image_rgb)
+        ids = self.tokens.encode(text)
+        try:
+            logits = self._forward(ids, cache)
+            # Negative: takes the question away again and leaves the prefix. A positive length
+            # does not work in all versions of transformers.
+            cache.crop(-len(ids))
+        except BaseException:
+            self._prefixes.clear()  # half a question may be in it
+            raise
+        return logits
+
+    def _prefix(self, image_rgb: NDArray[np.uint8]) -> Any:
+        """Keys and values of system prompt and image, computed or remembered; the lock is held."""
+        if self._model is None:
+            raise EngineError(f"{self.name} is closed")
+        image = np.ascontiguousarray(image_rgb)
+        key = hashlib.blake2b(image.data, digest_size=16,
+                              key=repr(image.shape).encode()).digest()
+        cache = self._prefixes.pop(key, None)
+        if cache is None:
+            from transformers import DynamicCache
+
+            while len(self._prefixes) >= self._config.prefix_frames:
+                self._prefixes.popitem(last=False)
+            cache = DynamicCache(config=self._model.config)
+            self._forward(self._prefix_ids, cache, self.tile.pixels(image))
+        self._prefixes[key] = cache
+        return cache
+
+    def _forward(self, ids: Sequence[int], cache: Any,
+                 pixels: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Logits after the last of `ids`, (vocabulary,) float32; `cache` grows by `ids`."""
+        import torch
+
+        if self._model is None:
+            raise EngineError(f"{self.name} is closed")
+        inputs: dict[str, Any] = {}
+        if pixels is not None:
+            inputs["pixel_values"] = torch.from_numpy(pixels)[None, None].to(self._device)
+        try:
+            with torch.inference_mode():
+                output = self._model(
+                    input_ids=torch.tensor([list(ids)], dtype=torch.long, device=self._device),
+                    past_key_values=cache, use_cache=True, logits_to_keep=1, **inputs)
+                return output.logits[0, -1].float().cpu().numpy()  # type: ignore[no-any-return]
+        except (RuntimeError, MemoryError) as error:
+            raise EngineError(f"{self.description} failed: {error}; out of memory? Use a smaller "
+                              "model or a smaller dtype") from error
