@@ -3,4 +3,5 @@ from smolvlm_ros.detection.config import DetectorConfig, HogConfig, RegionsConfi
 from smolvlm_ros.detection.detections import Detections
 from smolvlm_ros.detection.detector import Detector, make_detector
 
-__all__ = ["Detections", "Detector", "DetectorConfig", "HogConfig", "RegionsConfig", "make_detector"]
+__all__ = ["Detections", "Detector", "DetectorConfig", "HogConfig", "RegionsConfig",
+           "make_detector"]

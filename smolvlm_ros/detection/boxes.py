@@ -15,7 +15,8 @@ def as_boxes(xyxy: ArrayLike, name: str = "boxes") -> NDArray[np.float32]:
     if boxes.size == 0:
         return np.zeros((0, 4), np.float32)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"{name} have shape {boxes.shape}, expected (N, 4): left, top, right, bottom")
+        raise ValueError(f"{name} have shape {boxes.shape}, expected (N, 4): left, top, right, "
+                         "bottom")
     if not np.isfinite(boxes).all():
         raise ValueError(f"{name} have values that are not finite: {boxes.tolist()}")
     return boxes

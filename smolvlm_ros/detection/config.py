@@ -13,39 +13,43 @@ class HogConfig(Settings):
     """OpenCV's people detector: histograms of oriented gradients and a linear SVM."""
 
     work_height_px: int = setting(
-        0, "Image height at which people are searched. A person must be at least 96 of these pixels tall "
-        "to be found. The time grows with its square. 0 takes half of the image's height within 216 to "
-        "320; an image is never enlarged.", unit="px", ge=0, le=2160, runtime=True)
+        0, "Image height at which people are searched. A person must be at least 96 of these "
+        "pixels tall to be found. The time grows with its square. 0 takes half of the image's "
+        "height within 216 to 320; an image is never enlarged.", unit="px", ge=0, le=2160,
+        runtime=True)
     border_ratio: float = setting(
-        0.22, "Border put around the image, as a share of its height, so that people who fill the image "
-        "or are cut by its edge are found.", ge=0.0, le=0.5, runtime=True)
+        0.22, "Border put around the image, as a share of its height, so that people who fill the "
+        "image or are cut by its edge are found.", ge=0.0, le=0.5, runtime=True)
     stride_px: int = setting(8, "Step of the search window.", unit="px", choices=(4, 8, 16),
                              runtime=True)
-    scale_step: float = setting(1.05, "Ratio between two sizes of the search window.", ge=1.01, le=1.5,
-                                runtime=True)
+    scale_step: float = setting(1.05, "Ratio between two sizes of the search window.", ge=1.01,
+                                le=1.5, runtime=True)
     min_margin: float = setting(0.0, "Least SVM margin of a search window.", ge=-1.0, le=3.0,
                                 runtime=True)
-    max_iou: float = setting(0.45, "Of two persons that overlap more, the better one stays.", ge=0.0,
-                             le=1.0, runtime=True)
+    max_iou: float = setting(0.45, "Of two persons that overlap more (intersection over union), "
+                             "the better one stays.", ge=0.0, le=1.0, runtime=True)
     max_inside: float = setting(
-        0.7, "A box of which a greater share lies inside a larger person is taken for a part of it and "
-        "dropped.", ge=0.0, le=1.0, runtime=True)
+        0.7, "A box of which a greater share lies inside a larger person is taken for a part of it "
+        "and dropped.", ge=0.0, le=1.0, runtime=True)
 
 
 @dataclass(frozen=True)
 class RegionsConfig(Settings):
     """Moving regions as objects of the class `moving`."""
 
-    min_area_ratio: float = setting(0.001, "Smaller regions are left out; share of the image's area.",
-                                    ge=0.0, le=1.0, runtime=True)
+    min_area_ratio: float = setting(
+        0.001, "Smaller regions are left out; share of the image's area.", ge=0.0, le=1.0,
+        runtime=True)
     half_score_area_ratio: float = setting(
         0.01, "Area at which a region's score is 0.5; share of the image's area.", ge=1e-5, le=1.0,
         runtime=True)
     explained_ratio: float = setting(
-        0.5, "A region of which at least this share lies in persons is part of them and not `moving`.",
+        0.5, "A region of which at least this share lies in persons is part of them and not "
+        "`moving`.",
         ge=0.0, le=1.0, runtime=True)
     tighten_iou: float = setting(
-        0.5, "A person's box takes the bounds of the moving region that overlaps it at least this well.",
+        0.5, "A person's box takes the bounds of the moving region that overlaps it at least this "
+        "well (intersection over union).",
         ge=0.1, le=1.0, runtime=True)
 
 
@@ -56,7 +60,8 @@ class DetectorConfig(Settings):
     kind: str = setting(
         "hog_regions", "`hog`: people; `regions`: what the gate saw move, as class `moving`; "
         "`hog_regions`: both, people first.", choices=KINDS)
-    classes: tuple[str, ...] = setting((), "Classes to keep; empty keeps all.", le=200, runtime=True)
+    classes: tuple[str, ...] = setting((), "Classes to keep; empty keeps all.", le=200,
+                                       runtime=True)
     min_score: float = setting(0.3, "Least score of a detection.", ge=0.0, le=1.0, runtime=True)
     hog: HogConfig = group(HogConfig)
     regions: RegionsConfig = group(RegionsConfig)

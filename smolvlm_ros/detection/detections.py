@@ -1,8 +1,9 @@
 """What a detector gives: boxes, scores and class names of one image."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,8 @@ class Detections:
         if xyxy.ndim != 2 or xyxy.shape[1] != 4:
             raise ValueError(f"xyxy has shape {xyxy.shape}, expected (N, 4)")
         if scores.shape != (len(xyxy),) or len(names) != len(xyxy):
-            raise ValueError(f"{len(xyxy)} boxes, scores of shape {scores.shape} and {len(names)} class "
-                             "names; expected as many of each")
+            raise ValueError(f"{len(xyxy)} boxes, scores of shape {scores.shape} and {len(names)} "
+                             "class names; expected as many of each")
         if not np.isfinite(xyxy).all():
             raise ValueError(f"boxes have values that are not finite: {xyxy.tolist()}")
         if not (xyxy[:, 2:] > xyxy[:, :2]).all():
@@ -74,7 +75,7 @@ class Detections:
     def where(self, classes: Sequence[str] = (), min_score: float = 0.0) -> Detections:
         """Those of the classes (empty: all) with at least that score."""
         return self.select([(not classes or n in classes) and s >= min_score
-                            for n, s in zip(self.class_names, self.scores)])
+                            for n, s in zip(self.class_names, self.scores, strict=True)])
 
     def __add__(self, other: Detections) -> Detections:
         return Detections(np.concatenate([self.xyxy, other.xyxy]),

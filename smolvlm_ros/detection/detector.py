@@ -30,11 +30,12 @@ class Detector(Protocol):
 
         Args:
             image_rgb: shape (H, W, 3) uint8.
-            regions: shape (R, 4), boxes of what moved, left, top, right, bottom in its pixels; detectors
-                that look at the whole image pay no heed to them.
+            regions: shape (R, 4), boxes of what moved, left, top, right, bottom in its pixels;
+                detectors that look at the whole image pay no heed to them.
 
         Returns:
-            Boxes in pixels of `image_rgb`, cut at its border, in falling order of score within a class.
+            Boxes in pixels of `image_rgb`, cut at its border, in falling order of score within a
+            class.
 
         Raises:
             ValueError: when the image or the regions have a wrong type or shape.
@@ -63,7 +64,8 @@ def make_detector(config: DetectorConfig) -> Detector:
         from smolvlm_ros.detection.hog_regions import HogRegionsDetector
 
         return HogRegionsDetector(config)
-    raise ValueError(f"detector kind {config.kind!r} is not known; use one of the kinds of DetectorConfig")
+    raise ValueError(f"detector kind {config.kind!r} is not known; use one of the kinds of "
+                     "DetectorConfig")
 
 
 def checked_image(image_rgb: Any) -> NDArray[np.uint8]:

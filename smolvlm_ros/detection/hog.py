@@ -21,16 +21,16 @@ _MARGIN = np.array([16 / _WINDOW[0], 16 / _WINDOW[1]], np.float32)
 _AUTO_PX = (216, 320)
 # OpenCV groups windows that agree; fewer than this number are taken for chance.
 _GROUP_THRESHOLD = 2
-# score = 1 / (1 + exp(-(margin - _HALF) * _SLOPE)). On a recording of people who walk through a room
-# true boxes have margins from 0.3 to 3.2 and false ones below 0.3.
+# score = 1 / (1 + exp(-(margin - _HALF) * _SLOPE)). On a recording of people who walk through a
+# room true boxes have margins from 0.3 to 3.2 and false ones below 0.3.
 _HALF, _SLOPE = 0.3, 2.0
 
 
 class HogDetector:
     """OpenCV's HOG people detector; gives the class `person`.
 
-    The score is a logistic of the SVM margin: 0.35 at margin 0, 0.5 at 0.3, 0.8 at 1, 0.97 at 2. It ranks
-    boxes; it is not a calibrated probability.
+    The score is a logistic of the SVM margin: 0.35 at margin 0, 0.5 at 0.3, 0.8 at 1, 0.97 at 2. It
+    ranks boxes; it is not a calibrated probability.
     """
 
     name = "OpenCV HOG people detector"

@@ -39,7 +39,8 @@ class HogRegionsDetector:
     @config.setter
     def config(self, config: DetectorConfig) -> None:
         self._config = config
-        # The class filter comes last: persons must explain their regions even when they are not kept.
+        # The class filter comes last: persons must explain their regions even when they are not
+        # kept.
         self._hog.config = config.changed(classes=())
 
     def detect(self, image_rgb: NDArray[np.uint8], regions: ArrayLike = ()) -> Detections:
@@ -60,8 +61,9 @@ def tightened(persons: Detections, moved: NDArray[np.float32],
               settings: RegionsConfig) -> Detections:
     """Persons with the bounds of the moving regions that show them, where these agree with them.
 
-    All regions that lie in (or just beside) a person count together, since one person often moves in
-    several pieces; where they cover much more or much less than the person, the person's box stays.
+    All regions that lie in (or just beside) a person count together, since one person often moves
+    in several pieces; where they cover much more or much less than the person, the person's box
+    stays.
     """
     if not len(persons) or not len(moved):
         return persons

@@ -15,8 +15,8 @@ MOVING = "moving"
 class RegionsDetector:
     """The moving regions, as the class `moving`.
 
-    The score says how large a region is, not how sure: a / (a + half), with a the share of the image it
-    covers and half the share that scores 0.5.
+    The score says how large a region is, not how sure: a / (a + half), with a the share of the
+    image it covers and half the share that scores 0.5.
     """
 
     name = "moving regions"

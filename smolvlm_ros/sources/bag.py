@@ -1,8 +1,9 @@
 """rosbag2 recordings (folder, .db3 or .mcap), read by the `rosbags` library without ROS."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from smolvlm_ros.sources.base import (
     SourceError,
     SourceFrame,
 )
-from smolvlm_ros.sources.calibration import camera_model
+from smolvlm_ros.sources.calibration import camera_model, fitted
 
 _IMAGE, _COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 _INFO = "sensor_msgs/msg/CameraInfo"
@@ -36,8 +37,8 @@ class BagSource(FrameSource):
         camera: used in place of the recorded CameraInfo.
 
     Raises:
-        SourceError: when the library or the recording is missing, the recording cannot be read or is
-            empty, or the topic is unknown or not clear (the text lists the topics).
+        SourceError: when the library or the recording is missing, the recording cannot be read or
+            is empty, or the topic is unknown or not clear (the text lists the topics).
     """
 
     def __init__(self, path: Path, *, loop: bool = False, rate_hz: float | None = None,
@@ -56,14 +57,14 @@ class BagSource(FrameSource):
             self._first_info()
             count = int(self._image.msgcount)
             if count == 0:
-                raise SourceError(f"bag {path}: topic {self._image.topic} has no messages; choose another "
-                                  f"of {self._topics_text()}")
+                raise SourceError(f"bag {path}: topic {self._image.topic} has no messages; choose "
+                                  f"another of {self._topics_text()}")
             fps = rate_hz or self._nominal_fps(count)
         except BaseException:
             self._reader.close()
             raise
-        super().__init__(f"{path} {self._image.topic}", fps=fps, frame_count=count, camera=self._camera,
-                         loop=loop)
+        super().__init__(f"{path} {self._image.topic}", fps=fps, frame_count=count,
+                         camera=self._camera, loop=loop)
         self._messages = self._start()
 
     @property
@@ -90,7 +91,7 @@ class BagSource(FrameSource):
                 self._take_info(message)
             except SourceError:
                 raise
-            except Exception as error:  # the storage libraries raise errors of many kinds on bad bytes
+            except Exception as error:  # bad bytes raise errors of many kinds
                 raise SourceError(f"bag {self._path} cannot be read after {self._index} frames of "
                                   f"{self._image.topic} ({error}); {_CDR_ERROR}") from error
 
@@ -106,17 +107,20 @@ class BagSource(FrameSource):
             "frame_id": message.header.frame_id,
             "header_stamp_ns": stamp.sec * 1_000_000_000 + stamp.nanosec}
         if kind == _COMPRESSED:
-            return SourceFrame(stamp_s, compressed=bytes(message.data), encoding=message.format, **common)
+            return SourceFrame(stamp_s, compressed=bytes(message.data), encoding=message.format,
+                               **common)
         raw = RawImage(message.height, message.width, message.encoding, bool(message.is_bigendian),
                        message.step, np.asarray(message.data, np.uint8))
+        if self._own_camera is not None:
+            common["camera"] = fitted(self._own_camera, (raw.height, raw.width), self.name)
         return SourceFrame(stamp_s, raw=raw, encoding=raw.encoding, **common)
 
     def _take_info(self, message: Any) -> None:
         roi = message.roi
         self._raw_info = RawCameraInfo(
             message.width, message.height, message.distortion_model, tuple(map(float, message.d)),
-            tuple(map(float, message.k)), tuple(map(float, message.r)), tuple(map(float, message.p)),
-            message.binning_x, message.binning_y,
+            tuple(map(float, message.k)), tuple(map(float, message.r)),
+            tuple(map(float, message.p)), message.binning_x, message.binning_y,
             (roi.x_offset, roi.y_offset, roi.height, roi.width, bool(roi.do_rectify)))
         if self._own_camera is None:
             self._camera = camera_model(self._raw_info, f"bag {self._path} {self._info.topic}")
@@ -138,7 +142,8 @@ class BagSource(FrameSource):
     def _choose_image(self, topic: str) -> Any:
         images = [c for c in self._reader.connections if c.msgtype in (_IMAGE, _COMPRESSED)]
         if not images:
-            raise SourceError(f"bag {self._path} has no image topic; its topics are {self._topics_text()}")
+            raise SourceError(f"bag {self._path} has no image topic; its topics are "
+                              f"{self._topics_text()}")
         named = [c for c in images if not topic or c.topic == topic]
         if len({c.topic for c in named}) != 1:
             said = f"has no image topic {topic!r}" if topic else "has more than one image topic"
@@ -154,12 +159,14 @@ class BagSource(FrameSource):
                                   f"{', '.join(sorted(infos)) or 'none'}")
             return infos[topic]
         # image_transport puts camera_info beside the image, and compressed below it.
-        base = image_topic[:-len("/compressed")] if image_topic.endswith("/compressed") else image_topic
+        tail = "/compressed"
+        base = image_topic[:-len(tail)] if image_topic.endswith(tail) else image_topic
         beside = base.rsplit("/", 1)[0] + "/camera_info"
         return infos.get(beside) or (next(iter(infos.values())) if len(infos) == 1 else None)
 
     def _topics_text(self) -> str:
-        return ", ".join(sorted(f"{c.topic} ({c.msgtype})" for c in self._reader.connections)) or "none"
+        topics = sorted(f"{c.topic} ({c.msgtype})" for c in self._reader.connections)
+        return ", ".join(topics) or "none"
 
     def _nominal_fps(self, count: int) -> float | None:
         duration_s = self._reader.duration * 1e-9
@@ -189,16 +196,16 @@ def _open_reader(path: Path) -> Any:
     if path.is_dir() and not (path / "metadata.yaml").exists():
         files = sorted(f for f in path.iterdir() if f.suffix in (".db3", ".mcap"))
         if len(files) != 1:
-            raise SourceError(f"bag {path} has no metadata.yaml and {len(files)} storage files; run "
-                              "`ros2 bag reindex` on it, or give one of the files")
+            raise SourceError(f"bag {path} has no metadata.yaml and {len(files)} storage files; "
+                              "run `ros2 bag reindex` on it, or give one of the files")
         path = files[0]
     try:
         reader = Reader(path)
         reader.open()
-    except Exception as error:  # the storage libraries raise errors of many kinds on bad bytes
-        raise SourceError(f"bag {path} cannot be opened ({error}); if its recording was killed, recover it "
-                          "with `smolvlm_ros.recording.recover`, `ros2 bag reindex` or `mcap recover`"
-                          ) from error
+    except Exception as error:  # bad bytes raise errors of many kinds
+        raise SourceError(f"bag {path} cannot be opened ({error}); if its recording was killed, "
+                          "recover it with smolvlm_ros.recording.recover_recording, `ros2 bag "
+                          "reindex` or `mcap recover`") from error
     return reader
 
 

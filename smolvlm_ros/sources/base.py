@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +39,11 @@ class RawImage:
 
     def __post_init__(self) -> None:
         if self.height <= 0 or self.width <= 0:
-            raise ValueError(f"recorded image is {self.width}x{self.height}, expected a positive size")
+            raise ValueError(f"recorded image is {self.width}x{self.height}, expected a positive "
+                             "size")
         if len(self.data) < self.height * self.step:
-            raise ValueError(f"recorded image holds {len(self.data)} bytes, expected height * step = "
-                             f"{self.height} * {self.step}; the recording is damaged")
+            raise ValueError(f"recorded image holds {len(self.data)} bytes, expected height * step "
+                             f"= {self.height} * {self.step}; the recording is damaged")
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,10 @@ class SourceFrame:
         image: shape (H, W, 3) uint8, BGR, as OpenCV decodes it.
         raw: a recorded Image message in its own encoding.
         compressed: a recorded CompressedImage's bytes.
-        encoding: 'bgr8' for `image`, the Image encoding for `raw`, the CompressedImage format ('jpeg',
-            'rgb8; jpeg compressed bgr8', …) for `compressed`.
-        depth: shape (H, W), uint16 millimetres with 0 unknown, or float32 metres with NaN unknown, along
-            optical Z; None where the source has no depth.
+        encoding: 'bgr8' for `image`, the Image encoding for `raw`, the CompressedImage format
+            ('jpeg', 'rgb8; jpeg compressed bgr8', …) for `compressed`.
+        depth: shape (H, W), uint16 millimetres with 0 unknown, or float32 metres with NaN unknown,
+            along optical Z; None where the source has no depth.
         pose_world_from_camera: shape (4, 4) float64, metres, optical frame of the camera to world.
         camera: the camera model for this frame's size; None where it is not known.
         camera_info: the recorded CameraInfo, where there is one.
@@ -111,15 +113,16 @@ class SourceFrame:
                              "expected exactly one of image, raw, compressed")
         if self.image is not None and (
                 self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3):
-            raise ValueError(f"image is {self.image.dtype} {self.image.shape}, expected uint8 (H, W, 3)")
+            raise ValueError(f"image is {self.image.dtype} {self.image.shape}, expected "
+                             "uint8 (H, W, 3)")
 
 
 class FrameSource(ABC):
     """Frames one after the other, from the first to the last, once or in a loop.
 
     `read` gives the next frame, or None when there are no more. After a `SourceError` from `read` a
-    folder goes on behind the broken frame; every other source has ended (with `loop` it starts again
-    at its first frame). A source belongs to one thread at a time.
+    folder goes on behind the broken frame; every other source has ended (with `loop` it starts
+    again at its first frame). A source belongs to one thread at a time.
 
     Attributes:
         name: what was opened, for messages.

@@ -1,8 +1,9 @@
 """The camera_info YAML format: what camera_calibration writes and camera_info_manager reads."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.sources.base import RawCameraInfo, SourceError
@@ -24,7 +25,8 @@ def read_calibration(path: Path | str) -> RawCameraInfo:
         The fields of CameraInfo; `camera_model` makes a CameraModel of them.
 
     Raises:
-        SourceError: when it cannot be read, or an entry is missing, has a wrong length or makes no camera.
+        SourceError: when it cannot be read, or an entry is missing, has a wrong length or makes no
+            camera.
     """
     import yaml
 
@@ -49,7 +51,7 @@ def read_calibration(path: Path | str) -> RawCameraInfo:
 
 
 def camera_model(info: RawCameraInfo, name: str) -> CameraModel | None:
-    """The camera that K and D of a CameraInfo describe; None where K says "not calibrated" (fx = 0).
+    """The camera that K and D of a CameraInfo describe; None where fx is 0: not calibrated.
 
     Args:
         info: the fields of CameraInfo.
@@ -63,14 +65,35 @@ def camera_model(info: RawCameraInfo, name: str) -> CameraModel | None:
     if info.k[0] == 0.0:
         return None
     if info.distortion_model not in _MODELS:
-        raise SourceError(f"{name}: distortion model {info.distortion_model!r} is not known, expected one "
-                          f"of {', '.join(repr(m) for m in _MODELS)}")
+        raise SourceError(f"{name}: distortion model {info.distortion_model!r} is not known, "
+                          f"expected one of {', '.join(repr(m) for m in _MODELS)}")
     model = _MODELS[info.distortion_model]
     try:
         return CameraModel(info.width, info.height, info.k[0], info.k[4], info.k[2], info.k[5],
                            () if model == "none" else info.d, model)
     except ValueError as error:
         raise SourceError(f"{name}: {error}") from error
+
+
+def fitted(camera: CameraModel | None, shape: tuple[int, ...], name: str) -> CameraModel | None:
+    """The camera for an image of that shape; scaled where only the resolution differs.
+
+    Args:
+        camera: None gives None.
+        shape: (H, W) or (H, W, 3).
+        name: of the source, for the error.
+
+    Raises:
+        SourceError: when the image has another aspect than the calibration.
+    """
+    height, width = shape[:2]
+    if camera is None or (camera.width, camera.height) == (width, height):
+        return camera
+    if abs(width * camera.height / (height * camera.width) - 1.0) > 0.02:
+        raise SourceError(f"{name} is {width}x{height}, its calibration "
+                          f"{camera.width}x{camera.height}: another aspect; calibrate at this "
+                          "resolution")
+    return camera.scaled(width, height)
 
 
 class _Entries:
@@ -83,7 +106,8 @@ class _Entries:
     def size(self, key: str) -> int:
         value = self._content.get(key)
         if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-            raise SourceError(f"calibration {self._name}: {key} is {value!r}, expected pixels above 0")
+            raise SourceError(f"calibration {self._name}: {key} is {value!r}, expected pixels "
+                              "above 0")
         return value
 
     def matrix(self, key: str, lengths: Sequence[int],
@@ -98,6 +122,6 @@ class _Entries:
             values = None  # type: ignore[assignment]
         if values is None or len(values) not in lengths:
             have = "nothing" if entry is None else repr(data)
-            raise SourceError(f"calibration {self._name}: {key} is {have}, expected a list 'data' of "
-                              f"{' or '.join(map(str, lengths))} numbers")
+            raise SourceError(f"calibration {self._name}: {key} is {have}, expected a list 'data' "
+                              f"of {' or '.join(map(str, lengths))} numbers")
         return values

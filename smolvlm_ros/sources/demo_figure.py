@@ -32,7 +32,7 @@ class Clothes:
 
 @dataclass(frozen=True)
 class Shape:
-    """A filled outline in the figure's plane, metres: x to the camera's right, y up from the floor."""
+    """A filled outline in the figure's plane, metres: x to the right, y up from the floor."""
 
     outline: Points
     colour: Colour
@@ -65,8 +65,8 @@ def draw_figure(image: NDArray[np.uint8], mask: NDArray[np.uint8],
                 shapes: list[tuple[Points, Colour]]) -> None:
     """Fill outlines given in pixels into `image` and, in full, into `mask` (both changed).
 
-    Drawn at twice the size in the part of the image that the figure covers, then reduced, so that edges
-    are as soft as a lens makes them.
+    Drawn at twice the size in the part of the image that the figure covers, then reduced, so that
+    edges are as soft as a lens makes them.
     """
     corners = np.concatenate([outline for outline, _ in shapes])
     height, width = mask.shape

@@ -1,8 +1,8 @@
 """The empty room of the demo scene: every pixel's ray meets a floor, wall or box of known place."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import cv2
 import numpy as np
@@ -36,7 +36,7 @@ class Room:
 
 @dataclass(frozen=True)
 class _Box:
-    """A cuboid on the floor: its lower and upper corner in the world, metres, and its colour (BGR)."""
+    """A cuboid: its lower and upper corner in the world, metres, and its colour (BGR)."""
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -53,8 +53,8 @@ def draw_room(camera: CameraModel, pose_world_from_camera: Vectors, seed: int) -
 
     Args:
         camera: without distortion.
-        pose_world_from_camera: shape (4, 4); the world has its origin on the floor, x into the room, y
-            left, z up.
+        pose_world_from_camera: shape (4, 4); the world has its origin on the floor, x into the
+            room, y left, z up.
         seed: of the materials' grain.
     """
     fine = camera.scaled(camera.width * _OVERSAMPLE, camera.height * _OVERSAMPLE)

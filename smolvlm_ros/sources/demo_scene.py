@@ -1,7 +1,8 @@
 """A short scene that this package draws itself, with known camera and known truth.
 
-A fixed camera looks into a room. A person walks in, stands, walks out; later another one does. It needs
-no file, so it is what a demo shows where there is no video; it also says where the person's feet are.
+A fixed camera looks into a room. A person walks in, stands, walks out; later another one does. It
+needs no file, so it is what a demo shows where there is no video; it also says where the person's
+feet are.
 """
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class PersonTruth:
     Attributes:
         feet_world: shape (3,) float64, metres: between the feet, on the floor.
         feet_pixel: shape (2,) float64, its image, may lie outside.
-        xyxy: shape (4,) float64: bounds of the whole figure in pixels, not cut at the image's border.
+        xyxy: shape (4,) float64: bounds of the whole figure in pixels, not cut at the image's
+            border.
         visible_ratio: share of that box inside the image.
         walking: False while standing.
         visit: 0 for the first person, 1 for the second.
@@ -155,7 +157,8 @@ class DemoScene:
         result = []
         for shape in shapes:
             right, up = shape.outline.T
-            world = np.column_stack([np.full(len(up), state.x), state.y - right, np.maximum(up, 0.0)])
+            world = np.column_stack([np.full(len(up), state.x), state.y - right,
+                                     np.maximum(up, 0.0)])
             result.append((self._project(world), shape.colour))
         return result
 
@@ -193,7 +196,7 @@ class DemoSource(FrameSource):
 
 
 def camera_pose(height_m: float, pitch_deg: float) -> NDArray[np.float64]:
-    """Pose of an optical frame above the world's origin, looking along world x and down by the pitch.
+    """Pose of a camera above the world's origin that looks along world x, down by the pitch.
 
     Returns:
         shape (4, 4) float64, optical frame to world.
@@ -229,7 +232,7 @@ def _state(time_s: float) -> _State | None:
 
 def _state_of(visit: int, keys: tuple[_Key, ...], time_s: float) -> _State:
     walked = 0.0
-    for a, b in zip(keys, keys[1:]):
+    for a, b in zip(keys, keys[1:], strict=False):
         way = math.hypot(b.x - a.x, b.y - a.y)
         if time_s >= b.time_s:
             walked += way
@@ -239,6 +242,6 @@ def _state_of(visit: int, keys: tuple[_Key, ...], time_s: float) -> _State:
         if way > 0:  # the gait fades in and out within a third of a second
             swing = min(1.0, (time_s - a.time_s) / 0.33 + 0.1, (b.time_s - time_s) / 0.33 + 0.1)
         heading = -1 if keys[-1].y > keys[0].y else 1
-        return _State(a.x + share * (b.x - a.x), a.y + share * (b.y - a.y), walked + share * way, swing,
-                      heading, visit)
+        return _State(a.x + share * (b.x - a.x), a.y + share * (b.y - a.y), walked + share * way,
+                      swing, heading, visit)
     raise AssertionError("called with a time outside the visit")

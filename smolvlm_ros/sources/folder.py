@@ -37,11 +37,12 @@ class ImageFolderSource(FrameSource):
 
     def __init__(self, path: Path, *, loop: bool = False, rate_hz: float | None = None,
                  camera: CameraModel | None = None) -> None:
-        self._files = sorted((f for f in path.iterdir() if f.suffix.lower() in _IMAGES and f.is_file()),
+        self._files = sorted((f for f in path.iterdir()
+                              if f.suffix.lower() in _IMAGES and f.is_file()),
                              key=lambda f: natural_key(f.name))
         if not self._files:
-            raise SourceError(f"folder {path} has no png or jpg images; give a folder of images, an RGB-D "
-                              "folder (frame-N.color.jpg, frame-N.depth.png) or a bag")
+            raise SourceError(f"folder {path} has no png or jpg images; give a folder of images, "
+                              "an RGB-D folder (frame-N.color.jpg, frame-N.depth.png) or a bag")
         self._rate_hz = rate_hz or _FOLDER_HZ
         self._index = 0
         super().__init__(str(path), fps=self._rate_hz, frame_count=len(self._files), camera=camera,
@@ -63,8 +64,8 @@ class RgbdFolderSource(FrameSource):
     """Colour, depth and poses in the layout of 7-Scenes and 3DMatch.
 
     `frame-N.color.jpg|png`, `frame-N.depth.png` (16 bit, millimetres along optical Z, 0 and 65535
-    invalid), optional `frame-N.pose.txt` (4x4, camera to world, metres), `camera-intrinsics.txt` (3x3 K
-    of the colour image). N counts at 30 Hz and makes the stamps, gaps included.
+    invalid), optional `frame-N.pose.txt` (4x4, camera to world, metres), `camera-intrinsics.txt`
+    (3x3 K of the colour image). N counts at 30 Hz and makes the stamps, gaps included.
 
     Args:
         path: the folder.
@@ -80,18 +81,19 @@ class RgbdFolderSource(FrameSource):
 
     def __init__(self, path: Path, *, loop: bool = False, rate_hz: float | None = None,
                  camera: CameraModel | None = None) -> None:
-        numbered = sorted((int(m[1]), f) for f in path.iterdir() if (m := _COLOUR.fullmatch(f.name)))
+        numbered = sorted((int(match[1]), file) for file in path.iterdir()
+                          if (match := _COLOUR.fullmatch(file.name)))
         if not numbered:
-            raise SourceError(f"folder {path} has no frame-N.color.jpg or .png; see the layout of an RGB-D "
-                              "folder in the documentation")
+            raise SourceError(f"folder {path} has no frame-N.color.jpg or .png; see the layout of "
+                              "an RGB-D folder in the documentation")
         self._frames = numbered
         self._rate_hz = rate_hz
         self._index = 0
         if camera is None:
             first = read_colour(numbered[0][1])
             camera = _read_intrinsics(path / _INTRINSICS, first.shape[1], first.shape[0])
-        super().__init__(str(path), fps=rate_hz or _RGBD_HZ, frame_count=len(numbered), camera=camera,
-                         loop=loop)
+        super().__init__(str(path), fps=rate_hz or _RGBD_HZ, frame_count=len(numbered),
+                         camera=camera, loop=loop)
 
     def _read(self) -> SourceFrame | None:
         if self._index >= len(self._frames):
@@ -131,8 +133,8 @@ def read_colour(path: Path) -> NDArray[np.uint8]:
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise SourceError(f"image {path} cannot be decoded; it is damaged or no image, remove or copy it "
-                          "again")
+        raise SourceError(f"image {path} cannot be decoded; it is damaged or no image, remove or "
+                          "copy it again")
     return image  # type: ignore[return-value]
 
 
@@ -143,13 +145,14 @@ def read_depth_mm(path: Path) -> NDArray[np.uint16]:
         SourceError: when it is missing, cannot be decoded or is not 16 bit with one channel.
     """
     if not path.exists():
-        raise SourceError(f"depth image {path} does not exist; each frame of an RGB-D folder needs one")
+        raise SourceError(f"depth image {path} does not exist; each frame of an RGB-D folder needs "
+                          "one")
     depth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if depth is None:
         raise SourceError(f"depth image {path} cannot be decoded; it is damaged, copy it again")
     if depth.dtype != np.uint16 or depth.ndim != 2:
-        raise SourceError(f"depth image {path} is {depth.dtype} with shape {depth.shape}, expected 16-bit "
-                          "millimetres with one channel")
+        raise SourceError(f"depth image {path} is {depth.dtype} with shape {depth.shape}, expected "
+                          "16-bit millimetres with one channel")
     depth[depth == _NO_DEPTH] = 0
     return depth
 
@@ -164,18 +167,19 @@ def read_pose(path: Path) -> NDArray[np.float64]:
     rotation = matrix[:3, :3]
     if not (np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-2) and np.linalg.det(rotation) > 0
             and np.allclose(matrix[3], (0, 0, 0, 1), atol=1e-6)):
-        raise SourceError(f"pose {path} is not a rotation and translation; remove the file to play the "
-                          "frame without its pose")
+        raise SourceError(f"pose {path} is not a rotation and translation; remove the file to play "
+                          "the frame without its pose")
     return matrix
 
 
 def _read_intrinsics(path: Path, width: int, height: int) -> CameraModel:
     if not path.exists():
-        raise SourceError(f"{path} does not exist; an RGB-D folder needs the 3x3 camera matrix of its "
-                          "colour images there")
+        raise SourceError(f"{path} does not exist; an RGB-D folder needs the 3x3 camera matrix of "
+                          "its colour images there")
     k = _read_matrix(path, (3, 3), "write the 3x3 camera matrix, three rows of three numbers")
     try:
-        return CameraModel(width, height, *(float(k[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2))))
+        return CameraModel(width, height, float(k[0, 0]), float(k[1, 1]), float(k[0, 2]),
+                           float(k[1, 2]))
     except ValueError as error:
         raise SourceError(f"{path}: {error}") from error
 
@@ -191,7 +195,8 @@ def _read_matrix(path: Path, shape: tuple[int, int], fix: str) -> NDArray[np.flo
     return matrix
 
 
-def _same_size(camera: CameraModel | None, image: NDArray[np.uint8], file: Path) -> CameraModel | None:
+def _same_size(camera: CameraModel | None, image: NDArray[np.uint8],
+               file: Path) -> CameraModel | None:
     height, width = image.shape[:2]
     if camera is not None and (camera.width, camera.height) != (width, height):
         raise SourceError(f"image {file} is {width}x{height}, its calibration "

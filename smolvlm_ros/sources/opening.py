@@ -13,14 +13,15 @@ from smolvlm_ros.sources.folder import ImageFolderSource, RgbdFolderSource, is_r
 from smolvlm_ros.sources.video import CameraDeviceSource, VideoFileSource, is_device
 
 
-def open_source(spec: str, *, loop: bool = False, rate_hz: float | None = None, image_topic: str = "",
-                info_topic: str = "", size: tuple[int, int] | None = None,
+def open_source(spec: str, *, loop: bool = False, rate_hz: float | None = None,
+                image_topic: str = "", info_topic: str = "", size: tuple[int, int] | None = None,
                 camera: CameraModel | None = None) -> FrameSource:
     """Open the source that `spec` names.
 
     Args:
-        spec: a video file; a folder of png or jpg images; an RGB-D folder; a rosbag2 folder, .db3 or
-            .mcap file; '0' or '/dev/video0' for a camera; 'demo' or 'demo?seed=3' for the drawn scene.
+        spec: a video file; a folder of png or jpg images; an RGB-D folder; a rosbag2 folder, .db3
+            or .mcap file; '0' or '/dev/video0' for a camera; 'demo' or 'demo?seed=3' for the drawn
+            scene.
         loop: start again after the last frame. A camera has no last frame.
         rate_hz: frames per second of the stamps in place of the medium's own; asked of a camera.
         image_topic: of a recording; empty for its only one.
@@ -35,8 +36,8 @@ def open_source(spec: str, *, loop: bool = False, rate_hz: float | None = None, 
         SourceError: naming the source, what is wrong with it and the fix.
     """
     if rate_hz is not None and not (math.isfinite(rate_hz) and rate_hz > 0):
-        raise SourceError(f"rate of {spec} is {rate_hz} Hz, expected a number above 0; leave it out for the "
-                          "medium's own rate")
+        raise SourceError(f"rate of {spec} is {rate_hz} Hz, expected a number above 0; leave it "
+                          "out for the medium's own rate")
     if not spec.strip():
         raise SourceError("no source given; give a video, folder, bag, camera number or 'demo'")
     scheme, _, query = spec.partition("?")
@@ -46,8 +47,8 @@ def open_source(spec: str, *, loop: bool = False, rate_hz: float | None = None, 
         return CameraDeviceSource(spec, rate_hz=rate_hz, size=size, camera=camera)
     path = Path(spec).expanduser()
     if not path.exists():
-        raise SourceError(f"source {spec} does not exist; give a video file, folder, bag, camera number or "
-                          "'demo'")
+        raise SourceError(f"source {spec} does not exist; give a video file, folder, bag, camera "
+                          "number or 'demo'")
     if is_bag(path):
         return BagSource(path, loop=loop, rate_hz=rate_hz, image_topic=image_topic,
                          info_topic=info_topic, camera=camera)

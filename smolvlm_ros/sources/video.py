@@ -9,6 +9,7 @@ import cv2
 
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.sources.base import FrameSource, SourceError, SourceFrame
+from smolvlm_ros.sources.calibration import fitted
 
 _DEVICE = re.compile(r"(?:/dev/video)?(\d+)")
 # Containers round their duration, and decoders may keep back the last pictures.
@@ -40,8 +41,8 @@ class VideoFileSource(FrameSource):
         self._rate_hz = rate_hz
         self._index = 0
         self._first_s = self._media_s = 0.0
-        super().__init__(str(path), fps=rate_hz or self._own_fps, frame_count=self._expected or None,
-                         camera=camera, loop=loop)
+        super().__init__(str(path), fps=rate_hz or self._own_fps,
+                         frame_count=self._expected or None, camera=camera, loop=loop)
 
     def _read(self) -> SourceFrame | None:
         ok, image = self._capture.read()
@@ -56,12 +57,13 @@ class VideoFileSource(FrameSource):
         self._media_s = media_s
         stamp_s = self._index / self._rate_hz if self._rate_hz else media_s - self._first_s
         self._index += 1
-        return SourceFrame(stamp_s, image=image, camera=_fitting(self.camera, image.shape, self.name))
+        return SourceFrame(stamp_s, image=image,
+                           camera=fitted(self.camera, image.shape, self.name))
 
     def _check_complete(self) -> None:
         if self._index == 0:
-            raise SourceError(f"video {self._path} has no frame that can be decoded; convert it, for "
-                              "example with ffmpeg to H.264 in mp4")
+            raise SourceError(f"video {self._path} has no frame that can be decoded; convert it, "
+                              "for example with ffmpeg to H.264 in mp4")
         missing = self._expected - self._index
         end_s = self._media_s - self._first_s + 1.0 / self._own_fps
         if missing > _MISSING_FRAMES and self._expected / self._own_fps - end_s > _MISSING_S:
@@ -97,24 +99,26 @@ class CameraDeviceSource(FrameSource):
                  size: tuple[int, int] | None = None, camera: CameraModel | None = None) -> None:
         match = _DEVICE.fullmatch(device)
         if match is None:
-            raise SourceError(f"camera {device!r} is not a number or /dev/videoN; give one of these")
+            raise SourceError(f"camera {device!r} is not a number or /dev/videoN; give one of "
+                              "these")
         self._device = f"/dev/video{match[1]}"
         self._number = int(match[1])
         self._rate_hz = rate_hz
         self._size = size
         self._capture = self._open()
         fps = self._capture.get(cv2.CAP_PROP_FPS)
-        super().__init__(self._device, fps=fps if fps > 0 else rate_hz, frame_count=None, camera=camera)
+        super().__init__(self._device, fps=fps if fps > 0 else rate_hz, frame_count=None,
+                         camera=camera)
 
     def _open(self) -> cv2.VideoCapture:
         if not Path(self._device).exists():
-            raise SourceError(f"camera {self._device} does not exist; plug it in, or list the devices "
-                              "with: v4l2-ctl --list-devices")
+            raise SourceError(f"camera {self._device} does not exist; plug it in, or list the "
+                              "devices with: v4l2-ctl --list-devices")
         capture = cv2.VideoCapture(self._number, cv2.CAP_V4L2)
         if not capture.isOpened():
             capture.release()
-            raise SourceError(f"camera {self._device} cannot be opened; is another program using it, and "
-                              "is this user in the group 'video'?")
+            raise SourceError(f"camera {self._device} cannot be opened; is another program using "
+                              "it, and is this user in the group 'video'?")
         if self._size is not None:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
@@ -128,8 +132,10 @@ class CameraDeviceSource(FrameSource):
         ok, image = self._capture.read()
         stamp_s = time.monotonic() - self._opened_s
         if not ok or image is None:
-            raise SourceError(f"camera {self._device} gives no more frames; check its cable and restart")
-        return SourceFrame(stamp_s, image=image, camera=_fitting(self.camera, image.shape, self.name))
+            raise SourceError(f"camera {self._device} gives no more frames; check its cable and "
+                              "restart")
+        return SourceFrame(stamp_s, image=image,
+                           camera=fitted(self.camera, image.shape, self.name))
 
     def _restart(self) -> None:
         self._capture.release()
@@ -148,21 +154,6 @@ def _open_file(path: Path) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
         capture.release()
-        raise SourceError(f"{path} is not a video that OpenCV can read, or it is cut short; give a video "
-                          "file (mp4, avi, mkv), a folder or a bag")
+        raise SourceError(f"{path} is not a video that OpenCV can read, or it is cut short; give a "
+                          "video file (mp4, avi, mkv), a folder or a bag")
     return capture
-
-
-def _fitting(camera: CameraModel | None, shape: tuple[int, ...], name: str) -> CameraModel | None:
-    """The camera for an image of that shape; scaled where only the resolution differs.
-
-    Raises:
-        SourceError: when the image has another aspect than the calibration.
-    """
-    height, width = shape[:2]
-    if camera is None or (camera.width, camera.height) == (width, height):
-        return camera
-    if abs(width * camera.height / (height * camera.width) - 1.0) > 0.02:
-        raise SourceError(f"{name} is {width}x{height}, its calibration {camera.width}x{camera.height}: "
-                          "another aspect; calibrate at this resolution")
-    return camera.scaled(width, height)
