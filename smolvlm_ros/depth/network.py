@@ -13,7 +13,7 @@ from smolvlm_ros.models.depth_metadata import DepthMetadata
 from smolvlm_ros.models.errors import CheckpointError, LicenceError, ProviderError
 from smolvlm_ros.models.memory import check_memory
 from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions, compare_outputs
-from smolvlm_ros.models.registry import DEPTH_SMALL_MIB
+from smolvlm_ros.models.registry import DEPTH_SMALL_MIB, UNKNOWN_LICENCE
 
 # Differences from the reference allowed in the self-check, as shares of the variant's range.
 # Half precision measures about a tenth of these; the faults seen in the field are far above.
@@ -163,6 +163,8 @@ def _check_choice(path: Path, metadata: DepthMetadata, config: DepthConfig) -> t
         raise CheckpointError(f"{path.name} has the fixed input {metadata.height}x{metadata.width}"
                               f", but input_height x input_width is {config.input_height}x"
                               f"{config.input_width}; export that size or set both to 0")
+    if metadata.licence == UNKNOWN_LICENCE:
+        return (f"nothing tells the licence of {path.name}, made from {metadata.source}",)
     if metadata.commercial:
         return ()
     if not config.allow_noncommercial:

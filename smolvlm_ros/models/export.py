@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -157,9 +158,7 @@ def _finish(path: Path, metadata: DepthMetadata) -> None:
     except ImportError as error:
         raise ModelError("exporting needs the package onnx; install the extra 'export'") from error
     if metadata.precision == "int8":
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-        quantize_dynamic(str(path), str(path), op_types_to_quantize=["MatMul"],
-                         weight_type=QuantType.QInt8, per_channel=True)
+        _quantise(path)
     model = onnx.load(str(path))
     # The exporter leaves the output's extents open although they are fixed.
     for extent, value in zip(model.graph.output[0].type.tensor_type.shape.dim,
@@ -169,6 +168,19 @@ def _finish(path: Path, metadata: DepthMetadata) -> None:
     entry.key, entry.value = metadata.to_entry()
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+
+
+def _quantise(path: Path) -> None:
+    """Dynamic int8 of the matrix products only: quantising the convolutions too ruins the depth."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    root = logging.getLogger()  # it warns there of a preparation that changes nothing here
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        quantize_dynamic(str(path), str(path), op_types_to_quantize=["MatMul"],
+                         weight_type=QuantType.QInt8, per_channel=True)
+    finally:
+        root.setLevel(level)
 
 
 def _parity(path: Path, tensor: NDArray[np.float32], wanted: NDArray[np.float32],

@@ -32,5 +32,6 @@ def local_folder(source: str, revision: str = "") -> Path:
         raise CheckpointError(f"{source} is not here and huggingface_hub, which would fetch it, is "
                               "not installed; install the extra 'export'") from error
     except Exception as error:  # network, authentication and hub errors share no base class
-        raise CheckpointError(f"{hub_id} cannot be downloaded ({error}); is there a network? "
+        raise CheckpointError(f"{hub_id} cannot be downloaded "
+                              f"({str(error).partition(chr(10))[0]}); is there a network? "
                               "Give a local folder otherwise") from error

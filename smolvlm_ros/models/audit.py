@@ -1,0 +1,105 @@
+"""Which weights are in use, under which licence, and whether they are the ones they claim to be."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smolvlm_ros.models.checkpoint import open_checkpoint, sha256
+from smolvlm_ros.models.depth_metadata import DepthMetadata
+from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
+from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint, find, named
+
+_PARAMETER_STARTS = ("model", "checkpoint")
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """One checkpoint in use.
+
+    Attributes:
+        item: the path or name that was asked about.
+        name: what it is, as far as it is known.
+        licence: SPDX identifier, 'unknown' when nothing says.
+        commercial: whether the licence allows commercial use; None when it is not known.
+        source: hub id or folder it comes from.
+        sha256: hash of the weights here; for an exported file, of the weights it was made from.
+            Empty when they are not on this machine.
+    """
+
+    item: str
+    name: str
+    licence: str
+    commercial: bool | None
+    source: str
+    sha256: str
+
+
+def audit(item: str) -> AuditRow:
+    """Look at one ONNX file, checkpoint folder, hub id or short name.
+
+    Raises:
+        CheckpointError: when it is neither, or is damaged.
+    """
+    path = Path(item).expanduser()
+    if path.is_file():
+        return _file(item, path)
+    if path.is_dir():
+        checkpoint = open_checkpoint(path)
+        known = find(path.name, checkpoint.config)
+        return _row(item, known, checkpoint.model_type or path.name, str(path), checkpoint.sha256())
+    known = named(item)
+    if known is None:
+        raise CheckpointError(f"{item} is no file, no folder and no known checkpoint; give one of "
+                              "these, or see 'smolvlm_ros audit' for the known names")
+    return _row(item, known, known.name, known.hub_id, "")
+
+
+def models_in_parameters(path: str | Path) -> list[str]:
+    """The models that a ROS parameter file sets: texts of parameters named `model…`, `checkpoint…`.
+
+    Raises:
+        CheckpointError: when the file is missing or not YAML.
+    """
+    import yaml
+    try:
+        with open(path, encoding="utf-8") as stream:
+            content = yaml.safe_load(stream)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CheckpointError(f"{path} cannot be read as YAML ({error}); "
+                              "give a ROS parameter file") from error
+    return sorted(set(_model_values(content)))
+
+
+def _model_values(node: Any) -> Iterator[str]:
+    if not isinstance(node, Mapping):
+        return
+    for key, value in node.items():
+        last = str(key).rpartition(".")[2]
+        if isinstance(value, str) and value and last.startswith(_PARAMETER_STARTS):
+            yield value
+        else:
+            yield from _model_values(value)
+
+
+def _file(item: str, path: Path) -> AuditRow:
+    session = OnnxSession(path, SessionOptions(num_threads=1, optimise=False))
+    entries = session.metadata
+    session.close()
+    try:
+        metadata = DepthMetadata.from_entries(entries)
+    except CheckpointError:  # another exporter's file: nothing in it can be believed
+        return AuditRow(item, path.name, UNKNOWN_LICENCE, None, "", sha256(path))
+    commercial = None if metadata.licence == UNKNOWN_LICENCE else metadata.commercial
+    name = f"depth {metadata.variant} {metadata.height}x{metadata.width} {metadata.precision}"
+    return AuditRow(item, name, metadata.licence, commercial, metadata.source,
+                    metadata.source_sha256)
+
+
+def _row(item: str, known: KnownCheckpoint | None, name: str, source: str,
+         digest: str) -> AuditRow:
+    if known is None:
+        return AuditRow(item, name, UNKNOWN_LICENCE, None, source, digest)
+    return AuditRow(item, known.name, known.licence, known.commercial, known.hub_id, digest)
