@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smolvlm_ros.gate.config import parse_polygon
 
-UNKNOWN = -1000.0
+UNKNOWN = -1.0e6
 """Value of a work-image pixel that must not be looked at (masked, or outside the view)."""
 KNOWN_MIN = -0.5
 """Work-image pixels above this are known; interpolation towards UNKNOWN falls below it."""

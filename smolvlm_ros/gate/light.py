@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GAIN_LIMITS = (0.25, 4.0)
-_ROW_LIMIT = 15.0
+_ROW_LIMITS = (0.75, 1.33)
+_ROW_LEAST = 0.015
 
 
 @dataclass(frozen=True)
 class Light:
-    """How the scene's brightness maps to this frame's: gain * scene + offset + rows."""
+    """How the scene's brightness maps to this frame's: rows * (gain * scene + offset)."""
 
     gain: float = 1.0
     offset: float = 0.0
@@ -21,7 +22,7 @@ class Light:
     def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """The image as it would look in this frame's light, shape and dtype kept."""
         lit = image * np.float32(self.gain) + np.float32(self.offset)
-        return lit if self.rows is None else lit + self.rows[:, None]
+        return lit if self.rows is None else lit * self.rows[:, None]
 
 
 def fit_light(scene: NDArray[np.float32], image: NDArray[np.float32],
@@ -29,8 +30,8 @@ def fit_light(scene: NDArray[np.float32], image: NDArray[np.float32],
     """The change of light from the scene to the image, blind to what moves.
 
     A least-squares line through (scene, image) brightness, fitted twice more to the half that
-    lies nearest (trimmed least squares, Rousseeuw 1984), then each row's median, which is what a
-    lamp's flicker leaves under a rolling shutter.
+    lies nearest (trimmed least squares, Rousseeuw 1984), then each row's median ratio, which is
+    what a lamp's flicker leaves under a rolling shutter.
 
     Args:
         scene: shape (H, W), brightness 0 to 255.
@@ -48,7 +49,7 @@ def fit_light(scene: NDArray[np.float32], image: NDArray[np.float32],
         error = np.abs(b - gain * a - offset)
         near = error <= max(2.0, 1.5 * float(np.partition(error, len(error) // 2)[len(error) // 2]))
         gain, offset = _line(a[near], b[near])
-    return Light(gain, offset, _row_offsets(scene, image, usable, gain, offset))
+    return Light(gain, offset, _row_gains(scene, image, usable, gain, offset))
 
 
 def _line(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, float]:
@@ -62,12 +63,11 @@ def _line(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, float]
     return gain, mean_b - gain * mean_a
 
 
-def _row_offsets(scene: NDArray[np.float32], image: NDArray[np.float32],
-                 usable: NDArray[np.bool_], gain: float, offset: float
-                 ) -> NDArray[np.float32] | None:
-    left = image[:, ::5] - gain * scene[:, ::5] - offset
-    left[~usable[:, ::5]] = 0.0
-    rows = np.partition(left, left.shape[1] // 2, axis=1)[:, left.shape[1] // 2]
-    if float(np.abs(rows).max()) < 2.0:
+def _row_gains(scene: NDArray[np.float32], image: NDArray[np.float32], usable: NDArray[np.bool_],
+               gain: float, offset: float) -> NDArray[np.float32] | None:
+    ratio = image[:, ::5] / np.maximum(gain * scene[:, ::5] + offset, np.float32(16.0))
+    ratio[~usable[:, ::5]] = 1.0
+    rows = np.partition(ratio, ratio.shape[1] // 2, axis=1)[:, ratio.shape[1] // 2]
+    if float(np.abs(rows - 1.0).max()) < _ROW_LEAST:
         return None
-    return np.clip(rows, -_ROW_LIMIT, _ROW_LIMIT).astype(np.float32)
+    return np.clip(rows, *_ROW_LIMITS).astype(np.float32)

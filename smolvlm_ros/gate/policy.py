@@ -96,7 +96,8 @@ class PassPolicy:
             return evidence.onset or due
         if not self.event_id:
             return False
-        if evidence.repeated or (evidence.present and stamp_s - self._moved_s < config.quiet_s):
+        quiet_s = config.quiet_s if evidence.present else 0.5 * config.quiet_s
+        if evidence.repeated or stamp_s - self._moved_s < quiet_s:
             return False
         self.event_id = 0
         return self._end(stamp_s, config)

@@ -12,6 +12,7 @@ from smolvlm_ros.gate.config import GateConfig
 
 _JOIN = np.ones((5, 5), np.uint8)
 _NEAR_PX = 4.0
+_SHARP = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,16 @@ class Track:
     moving: bool = False
 
 
-def find_blobs(differs: NDArray[np.bool_], active: NDArray[np.bool_], min_area_px: float
+def find_blobs(differs: NDArray[np.bool_], active: NDArray[np.bool_],
+               sharp: NDArray[np.bool_], min_area_px: float
                ) -> tuple[list[Blob], NDArray[np.bool_]]:
     """Patches of differing pixels, speckle left out and near ones joined.
 
     Args:
         differs: shape (H, W).
         active: shape (H, W), the part of it that still changes.
+        sharp: shape (H, W), the part of it that lies on an edge; a patch that has too few of them
+            around it is a soft shadow.
         min_area_px: least number of differing pixels.
 
     Returns:
@@ -63,7 +67,8 @@ def find_blobs(differs: NDArray[np.bool_], active: NDArray[np.bool_], min_area_p
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
     areas = np.bincount(labels[solid > 0], minlength=count)
     moving = np.bincount(labels[active & (solid > 0)], minlength=count)
-    big = areas >= min_area_px
+    edges = np.bincount(labels[sharp], minlength=count)
+    big = (areas >= min_area_px) & (edges >= _SHARP * np.sqrt(areas))
     big[0] = False
     blobs = []
     for index in np.flatnonzero(big):

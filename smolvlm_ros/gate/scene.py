@@ -13,9 +13,9 @@ from smolvlm_ros.gate.light import Light, fit_light
 
 _KERNEL = np.ones((3, 3), np.uint8)
 _SETTLE_FRAMES = 3
-_TEXTURE_LEVELS = 24.0
-_FAST_S = 0.4
+_FAST_S = 0.12
 _NOISE_S = 4.0
+_SHADOW_DEPTH = 0.4
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Comparison:
         light: the global change of light that was found.
         expected: the scene in this frame's light.
         differs: something stands there that is not the scene.
-        active: it also changed within the last half second.
-        mismatch: share of the scene's textured pixels that differ, 0 to 1.
+        active: it also changed within the last moments.
+        sharp: the change has an edge there that light alone does not make.
     """
 
     image: NDArray[np.float32]
@@ -38,7 +38,7 @@ class Comparison:
     expected: NDArray[np.float32]
     differs: NDArray[np.bool_]
     active: NDArray[np.bool_]
-    mismatch: float
+    sharp: NDArray[np.bool_]
 
 
 class Scene:
@@ -69,15 +69,16 @@ class Scene:
         expected = np.clip(light.apply(self.mean), 0.0, 255.0)
         limit = config.noise_factor * self.noise + np.float32(config.min_contrast)
         high, low = cv2.dilate(expected, _KERNEL), cv2.erode(expected, _KERNEL)
+        change = image - expected
         settled = known & (self.age >= _SETTLE_FRAMES)
-        plain = (np.abs(image - expected) > limit) & settled
-        textured = (high - low > _TEXTURE_LEVELS) & known & ~covered
-        mismatch = _share(plain, textured)
-        differs = plain
         if tolerant:
             differs = (np.maximum(image - high, low - image) > limit) & settled
+        else:
+            differs = (np.abs(change) > limit) & settled
         active = differs & (np.abs(image - light.apply(self.fast)) > limit)
-        return Comparison(image, known, light, expected, differs, active, mismatch)
+        span = cv2.dilate(change, _KERNEL) - cv2.erode(change, _KERNEL)
+        sharp = differs & (span > limit + _SHADOW_DEPTH * (high - low))
+        return Comparison(image, known, light, expected, differs, active, sharp)
 
     def learn(self, seen: Comparison, covered: NDArray[np.bool_], dt_s: float, background_s: float
               ) -> None:
@@ -141,7 +142,3 @@ class Scene:
             self.fast[fresh] = image[fresh]
             self.age[fresh] = 1.0
 
-
-def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
-    total = np.count_nonzero(whole)
-    return np.count_nonzero(part & whole) / total if total >= 40 else 0.0

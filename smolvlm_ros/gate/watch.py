@@ -1,21 +1,28 @@
 """Watches one camera's view: where the camera has moved to, and what moves before the scene."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smolvlm_ros.gate.camera_motion import corner_shift, estimate_transform, view_change
+from smolvlm_ros.gate.camera_motion import Reference, corner_shift, view_change
 from smolvlm_ros.gate.config import GateConfig
 from smolvlm_ros.gate.decision import Region
 from smolvlm_ros.gate.frame import UNKNOWN
 from smolvlm_ros.gate.regions import Tracker, find_blobs, moved_box
 from smolvlm_ros.gate.scene import Comparison, Scene
 
-_MISMATCH = 0.12
-_LOST = 0.5
+_STILL_PX = 0.3
+_SNAP_PX = 0.4
+_OUTLIERS = 0.15
+_LOST = 0.35
+_WORN = 0.25
+_BETTER = 0.95
+_NEAR_PX = 1.0
+_SEARCH_S = 0.3
+_REFRESH_S = 5.0
 _REANCHOR_CHANGE = 0.15
 _TRAVEL_S = 1.0
 _TRAVEL_LEARN_S = 0.1
@@ -49,12 +56,16 @@ class SceneWatch:
     """
 
     def __init__(self) -> None:
-        self._scene: Scene | None = None
+        self._started = False
+        self._scene: Scene
+        self._reference: Reference
+        self._last = Observation(False, False, False, 0.0, 1.0)
+        self._located_s = self._referenced_s = float("-inf")
         self._tracker = Tracker()
         self._covered: NDArray[np.bool_] = np.zeros((0, 0), bool)
         self._transform = np.eye(3)
         self._key: NDArray[np.float64] | None = None
-        self._travelled_s = float("-inf")
+        self._moved_s = self._travelled_s = float("-inf")
 
     def observe(self, image: NDArray[np.float32], dt_s: float, stamp_s: float, config: GateConfig
                 ) -> Observation:
@@ -66,14 +77,17 @@ class SceneWatch:
             stamp_s: its time, seconds.
             config: the limits.
         """
-        if self._scene is None or self._scene.mean.shape != image.shape:
-            self._start(image)
-            return Observation(False, False, False, 0.0, self.novelty())
-        seen = self._locate(self._scene, image, stamp_s, config)
-        if seen is None:
-            self._start(image)
-            return Observation(False, False, False, 0.0, self.novelty())
-        return self._find(self._scene, seen, image, dt_s, stamp_s, config)
+        if not self._started:
+            return self._start(image, stamp_s)
+        warped = self._locate(image, stamp_s)
+        if warped is None:
+            if stamp_s - self._located_s > _SEARCH_S:
+                return self._start(image, stamp_s)
+            return replace(self._last, onset=False)
+        self._located_s = stamp_s
+        seen = self._scene.compare(warped, self._covered, self._moving(stamp_s), config)
+        self._last = self._find(seen, dt_s, stamp_s, config)
+        return self._last
 
     def novelty(self) -> float:
         """Share of the view without counterpart in the last marked frame; 1 when there is none."""
@@ -105,74 +119,85 @@ class SceneWatch:
                 found.append(Region(box, track.track_id, stamp_s - track.born_s, track.moving))
         return tuple(found)
 
-    def _start(self, image: NDArray[np.float32]) -> None:
+    def _start(self, image: NDArray[np.float32], stamp_s: float) -> Observation:
+        self._started, self._located_s = True, stamp_s
         self._scene = Scene(image)
         self._tracker = Tracker()
         self._covered = np.zeros(image.shape, bool)
+        self._reference, self._referenced_s = Reference(image, self._covered), stamp_s
         self._transform = np.eye(3)
         self._key = None
+        self._last = Observation(False, False, False, 0.0, 1.0)
+        return self._last
 
-    def _locate(self, scene: Scene, image: NDArray[np.float32], stamp_s: float, config: GateConfig
-                ) -> Comparison | None:
-        """Find where the camera looks now; None when the view has nothing in common any more."""
-        seen = self._compare(scene, image, self._transform, config)
-        if seen.mismatch < _MISMATCH:
-            return seen
-        found = estimate_transform(scene.mean, image, (scene.age > 0) & ~self._covered,
-                                   self._transform)
-        if found is not None:
-            other = self._compare(scene, image, found, config)
-            if other.mismatch < 0.8 * seen.mismatch:
-                height, width = image.shape
-                step = found @ np.linalg.inv(self._transform)
-                self._transform = found
-                if view_change(found, width, height) > _REANCHOR_CHANGE:
-                    return self._reanchor(image, stamp_s, config)
-                if corner_shift(step, width, height) > 0.02 * width:
-                    self._travelled_s = stamp_s
-                return other
-        return None if found is None and seen.mismatch > _LOST else seen
+    def _locate(self, image: NDArray[np.float32], stamp_s: float) -> NDArray[np.float32] | None:
+        """Find where the camera looks now.
 
-    def _compare(self, scene: Scene, image: NDArray[np.float32], transform: NDArray[np.float64],
-                 config: GateConfig) -> Comparison:
-        at_rest = np.array_equal(transform, np.eye(3))
-        warped = image if at_rest else cv2.warpPerspective(
-            image, transform, image.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=(UNKNOWN,))
-        return scene.compare(np.asarray(warped, np.float32), self._covered, not at_rest, config)
+        Returns:
+            the frame in the scene's pixels; None when it cannot be told where it lies.
+        """
+        warped = _warp(image, self._transform)
+        drift = self._reference.drift(warped, self._covered)
+        if drift.shift_px < _STILL_PX and drift.outliers < _OUTLIERS:
+            return warped
+        found = self._reference.find(image, self._covered, self._transform)
+        if found is None:
+            lost = self._reference.textured and drift.outliers > _LOST
+            return None if lost else warped
+        height, width = image.shape
+        if corner_shift(found, width, height) < _SNAP_PX:
+            found = np.eye(3)
+        other = _warp(image, found)
+        after = self._reference.drift(other, self._covered)
+        step_px = corner_shift(found @ np.linalg.inv(self._transform), width, height)
+        if after.error > _BETTER * drift.error:
+            return warped if step_px < _NEAR_PX or drift.outliers < _LOST else None
+        if step_px > _STILL_PX:
+            self._moved_s = stamp_s
+        self._transform = found
+        if after.outliers > _WORN or view_change(found, width, height) > _REANCHOR_CHANGE:
+            self._reanchor(image, stamp_s)
+            return image
+        return other
 
-    def _reanchor(self, image: NDArray[np.float32], stamp_s: float, config: GateConfig
-                  ) -> Comparison:
+    def _reanchor(self, image: NDArray[np.float32], stamp_s: float) -> None:
         """Take the scene along to the present view."""
-        assert self._scene is not None
         step = self._transform
         self._scene = self._scene.warped(step, image)
-        self._covered = cv2.warpPerspective(self._covered.view(np.uint8), step,
-                                            image.shape[::-1]) > 0
+        moved = cv2.warpPerspective(self._covered.view(np.uint8), step, image.shape[::-1])
+        self._covered = np.asarray(moved > 0)
         self._tracker.transform(step)
         if self._key is not None:
             self._key = step @ self._key
         self._transform = np.eye(3)
-        self._travelled_s = stamp_s
-        return self._scene.compare(image, self._covered, True, config)
+        self._reference = Reference(image, self._covered)
+        self._referenced_s = self._travelled_s = stamp_s
 
-    def _find(self, scene: Scene, seen: Comparison, image: NDArray[np.float32], dt_s: float,
-              stamp_s: float, config: GateConfig) -> Observation:
+    def _moving(self, stamp_s: float) -> bool:
+        """True while the camera moves, and a little longer."""
+        return stamp_s - max(self._moved_s, self._travelled_s) < _TRAVEL_S
+
+    def _find(self, seen: Comparison, dt_s: float, stamp_s: float, config: GateConfig
+              ) -> Observation:
         known_px = max(int(np.count_nonzero(seen.known)), 1)
-        min_area_px = config.min_area * image.size
-        blobs, covered = find_blobs(seen.differs, seen.active, min_area_px)
+        min_area_px = config.min_area * seen.image.size
+        blobs, covered = find_blobs(seen.differs, seen.active, seen.sharp, min_area_px)
         onsets = self._tracker.update(blobs, min_area_px, stamp_s, config)
         tracks = [t for t in self._tracker.tracks if t.confirmed]
-        self._absorb(scene, seen, covered, stamp_s, config)
+        self._absorb(seen, covered, stamp_s, config)
         travelling = stamp_s - self._travelled_s < _TRAVEL_S
         keep = np.zeros_like(covered) if travelling else covered
-        scene.learn(seen, keep, dt_s, _TRAVEL_LEARN_S if travelling else config.background_s)
+        self._scene.learn(seen, keep, dt_s, _TRAVEL_LEARN_S if travelling else config.background_s)
         self._covered = cv2.dilate(keep.view(np.uint8), _COVERED_MARGIN).view(bool)
+        if (stamp_s - self._referenced_s > _REFRESH_S and not self._moving(stamp_s)
+                and np.array_equal(self._transform, np.eye(3))):
+            known = np.where(self._scene.age > 0, self._scene.mean, np.float32(UNKNOWN))
+            self._reference, self._referenced_s = Reference(known, self._covered), stamp_s
         fraction = np.count_nonzero(seen.active & covered) / known_px
         return Observation(bool(onsets), any(t.moving for t in tracks), bool(tracks),
                            min(fraction, 1.0), self.novelty())
 
-    def _absorb(self, scene: Scene, seen: Comparison, covered: NDArray[np.bool_], stamp_s: float,
+    def _absorb(self, seen: Comparison, covered: NDArray[np.bool_], stamp_s: float,
                 config: GateConfig) -> None:
         """Take what has stood long enough into the scene."""
         for track in self._tracker.tracks:
@@ -180,5 +205,14 @@ class SceneWatch:
                 left, top, right, bottom = (int(v) for v in track.box)
                 part = np.zeros_like(covered)
                 part[top:bottom + 1, left:right + 1] = True
-                scene.absorb(seen.image, part & covered)
+                self._scene.absorb(seen.image, part & covered)
                 covered &= ~part
+
+
+def _warp(image: NDArray[np.float32], transform: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The frame in the scene's pixels, UNKNOWN where it does not reach."""
+    if np.array_equal(transform, np.eye(3)):
+        return image
+    return np.asarray(cv2.warpPerspective(
+        image, transform, image.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=(UNKNOWN,)), np.float32)
