@@ -125,7 +125,8 @@ def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
     position, size, covariance, cut = _place(clipped, found, camera, config)
     objects = tuple(
         Object3D(class_names[i], float(score[i]), _as_box(clipped[k]), position[k], size[k],
-                 covariance[k], float(np.linalg.norm(position[k])), found[k], bool(cut[k])) for k, i in enumerate(placed))
+                 covariance[k], float(np.linalg.norm(position[k])), found[k], bool(cut[k]))
+        for k, i in enumerate(placed))
     return Fused(objects, unplaced)
 
 

@@ -1,6 +1,7 @@
 """The depth of an object's own surface: figure and ground, by centre and surround."""
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -9,20 +10,21 @@ from numpy.typing import NDArray
 from smolvlm_ros.fusion.depth_result import DepthConfig, DepthResult, NoDepth, ObjectDepth, census
 
 _INSIDE, _RING = 400, 240        # samples in the box and in the ring around it
-_RING_WIDTH = 0.15               # of the box's width and height, on each side
+_BATCH = 32                      # boxes at a time, so that arrays stay in the processor's cache
+_RING_FROM, _RING_TO = 0.06, 0.25   # of the box's sides, outside it; the gap takes its jitter
 _BIN = 0.02                      # histogram bin: 2 % of depth
-_NEAREST_M, _FARTHEST_M = 0.05, 500.0
+_NEAREST_M, _FARTHEST_M = 0.1, 200.0
 _BINS = int(np.log(_FARTHEST_M / _NEAREST_M) / _BIN) + 1
-_KERNEL = (0.5, 1.0, 1.0, 1.0, 0.5)   # smoothing over about +-4 % of depth, a sensor's noise
-_RING_WEIGHT = 0.75              # below 1, so that a picture on its wall still has a surface
+_KERNEL = (0.25, 0.5, 1.0, 0.5, 0.25)   # smoothing over about +-3 % of depth, a sensor's noise
+_RING_ODDS = 8.0                 # the ring speaks louder against a depth than the box for it
 _LEAST_RING = 0.25               # share of the ring that must be known to count fully
 _NEARER_IF = 0.9                 # a nearer surface with this share of the best one's score wins
-_GROW = 0.1                      # a surface reaches as far as its score stays above this share
+_GROW = 0.3                      # a surface reaches as far as its score stays above this share
 _GROW_BINS = 15                  # and at most this far: +-35 % of depth
 
 
 @lru_cache(maxsize=1)
-def _pattern() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+def _pattern() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Sample points in box coordinates (0 to 1 is the box), and their weights; inside ones first.
 
     The points are an additive (Kronecker) sequence with the plastic number, which fills the plane
@@ -33,31 +35,35 @@ def _pattern() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     steps = np.arange(1, 4000)[:, None] / np.array([[plastic, plastic ** 2]])
     unit = (0.5 + steps) % 1.0
     inside = unit[:_INSIDE]
-    wide = unit * (1 + 2 * _RING_WIDTH) - _RING_WIDTH
-    ring = wide[((wide < 0) | (wide > 1)).any(1)][:_RING]
+    wide = unit * (1 + 2 * _RING_TO) - _RING_TO
+    ring = wide[((wide < -_RING_FROM) | (wide > 1 + _RING_FROM)).any(1)][:_RING]
     offset = 2 * inside - 1
-    centred = 0.2 + 0.8 * np.prod(1 - offset ** 2, axis=1)
+    centred = 0.1 + 0.9 * np.prod(1 - offset ** 2, axis=1)
     weights = np.concatenate([centred / centred.sum(), np.full(len(ring), 1 / len(ring))])
-    return np.concatenate([inside, ring]), weights.astype(np.float32)
+    points = np.asfortranarray(np.concatenate([inside, ring]), np.float32)
+    return points, weights.astype(np.float32)
 
 
 def _samples(depth_m: NDArray[np.floating], boxes: NDArray[np.float64]) -> NDArray[np.float32]:
     """Depths at the pattern's points, shape (N, samples); NaN outside the image."""
     height, width = depth_m.shape
-    points, _ = _pattern()
-    size = boxes[:, 2:] - boxes[:, :2]
-    uv = np.rint(boxes[:, None, :2] + points * size[:, None]).astype(np.int32)
-    u, v = uv[..., 0], uv[..., 1]
-    # A sample on the box's very edge may round one pixel out of the image: it belongs inside.
-    inside = np.s_[:, :_INSIDE]
-    np.clip(u[inside], 0, width - 1, out=u[inside])
-    np.clip(v[inside], 0, height - 1, out=v[inside])
-    outside = (u < 0) | (u >= width) | (v < 0) | (v >= height)
-    flat = v * width + u
-    flat[outside] = 0
-    values = np.take(depth_m, flat).astype(np.float32, copy=False)
-    values[outside] = np.nan
+    u, outside_u = _axis(boxes[:, 0], boxes[:, 2], 0, width)
+    v, outside_v = _axis(boxes[:, 1], boxes[:, 3], 1, height)
+    values = depth_m.ravel()[v * np.int32(width) + u].astype(np.float32, copy=False)
+    values[:, _INSIDE:][outside_u | outside_v] = np.nan
     return values
+
+
+def _axis(low: NDArray[np.float64], high: NDArray[np.float64], axis: int, count: int
+          ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Pixel columns or rows of the pattern in each box, and which of the ring's are outside."""
+    points = _pattern()[0][:, axis]
+    size = (high - low).astype(np.float32)
+    # Pixel centres are whole numbers: half a pixel more, cut off, is the nearest one.
+    place = points * size[:, None] + (low.astype(np.float32) + np.float32(0.5))[:, None]
+    ring = place[:, _INSIDE:]
+    outside = (ring < 0) | (ring >= count)
+    return np.clip(place, 0, count - 1).astype(np.int32), outside
 
 
 def surfaces(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
@@ -69,8 +75,14 @@ def surfaces(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
         boxes: shape (N, 4), inside the depth map, at least a pixel wide and high.
         config: limits.
     """
-    if not len(boxes):
-        return []
+    results: list[DepthResult] = []
+    for first in range(0, len(boxes), _BATCH):
+        results += _batch(depth_m, boxes[first:first + _BATCH], config)
+    return results
+
+
+def _batch(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
+           config: DepthConfig) -> list[DepthResult]:
     z = _samples(depth_m, boxes)
     with np.errstate(invalid="ignore", divide="ignore"):
         finite = (z > 0) & (z < np.inf)
@@ -78,58 +90,60 @@ def surfaces(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
         bins = np.log(z / _NEAREST_M) / np.float32(_BIN)
         np.clip(np.where(finite, bins, 0), 0, _BINS - 1, out=bins)
     index = bins.astype(np.int32)
-    low, high = _layer(_contrast(index, finite, known))
+    low, high = _layer(_evidence(index, finite, known))
     inside_bins, inside_finite = index[:, :_INSIDE], finite[:, :_INSIDE]
     member = inside_finite & (inside_bins >= low[:, None]) & (inside_bins <= high[:, None])
     counts = member.sum(1)
     ordered = np.sort(np.where(member, z[:, :_INSIDE], np.inf), axis=1)
     levels = np.array([0.05, 0.16, 0.5, 0.84, 0.95])
     at = np.rint(levels * np.maximum(counts - 1, 0)[:, None]).astype(np.intp)
-    quantiles = np.take_along_axis(ordered, at, axis=1).astype(np.float64)
+    quantiles = np.take_along_axis(ordered, at, axis=1)
     valid = inside_finite.mean(1)
+    surface = counts / np.maximum(valid * _INSIDE, 1)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     results: list[DepthResult] = []
-    for row, (share, pixels) in enumerate(zip(valid.tolist(), area.tolist(), strict=True)):
-        surface = counts[row] / max(1.0, share * _INSIDE)
-        reason = _too_little(share, share * pixels, float(surface), config)
+    for row, (share, part, pixels, levels_m) in enumerate(zip(
+            valid.tolist(), surface.tolist(), area.tolist(), quantiles.tolist(), strict=True)):
+        reason = _too_little(share, share * pixels, part, config)
         results.append(NoDepth(f"{reason}{census(z[row, :_INSIDE])}") if reason else
-                       _result(quantiles[row].tolist(), share, float(surface), pixels, config))
+                       _result(levels_m, share, part, pixels, config))
     return results
 
 
-def _contrast(index: NDArray[np.int32], finite: NDArray[np.bool_],
+def _evidence(index: NDArray[np.int32], finite: NDArray[np.bool_],
               known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Smoothed histogram of the box minus that of its ring, shape (N, bins)."""
+    """How much of the box each depth fills as the object, shape (N, bins)."""
     _, weights = _pattern()
-    signed = np.where(known, weights, np.float32(0))
-    inside, ring = signed[:, :_INSIDE], signed[:, _INSIDE:]
+    shares = np.where(known, weights, np.float32(0))
+    inside, ring = shares[:, :_INSIDE], shares[:, _INSIDE:]
     inside /= np.maximum(inside.sum(1, keepdims=True), 1e-6)
-    ring *= -_RING_WEIGHT / np.maximum(ring.sum(1, keepdims=True), _LEAST_RING)
-    signed *= finite
-    rows = np.arange(len(index), dtype=np.int32)[:, None] * np.int32(_BINS)
-    raw = np.bincount((index + rows).ravel(), signed.ravel(), minlength=len(index) * _BINS)
-    padded = np.pad(raw.reshape(-1, _BINS), ((0, 0), (2, 2)))
-    smooth = np.zeros((len(index), _BINS))
+    ring *= _RING_ODDS / np.maximum(ring.sum(1, keepdims=True), _LEAST_RING)
+    shares *= finite
+    rows = np.arange(len(index), dtype=np.int32)[:, None] * np.int32(2 * _BINS)
+    cells = index + rows
+    cells[:, _INSIDE:] += _BINS
+    raw = np.bincount(cells.ravel(), shares.ravel(), minlength=len(index) * 2 * _BINS)
+    padded = np.pad(raw.reshape(-1, 2, _BINS), ((0, 0), (0, 0), (2, 2)))
+    smooth = np.zeros((len(index), 2, _BINS))
     for offset, weight in enumerate(_KERNEL):
-        smooth += weight * padded[:, offset:offset + _BINS]
-    return smooth
+        smooth += weight * padded[..., offset:offset + _BINS]
+    within, around = smooth[:, 0], smooth[:, 1]
+    result: NDArray[np.float64] = within * within / (within + around + 1e-9)
+    return result
 
 
-def _layer(contrast: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _layer(evidence: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First and last bin of each box's surface."""
-    best = contrast.max(1, keepdims=True)
-    # All below zero (a flat wall in and around the box): the best of them is still the surface.
-    threshold = np.where(best > 0, _NEARER_IF * best, best)
-    first = np.argmax(contrast >= threshold, axis=1)
+    first = np.argmax(evidence >= _NEARER_IF * evidence.max(1, keepdims=True), axis=1)[:, None]
     columns = np.arange(_BINS)
     # From the first bin near the best value, climb to its own peak within the kernel's width.
-    window = (columns >= first[:, None]) & (columns < first[:, None] + len(_KERNEL))
-    peak = np.argmax(np.where(window, contrast, -np.inf), axis=1)[:, None]
-    outside = contrast <= np.where(best > 0, _GROW * best, best - 1e-9)
+    window = (columns >= first) & (columns < first + len(_KERNEL))
+    peak = np.argmax(np.where(window, evidence, -1), axis=1)[:, None]
+    outside = evidence <= _GROW * np.take_along_axis(evidence, peak, axis=1)
     below = np.where(outside & (columns < peak), columns, -1).max(1)
     above = np.where(outside & (columns > peak), columns, _BINS).min(1)
     top = peak[:, 0]
-    return (np.maximum(below + 1, top - _GROW_BINS), np.minimum(above - 1, top + _GROW_BINS))
+    return np.maximum(below + 1, top - _GROW_BINS), np.minimum(above - 1, top + _GROW_BINS)
 
 
 def _too_little(valid: float, pixels: float, surface: float, config: DepthConfig) -> str:
@@ -148,7 +162,6 @@ def _too_little(valid: float, pixels: float, surface: float, config: DepthConfig
 def _result(quantiles: list[float], valid: float, surface: float, area: float,
             config: DepthConfig) -> ObjectDepth:
     p05, p16, median, p84, p95 = quantiles
-    spread = (p84 - p16) / 2
-    std = float(np.hypot(spread, config.depth_std_rel * median))
+    std = math.hypot((p84 - p16) / 2, config.depth_std_rel * median)
     return ObjectDepth(median, std, p95 - p05, valid, surface,
                        max(1, round(area * valid * surface)))
