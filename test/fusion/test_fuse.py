@@ -1,0 +1,113 @@
+"""fuse: positions, sizes and covariances against geometry worked out by hand."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from smolvlm_ros.camera import CameraModel
+from smolvlm_ros.fusion.fuse import FusionConfig, fuse
+from smolvlm_ros.fusion.transform import Transform
+
+CAMERA = CameraModel(640, 480, 500.0, 400.0, 320.0, 240.0)
+WIDE = CameraModel(640, 480, 400.0, 400.0, 320.0, 240.0, (-0.3, 0.1, 0.0, 0.0, 0.0), "plumb_bob")
+FISHEYE = CameraModel(640, 480, 300.0, 300.0, 320.0, 240.0, (0.05, 0.01, 0.0, 0.0), "equidistant")
+WALL = np.full((480, 640), 4.0, np.float32)
+
+
+def test_position_and_size() -> None:
+    # Centre (420, 200): x = 100 / 500 * 4, y = -40 / 400 * 4; 50 px wide, 80 px high.
+    thing = fuse([(395, 160, 445, 240)], [0.7], ["box"], WALL, CAMERA).objects[0]
+    assert thing.position == pytest.approx([0.8, -0.4, 4.0])
+    assert thing.size[:2] == pytest.approx([0.4, 0.8])
+    assert thing.range_m == pytest.approx(np.sqrt(0.64 + 0.16 + 16))
+    assert (thing.class_name, thing.score, thing.xyxy) == ("box", 0.7, (395, 160, 445, 240))
+    assert not thing.cut
+
+
+@pytest.mark.parametrize("camera", [WIDE, FISHEYE])   # a box far from the middle, both lens models
+def test_distortion_is_undone(camera: CameraModel) -> None:
+    truth = np.array([1.5, 0.9, 4.0])
+    u, v = camera.project([truth])[0]
+    thing = fuse([(u - 15, v - 15, u + 15, v + 15)], [1], ["a"], WALL, camera).objects[0]
+    assert thing.position == pytest.approx(truth, abs=1e-3)
+
+
+def test_depth_of_another_resolution() -> None:
+    depth = np.full((240, 320), 9.0, np.float32)
+    depth[80:120, 198:223] = 4.0
+    thing = fuse([(395, 160, 445, 240)], [1], ["a"], depth, CAMERA).objects[0]
+    assert thing.position == pytest.approx([0.8, -0.4, 4.0])
+    with pytest.raises(ValueError, match="not the same view"):
+        fuse([(395, 160, 445, 240)], [1], ["a"], np.ones((240, 240), np.float32), CAMERA)
+
+
+def test_covariance_lies_along_the_ray_and_across_it() -> None:
+    config = FusionConfig(depth_std_rel=0.1, box_std_rel=0.0, box_std_px=0.0, focal_std_rel=0.0)
+    thing = fuse([(395, 160, 445, 240)], [1], ["a"], WALL, CAMERA, config).objects[0]
+    # Only the depth is unsure: the whole covariance lies along the ray, 0.1 of the position.
+    assert thing.covariance == pytest.approx(0.01 * np.outer(thing.position, thing.position))
+    config = FusionConfig(depth_std_rel=0.0, box_std_rel=0.1, box_std_px=0.0, focal_std_rel=0.0)
+    thing = fuse([(395, 160, 445, 240)], [1], ["a"], WALL, CAMERA, config).objects[0]
+    # Only the box is: a tenth of its sides, nothing in depth.
+    assert thing.covariance == pytest.approx(np.diag([0.04, 0.08, 0.0]) ** 2, abs=1e-12)
+
+
+# setting, and the axis whose variance it raises: (x, y, z)
+@pytest.mark.parametrize(("change", "axis"), [
+    ({"depth_std_rel": 0.2}, 2), ({"box_std_rel": 0.3}, 0), ({"box_std_px": 30.0}, 1),
+    ({"focal_std_rel": 0.2}, 0)])
+def test_every_deviation_is_read(change: dict[str, float], axis: int) -> None:
+    boxes = [(395, 160, 445, 240)]
+    before = fuse(boxes, [1], ["a"], WALL, CAMERA).objects[0].covariance
+    after = fuse(boxes, [1], ["a"], WALL, CAMERA, FusionConfig().changed(**change)).objects[0]
+    assert after.covariance[axis, axis] > 2 * before[axis, axis]
+    assert np.linalg.eigvalsh(after.covariance).min() > 0
+
+
+def test_a_cut_box_is_unsure_where_it_is_cut() -> None:
+    left, middle = fuse([(-100, 100, 50, 200), (245, 100, 395, 200)], [1, 1], ["a", "a"], WALL,
+                        CAMERA).objects
+    assert left.cut and not middle.cut
+    assert left.xyxy == (-0.5, 100, 50, 200)
+    per_side = [o.covariance[0, 0] / o.size[0] ** 2 for o in (left, middle)]
+    assert per_side[0] > 10 * per_side[1]
+
+
+def test_size_is_never_zero() -> None:
+    config = FusionConfig(depth_std_rel=0.0)
+    near = np.full((480, 640), 0.2, np.float32)
+    thing = fuse([(300, 200, 308, 208)], [1], ["a"], near, CAMERA, config).objects[0]
+    assert thing.size.min() >= 0.01
+
+
+def test_every_detection_is_accounted_for() -> None:
+    depth = WALL.copy()
+    depth[:, :200] = np.nan
+    fused = fuse([(10, 10, 100, 100), (300, 10, 400, 100), (700, 0, 800, 50)], [0.1, 0.2, 0.3],
+                 ["a", "b", "c"], depth, CAMERA)
+    assert [o.class_name for o in fused.objects] == ["b"]
+    assert [(u.class_name, u.score, u.xyxy) for u in fused.unplaced] == [
+        ("a", 0.1, (10, 10, 100, 100)), ("c", 0.3, (700, 0, 800, 50))]
+    assert "min_valid_pixels" in fused.unplaced[0].reason
+    assert "depth map" in fused.unplaced[1].reason
+
+
+def test_nothing_and_all_unplaced() -> None:
+    assert fuse(np.zeros((0, 4)), [], [], WALL, CAMERA).objects == ()
+    fused = fuse([(5, 5, 1, 1)], [1], ["a"], WALL, CAMERA)
+    assert fused.objects == () and len(fused.unplaced) == 1
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(ValueError, match="2 boxes, 1 scores and 2 class names"):
+        fuse([(0, 0, 9, 9)] * 2, [1], ["a", "b"], WALL, CAMERA)
+
+
+def test_transformed_turns_position_and_covariance() -> None:
+    thing = fuse([(395, 160, 445, 240)], [1], ["a"], WALL, CAMERA).objects[0]
+    # x of the camera becomes z of the world.
+    turn = Transform(np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]]).T, np.array([1.0, 2.0, 3.0]))
+    moved = thing.transformed(turn)
+    assert moved.position == pytest.approx([1 - 4.0, 2 - 0.4, 3 + 0.8])
+    assert moved.covariance[2, 2] == pytest.approx(thing.covariance[0, 0])
+    assert moved.range_m == thing.range_m
