@@ -18,12 +18,12 @@ OK, REFUSED, FAILED = 0, 1, 2
 def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `smolvlm_ros export`."""
     parser.add_argument("task", choices=("depth",), help="what the checkpoint is for")
-    parser.add_argument("source", help="folder with config.json and model.safetensors, a hub id, or "
-                        "a name that 'smolvlm_ros audit' lists")
+    parser.add_argument("source", help="folder with config.json and model.safetensors, a hub id, "
+                        "or a name that 'smolvlm_ros audit' lists")
     parser.add_argument("output", help="the ONNX file to write")
     parser.add_argument("--size", type=_size, default=(518, 686), metavar="HxW",
-                        help="input size, multiples of 14, in the camera's aspect (default 518x686; "
-                        "252x336 takes a fifth of the time)")
+                        help="input size, multiples of 14, in the camera's aspect (default "
+                        "518x686; 252x336 takes a fifth of the time)")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32",
                         help="int8: quicker on a CPU, a little less exact (default fp32)")
     parser.add_argument("--licence", default="", metavar="SPDX",
@@ -58,8 +58,8 @@ def run_export(args: argparse.Namespace) -> int:
 
 def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `smolvlm_ros audit`."""
-    parser.add_argument("items", nargs="*", help="ONNX files, checkpoint folders, hub ids or names; "
-                        "with none, and no parameter file, the known checkpoints are listed")
+    parser.add_argument("items", nargs="*", help="ONNX files, checkpoint folders, hub ids or "
+                        "names; with none, and no parameter file, the known checkpoints are listed")
     parser.add_argument("--params-file", action="append", default=[], metavar="YAML",
                         help="audit the models that a ROS parameter file sets (may be repeated)")
     parser.add_argument("--strict", action="store_true",

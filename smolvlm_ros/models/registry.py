@@ -130,6 +130,7 @@ def _depth_by_shape(config: Mapping[str, Any]) -> KnownCheckpoint | None:
     backbone = config.get("backbone_config")
     if config.get("model_type") != "depth_anything" or not isinstance(backbone, Mapping):
         return None
-    size = _DEPTH_WIDTHS.get(backbone.get("hidden_size"))  # type: ignore[arg-type]
+    width = backbone.get("hidden_size")
+    size = _DEPTH_WIDTHS.get(width) if isinstance(width, int) else None
     return next((c for c in CHECKPOINTS if c.task is Task.DEPTH and c.name.endswith(f"-{size}")
                  and c.max_depth_m == config.get("max_depth")), None)

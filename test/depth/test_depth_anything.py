@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from depth_checkpoints import SIZE, formula_depth, formula_onnx
+from depth_checkpoints import SIZE, formula_depth, formula_onnx, textured
 
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.depth import DepthConfig, DepthError, Variant, make_estimator
@@ -127,7 +127,7 @@ def test_real_architecture_agrees_with_transformers(indoor_onnx: Path,
     transformers = pytest.importorskip("transformers")
     torch = pytest.importorskip("torch")
     made = estimator(indoor_onnx, output_scale=0.5)  # the network's own size: nothing resampled
-    image = np.concatenate([picture(), picture()[:, ::-1]], axis=0)[70:210]
+    image = textured(140, 196)
     got = made.estimate(image, None, 0.0).depth_m
     pil = pytest.importorskip("PIL.Image")
     model = transformers.DepthAnythingForDepthEstimation.from_pretrained(checkpoint_folder)
@@ -135,7 +135,7 @@ def test_real_architecture_agrees_with_transformers(indoor_onnx: Path,
     tensor = (small - np.float32([0.485, 0.456, 0.406])) / np.float32([0.229, 0.224, 0.225])
     with torch.inference_mode():
         wanted = model(torch.from_numpy(tensor.transpose(2, 0, 1)[None])).predicted_depth[0].numpy()
-    assert wanted.std() > 0.5, "the checkpoint's output is flat: this would prove nothing"
+    assert wanted.std() > 0.3, "the checkpoint's output is flat: this would prove nothing"
     assert got.shape == wanted.shape == SIZE
     usable = np.isfinite(got) & (wanted > 0.01)
     assert usable.mean() > 0.5

@@ -6,19 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from depth_checkpoints import textured
 from numpy.typing import NDArray
 
 from smolvlm_ros.depth.preprocess import Preprocessor, resize_rgb
 from smolvlm_ros.models.depth_metadata import IMAGENET_MEAN, IMAGENET_STD
-
-
-def textured(height: int, width: int) -> NDArray[np.uint8]:
-    """Edges as sharp as a lens makes them, slopes and a sensor's grain."""
-    rng = np.random.default_rng(3)
-    image = rng.integers(0, 255, (height // 16 + 1, width // 16 + 1, 3), np.uint8)
-    image = cv2.resize(image, None, fx=16, fy=16, interpolation=cv2.INTER_NEAREST)
-    image = cv2.GaussianBlur(image[:height, :width], (0, 0), 1.0)
-    return np.clip(image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
 
 
 def photographs() -> list[NDArray[np.uint8]]:

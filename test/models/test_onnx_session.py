@@ -1,0 +1,78 @@
+"""Sessions run on the provider asked for, or not at all."""
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from depth_checkpoints import SIZE, formula_onnx
+
+from smolvlm_ros.models import onnx_session
+from smolvlm_ros.models.errors import ProviderError
+from smolvlm_ros.models.onnx_session import (
+    OnnxSession,
+    SessionOptions,
+    available_providers,
+    compare_outputs,
+)
+
+pytest.importorskip("onnxruntime", reason="sessions are its")
+
+
+def test_runs_and_tells_shapes(tmp_path: Path) -> None:
+    session = OnnxSession(formula_onnx(tmp_path / "a.onnx"), SessionOptions(num_threads=1))
+    assert session.inputs == {"pixel_values": (1, 3, *SIZE)}
+    assert session.outputs == {"predicted_depth": (1, *SIZE)}
+    out = session.run({"pixel_values": np.zeros((1, 3, *SIZE), np.float32)})
+    np.testing.assert_allclose(out[0], 10.0)
+
+
+def test_failure_while_running_is_told_with_the_file(tmp_path: Path) -> None:
+    session = OnnxSession(formula_onnx(tmp_path / "a.onnx"))
+    with pytest.raises(ProviderError, match="a.onnx failed on cpu"):
+        session.run({"pixel_values": np.zeros((1, 3, 7, 7), np.float32)})
+
+
+def test_unknown_provider(tmp_path: Path) -> None:
+    assert "cpu" in available_providers()
+    with pytest.raises(ProviderError, match="'npu'.*cpu, cuda, tensorrt"):
+        OnnxSession(formula_onnx(tmp_path / "a.onnx"), SessionOptions("npu"))
+
+
+def test_silent_fall_back_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What onnxruntime-gpu does on a machine without a GPU: CUDA is listed, the CPU is taken.
+    import onnxruntime
+    real = onnxruntime.InferenceSession
+
+    def session(path: str, sess_options: object, providers: object) -> object:
+        return real(path, sess_options=sess_options, providers=["CPUExecutionProvider"])
+
+    pretending = SimpleNamespace(
+        __version__="1.0", SessionOptions=onnxruntime.SessionOptions, InferenceSession=session,
+        get_available_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(onnx_session, "_onnxruntime", lambda: pretending)
+    path = formula_onnx(tmp_path / "a.onnx")
+    with pytest.raises(ProviderError, match="'cuda' was asked for.*took CPUExecutionProvider"):
+        OnnxSession(path, SessionOptions("cuda"))
+    assert OnnxSession(path, SessionOptions("cpu")).provider == "cpu"
+
+
+def test_tensorrt_gets_a_cache_and_half_precision(tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    options = onnx_session._provider_options("TensorrtExecutionProvider",
+                                             SessionOptions("tensorrt"))
+    assert options["trt_fp16_enable"] == "True"
+    assert Path(options["trt_engine_cache_path"]) == tmp_path / "smolvlm_ros" / "tensorrt"
+    assert Path(options["trt_engine_cache_path"]).is_dir()
+
+
+def test_comparison() -> None:
+    wanted = np.full((4, 25), 10.0)
+    got = wanted.copy()
+    got[0, 0] += 2.0
+    mean, p99 = compare_outputs(got, wanted, 20.0)
+    assert mean == pytest.approx(0.001) and p99 < 0.1
+    for bad in (got[:2], np.where(got > 11, np.nan, got)):
+        assert compare_outputs(bad, wanted, 20.0) == (float("inf"), float("inf"))
