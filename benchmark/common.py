@@ -105,8 +105,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     widths = [max(len(r[i]) for r in [list(header), *cells]) for i in range(len(header))]
     lines = []
     for line in [list(header), ["-" * width for width in widths], *cells]:
-        lines.append("  ".join(cell.rjust(width) if column else cell.ljust(width)
-                               for column, (cell, width) in enumerate(zip(line, widths, strict=True))))
+        padded = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
+        padded[0] = line[0].ljust(widths[0])
+        lines.append("  ".join(padded))
     return "\n".join(lines)
 
 
