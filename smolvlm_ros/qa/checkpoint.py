@@ -73,7 +73,8 @@ def _named(config: EngineConfig) -> Found:
     folder = Path(config.model).expanduser()
     known = named(config.model)
     if known is not None and known.task is not Task.VLM:
-        raise EngineError(f"model {config.model!r} is for {known.task.value}; use one of {_names()}")
+        raise EngineError(f"model {config.model!r} is for {known.task.value}; "
+                          f"use one of {_names()}")
     if folder.is_dir():
         return _checked(folder, config, folder.name)
     hub_id = known.hub_id if known else config.model
@@ -120,7 +121,7 @@ def _automatic_download(config: EngineConfig, reasons: list[str]) -> Found | NoE
         try:
             check_memory(need_mib, known.name, known.smaller)
             found = _checked(download(known.hub_id, known.revision), config, known.name)
-        except ModelError as error:
+        except (ModelError, EngineError) as error:
             reasons.append(str(error))
             continue
         return Found(found.checkpoint, found.name, "the largest one that fits, fetched now")

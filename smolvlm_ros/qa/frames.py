@@ -14,12 +14,14 @@ _RESET_S = 1.0  # stamps further back than this mean a new clock, not frames out
 class RingConfig(Settings):
     """How many frames are kept, and how old they may be to be asked."""
 
-    max_frames: int = setting(16, "Frames kept at most.", unit="frames", ge=2, le=1000, runtime=True)
+    max_frames: int = setting(16, "Frames kept at most.", unit="frames", ge=2, le=1000,
+                              runtime=True)
     max_megabytes: float = setting(64.0, "Memory of the frames kept at most.", unit="MB", ge=1.0,
                                    le=4096.0, runtime=True)
     max_age_s: float = setting(
-        12.0, "Oldest newest frame to ask; should exceed the gate's heartbeat, since a scene in which "
-        "nothing changes gives no frame in between.", unit="s", ge=0.05, le=3600.0, runtime=True)
+        12.0, "The newest frame may be this old. Should exceed the gate's heartbeat, since a scene "
+        "in which nothing changes gives no frame in between.", unit="s", ge=0.05, le=3600.0,
+        runtime=True)
     max_span_s: float = setting(
         12.0, "Longest time between the two frames asked; further apart they show two scenes.",
         unit="s", ge=0.05, le=3600.0, runtime=True)
@@ -76,7 +78,8 @@ class FrameRing:
         self._frames.clear()
         self._bytes = 0
 
-    def pick(self, now_s: float, min_separation_s: float, max_age_s: float | None = None) -> FramePick:
+    def pick(self, now_s: float, min_separation_s: float,
+             max_age_s: float | None = None) -> FramePick:
         """The newest frame and the latest one at least `min_separation_s` before it.
 
         Args:

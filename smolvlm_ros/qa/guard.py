@@ -37,7 +37,7 @@ class Aspect(str, Enum):
 _INSTEAD = {
     Aspect.DISTANCE: "call ~/measure (MeasureDistance) of the fusion node",
     Aspect.SIZE: "read bbox.size of the object in `objects` (Detection3DArray)",
-    Aspect.DIRECTION: "read the positions in `objects` (Detection3DArray) in the frame of your choice",
+    Aspect.DIRECTION: "read the positions in `objects` (Detection3DArray) in a frame you choose",
     Aspect.SPEED: "follow the positions of its track in `objects` (Detection3DArray) over time",
     Aspect.COUNT: "count the entries of `objects` (Detection3DArray)",
 }

@@ -380,3 +380,28 @@ def test_cuda_that_is_not_there_is_an_error(tiny_checkpoint) -> None:
         pytest.skip("this machine has CUDA")
     with pytest.raises(EngineError, match="no CUDA device"):
         make_engine(EngineConfig(model=str(tiny_checkpoint), device="cuda"))
+
+
+def test_processor_without_its_entries_is_refused(tiny_checkpoint, tmp_path) -> None:
+    folder = copy_of(tiny_checkpoint, tmp_path)
+    edit(folder / "preprocessor_config.json", image_mean=None)
+    with pytest.raises(EngineError, match="does not say how images are prepared"):
+        make_engine(EngineConfig(model=str(folder)))
+
+
+def test_tokenizer_of_another_model_is_refused(tiny_checkpoint, tmp_path, monkeypatch) -> None:
+    folder = copy_of(tiny_checkpoint, tmp_path)
+    monkeypatch.setattr(tiny_smolvlm, "SPECIAL", tuple(
+        t for t in tiny_smolvlm.SPECIAL if t != "<global-img>"))
+    tiny_smolvlm.make_tokenizer().save_pretrained(folder)
+    with pytest.raises(EngineError, match="lacks '<global-img>'"):
+        make_engine(EngineConfig(model=str(folder)))
+
+
+def test_tokenizer_larger_than_the_model_is_refused(tiny_checkpoint, tmp_path) -> None:
+    folder = copy_of(tiny_checkpoint, tmp_path)
+    tokenizer = tiny_smolvlm.make_tokenizer()
+    tokenizer.add_tokens(["another word"])
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(EngineError, match="ids up to"):
+        make_engine(EngineConfig(model=str(folder)))
