@@ -11,6 +11,7 @@ from smolvlm_ros.gate.frame import KNOWN_MIN
 
 _MAX_CORNERS = 80
 _MIN_TRACKED = 12
+_HOMOGRAPHY_CORNERS = 30
 _MIN_INLIER_SHARE = 0.4
 _RANSAC_PX = 0.8
 _SAMPLES = 1000
@@ -155,13 +156,18 @@ def _track(scene: NDArray[np.uint8], image: NDArray[np.uint8], corners: NDArray[
     start = cv2.perspectiveTransform(corners, guess)
     moved, status, _ = cv2.calcOpticalFlowPyrLK(
         scene, image, corners, start.copy(), winSize=(9, 9), maxLevel=3,
-        criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 20, 0.02),
+        criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.02),
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW)
     good = status.ravel() == 1
     if good.sum() < _MIN_TRACKED:
         return None
     source, target = corners[good], moved[good]
-    fitted, inliers = cv2.findHomography(source, target, cv2.RANSAC, _RANSAC_PX)
+    if len(source) < _HOMOGRAPHY_CORNERS:
+        affine, inliers = cv2.estimateAffinePartial2D(source, target,
+                                                      ransacReprojThreshold=_RANSAC_PX)
+        fitted = None if affine is None else np.vstack([affine, [0.0, 0.0, 1.0]])
+    else:
+        fitted, inliers = cv2.findHomography(source, target, cv2.RANSAC, _RANSAC_PX)
     if fitted is None or inliers.sum() < max(_MIN_TRACKED * 0.75, _MIN_INLIER_SHARE * good.sum()):
         return None
     return fitted if plausible(fitted, scene.shape[1], scene.shape[0]) else None

@@ -15,6 +15,7 @@ UNKNOWN = -1.0e6
 """Value of a work-image pixel that must not be looked at (masked, or outside the view)."""
 KNOWN_MIN = -0.5
 """Work-image pixels above this are known; interpolation towards UNKNOWN falls below it."""
+_THIN = 4
 
 
 def check_frame(image: Any, stamp_s: float, full_size: tuple[int, int] | None) -> None:
@@ -54,10 +55,9 @@ def reduce_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.
         image: shape (H, W, 3) or (H, W), uint8.
         size: (width, height) of the result.
     """
-    step = max(1, image.shape[1] // (4 * size[0]))
     small: Any = image
-    if step > 1:
-        thinned = (image.shape[1] // step, image.shape[0] // step)
+    if image.shape[1] > _THIN * size[0]:
+        thinned = (_THIN * size[0], _THIN * size[1])
         small = cv2.resize(small, thinned, interpolation=cv2.INTER_NEAREST)
     if small.ndim == 3:
         small = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GAIN_LIMITS = (0.25, 4.0)
+_STRIDE = 3
 _ROW_LIMITS = (0.75, 1.33)
 _ROW_LEAST = 0.015
 
@@ -21,8 +22,18 @@ class Light:
 
     def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """The image as it would look in this frame's light, shape and dtype kept."""
+        if self is IDENTITY:
+            return image
         lit = image * np.float32(self.gain) + np.float32(self.offset)
         return lit if self.rows is None else lit * self.rows[:, None]
+
+    def without_rows(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A frame with the rows' part taken out; pixels below zero (unknown) stay below."""
+        return image if self.rows is None else image / self.rows[:, None]
+
+
+IDENTITY = Light()
+"""No change of light."""
 
 
 def fit_light(scene: NDArray[np.float32], image: NDArray[np.float32],
@@ -38,12 +49,12 @@ def fit_light(scene: NDArray[np.float32], image: NDArray[np.float32],
         image: shape (H, W), the same view in another light.
         usable: shape (H, W), True where both are known and nothing moves.
     """
-    picked = usable[::2, ::2]
-    a, b = scene[::2, ::2][picked], image[::2, ::2][picked]
+    picked = usable[::_STRIDE, ::_STRIDE]
+    a, b = scene[::_STRIDE, ::_STRIDE][picked], image[::_STRIDE, ::_STRIDE][picked]
     inside = (b > 3) & (b < 252)
     a, b = a[inside], b[inside]
     if len(a) < 50:
-        return Light()
+        return IDENTITY
     gain, offset = _line(a, b)
     for _ in range(2):
         error = np.abs(b - gain * a - offset)

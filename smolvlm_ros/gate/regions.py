@@ -13,6 +13,7 @@ from smolvlm_ros.gate.config import GateConfig
 _JOIN = np.ones((5, 5), np.uint8)
 _NEAR_PX = 4.0
 _SHARP = 1.0
+_RECENT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -95,20 +96,20 @@ class Tracker:
             tracks that began to count as moving with this frame and stand apart from all that
             counted before: the onsets.
         """
-        before = [t for t in self.tracks if t.confirmed]
-        known_boxes = [t.box for t in before]
+        movers = [t.box for t in self.tracks if t.confirmed
+                  and stamp_s - t.moved_s <= _RECENT_S]
         onsets: list[Track] = []
-        free = sorted(self.tracks, key=lambda t: -t.hits)
+        free = list(self.tracks)
         updated: list[Track] = []
         for blob in sorted(blobs, key=lambda b: -b.area):
-            track = next((t for t in free if near(t.box, blob.box)), None)
-            if track is None:
+            track = max(free, key=lambda t: overlap(t.box, blob.box), default=None)
+            if track is None or not near(track.box, blob.box):
                 track = Track(self._next_id, blob.box, stamp_s, stamp_s, stamp_s)
                 self._next_id += 1
             else:
                 free.remove(track)
             if self._note(track, blob, min_area_px, stamp_s, config) and not any(
-                    near(box, blob.box) for box in known_boxes):
+                    near(box, blob.box) for box in movers):
                 onsets.append(track)
             updated.append(track)
         self.tracks = updated
@@ -132,6 +133,16 @@ class Tracker:
         """Move all tracks to another view's pixels."""
         for track in self.tracks:
             track.box = moved_box(track.box, matrix)
+
+
+def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """How well two boxes fit: intersection over union, below zero by their gap when apart."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return min(width, 0.0) + min(height, 0.0)
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
 def near(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:

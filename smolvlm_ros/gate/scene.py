@@ -15,6 +15,7 @@ _KERNEL = np.ones((3, 3), np.uint8)
 _SETTLE_FRAMES = 3
 _FAST_S = 0.12
 _NOISE_S = 4.0
+_NOISE_MAX = np.float32(40.0)
 _SHADOW_DEPTH = 0.4
 
 
@@ -54,28 +55,34 @@ class Scene:
         self.noise = np.full(image.shape, 1.0, np.float32)
         self.age = np.where(image > KNOWN_MIN, 1.0, 0.0).astype(np.float32)
 
-    def compare(self, image: NDArray[np.float32], covered: NDArray[np.bool_], tolerant: bool,
+    def light(self, image: NDArray[np.float32], covered: NDArray[np.bool_]) -> Light:
+        """The global change of light to a frame in the scene's pixels."""
+        return fit_light(self.mean, image, (image > KNOWN_MIN) & (self.age > 0) & ~covered)
+
+    def compare(self, image: NDArray[np.float32], light: Light, tolerant: bool,
                 config: GateConfig) -> Comparison:
         """Hold a frame against the scene.
 
         Args:
             image: shape (H, W) float32, in the scene's pixels.
-            covered: True where something was known to stand before the scene.
+            light: its change of light.
             tolerant: allow one pixel of misalignment (a camera that moves).
             config: the limits.
         """
         known = (image > KNOWN_MIN) & (self.age > 0)
-        light = fit_light(self.mean, image, known & ~covered)
         expected = np.clip(light.apply(self.mean), 0.0, 255.0)
         limit = config.noise_factor * self.noise + np.float32(config.min_contrast)
         high, low = cv2.dilate(expected, _KERNEL), cv2.erode(expected, _KERNEL)
         change = image - expected
         settled = known & (self.age >= _SETTLE_FRAMES)
+        recent = light.apply(self.fast)
         if tolerant:
             differs = (np.maximum(image - high, low - image) > limit) & settled
+            late, soon = cv2.dilate(recent, _KERNEL), cv2.erode(recent, _KERNEL)
+            active = differs & (np.maximum(image - late, soon - image) > limit)
         else:
             differs = (np.abs(change) > limit) & settled
-        active = differs & (np.abs(image - light.apply(self.fast)) > limit)
+            active = differs & (np.abs(image - recent) > limit)
         span = cv2.dilate(change, _KERNEL) - cv2.erode(change, _KERNEL)
         sharp = differs & (span > limit + _SHADOW_DEPTH * (high - low))
         return Comparison(image, known, light, expected, differs, active, sharp)
@@ -93,20 +100,17 @@ class Scene:
         image, known = seen.image, seen.known
         fresh = (image > KNOWN_MIN) & (self.age == 0)
         self.age += known
-        rate = np.maximum(1.0 / self.age.clip(1.0), np.float32(min(1.0, dt_s / background_s)))
-        clipped = (image <= 1) | (image >= 254)
+        newest = 1.0 / self.age.clip(2.0)
         open_view = known & ~covered
         change = image - seen.expected
-        lit = seen.light.apply(self.mean)
-        self.mean = np.where(open_view & ~clipped, lit + rate * change,
-                             np.where(known, lit, self.mean)).astype(np.float32)
-        noise_rate = np.maximum(1.0 / self.age.clip(2.0), np.float32(min(1.0, dt_s / _NOISE_S)))
-        deviation = np.minimum(np.abs(change), 40.0)
-        self.noise = np.where(open_view, self.noise + noise_rate * (deviation - self.noise),
-                              self.noise).astype(np.float32)
-        fast = seen.light.apply(self.fast)
-        self.fast = np.where(known, fast + min(1.0, dt_s / _FAST_S) * (image - fast),
-                             self.fast).astype(np.float32)
+        lit, fast = seen.light.apply(self.mean), seen.light.apply(self.fast)
+        rate = np.maximum(newest, np.float32(min(1.0, dt_s / background_s)))
+        rate *= open_view & (image > 1) & (image < 254)
+        self.mean = _where(known, lit + rate * change, self.mean)
+        rate = np.maximum(newest, np.float32(min(1.0, dt_s / _NOISE_S))) * open_view
+        self.noise = self.noise + rate * (np.minimum(np.abs(change), _NOISE_MAX) - self.noise)
+        fast_rate = np.float32(min(1.0, dt_s / _FAST_S))
+        self.fast = _where(known, fast + fast_rate * (image - fast), self.fast)
         self._reveal(image, fresh)
 
     def absorb(self, image: NDArray[np.float32], where: NDArray[np.bool_]) -> None:
@@ -142,3 +146,7 @@ class Scene:
             self.fast[fresh] = image[fresh]
             self.age[fresh] = 1.0
 
+
+def _where(known: NDArray[np.bool_], new: NDArray[np.float32], old: NDArray[np.float32]
+           ) -> NDArray[np.float32]:
+    return new if known.all() else np.where(known, new, old)

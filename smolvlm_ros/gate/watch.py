@@ -11,6 +11,7 @@ from smolvlm_ros.gate.camera_motion import Reference, corner_shift, view_change
 from smolvlm_ros.gate.config import GateConfig
 from smolvlm_ros.gate.decision import Region
 from smolvlm_ros.gate.frame import UNKNOWN
+from smolvlm_ros.gate.light import Light
 from smolvlm_ros.gate.regions import Tracker, find_blobs, moved_box
 from smolvlm_ros.gate.scene import Comparison, Scene
 
@@ -19,7 +20,7 @@ _SNAP_PX = 0.4
 _OUTLIERS = 0.15
 _LOST = 0.35
 _WORN = 0.25
-_BETTER = 0.95
+_BETTER = 0.8
 _NEAR_PX = 1.0
 _SEARCH_S = 0.3
 _REFRESH_S = 5.0
@@ -79,13 +80,13 @@ class SceneWatch:
         """
         if not self._started:
             return self._start(image, stamp_s)
-        warped = self._locate(image, stamp_s)
-        if warped is None:
+        located = self._locate(image, stamp_s)
+        if located is None:
             if stamp_s - self._located_s > _SEARCH_S:
                 return self._start(image, stamp_s)
             return replace(self._last, onset=False)
         self._located_s = stamp_s
-        seen = self._scene.compare(warped, self._covered, self._moving(stamp_s), config)
+        seen = self._scene.compare(*located, self._moving(stamp_s), config)
         self._last = self._find(seen, dt_s, stamp_s, config)
         return self._last
 
@@ -130,35 +131,39 @@ class SceneWatch:
         self._last = Observation(False, False, False, 0.0, 1.0)
         return self._last
 
-    def _locate(self, image: NDArray[np.float32], stamp_s: float) -> NDArray[np.float32] | None:
-        """Find where the camera looks now.
+    def _locate(self, image: NDArray[np.float32], stamp_s: float
+                ) -> tuple[NDArray[np.float32], Light] | None:
+        """Find where the camera looks now, and in what light.
 
         Returns:
-            the frame in the scene's pixels; None when it cannot be told where it lies.
+            the frame in the scene's pixels, and its light; None when it cannot be told.
         """
         warped = _warp(image, self._transform)
-        drift = self._reference.drift(warped, self._covered)
+        light = self._scene.light(warped, self._covered)
+        drift = self._reference.drift(light.without_rows(warped), self._covered)
         if drift.shift_px < _STILL_PX and drift.outliers < _OUTLIERS:
-            return warped
+            return warped, light
         found = self._reference.find(image, self._covered, self._transform)
         if found is None:
             lost = self._reference.textured and drift.outliers > _LOST
-            return None if lost else warped
+            return None if lost else (warped, light)
         height, width = image.shape
         if corner_shift(found, width, height) < _SNAP_PX:
             found = np.eye(3)
         other = _warp(image, found)
-        after = self._reference.drift(other, self._covered)
+        other_light = self._scene.light(other, self._covered)
+        after = self._reference.drift(other_light.without_rows(other), self._covered)
         step_px = corner_shift(found @ np.linalg.inv(self._transform), width, height)
         if after.error > _BETTER * drift.error:
-            return warped if step_px < _NEAR_PX or drift.outliers < _LOST else None
+            at_rest = step_px < _NEAR_PX or drift.outliers < _LOST
+            return (warped, light) if at_rest else None
         if step_px > _STILL_PX:
             self._moved_s = stamp_s
         self._transform = found
         if after.outliers > _WORN or view_change(found, width, height) > _REANCHOR_CHANGE:
             self._reanchor(image, stamp_s)
-            return image
-        return other
+            return image, self._scene.light(image, self._covered)
+        return other, other_light
 
     def _reanchor(self, image: NDArray[np.float32], stamp_s: float) -> None:
         """Take the scene along to the present view."""
