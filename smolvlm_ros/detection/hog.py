@@ -39,7 +39,9 @@ class HogDetector:
     def __init__(self, config: DetectorConfig) -> None:
         self.config = config
         self._hog = cv2.HOGDescriptor()
-        self._hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
+        # The names with '_' are in every OpenCV 4, but not in its type stubs.
+        weights = cv2.HOGDescriptor_getDefaultPeopleDetector()  # type: ignore[attr-defined]
+        self._hog.setSVMDetector(weights)
 
     def detect(self, image_rgb: NDArray[np.uint8], regions: ArrayLike = ()) -> Detections:
         """See `Detector`; the regions are not used."""

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from smolvlm_ros.recording.definitions import split_type, type_hash
 
 # rosbag2 of Humble reads QoS profiles as text, as version 8 has them; that of Jazzy reads both.
-_BAG_VERSION = 8
+_BAG_VERSION: Literal[8] = 8
 _MB = 1_000_000
 _INFINITE = (2147483647, 4294967295)  # how rosbag2 writes a duration without end
 

@@ -69,7 +69,8 @@ def recover_recording(path: Path | str, target: Path | str | None = None) -> Rec
 def _mcap_file(path: Path) -> Path:
     files = sorted(path.glob("*.mcap")) if path.is_dir() else [path]
     if not path.exists():
-        raise RecordingError(f"{path} does not exist; give the recording's folder or its .mcap file")
+        raise RecordingError(f"{path} does not exist; give the recording's folder or its .mcap "
+                             "file")
     if len(files) != 1:
         raise RecordingError(f"{path} has {len(files)} .mcap files, expected one; give the file")
     return files[0]

@@ -135,7 +135,7 @@ def read_colour(path: Path) -> NDArray[np.uint8]:
     if image is None:
         raise SourceError(f"image {path} cannot be decoded; it is damaged or no image, remove or "
                           "copy it again")
-    return image  # type: ignore[return-value]
+    return np.asarray(image, np.uint8)
 
 
 def read_depth_mm(path: Path) -> NDArray[np.uint16]:
@@ -153,8 +153,7 @@ def read_depth_mm(path: Path) -> NDArray[np.uint16]:
     if depth.dtype != np.uint16 or depth.ndim != 2:
         raise SourceError(f"depth image {path} is {depth.dtype} with shape {depth.shape}, expected "
                           "16-bit millimetres with one channel")
-    depth[depth == _NO_DEPTH] = 0
-    return depth
+    return np.where(depth == _NO_DEPTH, 0, depth).astype(np.uint16)
 
 
 def read_pose(path: Path) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.sources.base import FrameSource, SourceError, SourceFrame
@@ -57,7 +58,7 @@ class VideoFileSource(FrameSource):
         self._media_s = media_s
         stamp_s = self._index / self._rate_hz if self._rate_hz else media_s - self._first_s
         self._index += 1
-        return SourceFrame(stamp_s, image=image,
+        return SourceFrame(stamp_s, image=np.asarray(image, np.uint8),
                            camera=fitted(self.camera, image.shape, self.name))
 
     def _check_complete(self) -> None:
@@ -134,7 +135,7 @@ class CameraDeviceSource(FrameSource):
         if not ok or image is None:
             raise SourceError(f"camera {self._device} gives no more frames; check its cable and "
                               "restart")
-        return SourceFrame(stamp_s, image=image,
+        return SourceFrame(stamp_s, image=np.asarray(image, np.uint8),
                            camera=fitted(self.camera, image.shape, self.name))
 
     def _restart(self) -> None:
