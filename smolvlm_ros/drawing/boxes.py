@@ -142,6 +142,6 @@ def _draw_status(image: Image, status: str, size: int) -> None:
                   text.PAPER)
 
 
-def state_colour(state: str) -> Colour:
+def verdict_colour(answer: str) -> Colour:
     """Green for yes, red for no, amber for all else: the colour of a verdict."""
-    return {"yes": text.YES, "no": text.NO}.get(state.lower(), text.MAYBE)
+    return {"yes": text.YES, "no": text.NO}.get(answer.lower(), text.MAYBE)

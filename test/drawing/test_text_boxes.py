@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolvlm_ros.drawing import BoxLabel, annotate
+from smolvlm_ros.drawing import BoxLabel, annotate, verdict_colour
 from smolvlm_ros.drawing import text as drawing_text
 
 GREY = np.full((240, 320, 3), 120, np.uint8)
@@ -114,3 +114,9 @@ def test_any_image_size(size: tuple[int, int]) -> None:
 def test_what_is_no_rgb_image_is_refused(image) -> None:
     with pytest.raises(ValueError, match="uint8"):
         annotate(image, [])
+
+
+def test_only_yes_is_green_and_only_no_is_red() -> None:
+    assert verdict_colour("YES") == drawing_text.YES and verdict_colour("no") == drawing_text.NO
+    for other in ("", "abstained", "yes?", "no idea"):
+        assert verdict_colour(other) == drawing_text.MAYBE
