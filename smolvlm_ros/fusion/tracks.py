@@ -14,6 +14,7 @@ from smolvlm_ros.fusion.motion import MotionModel
 from smolvlm_ros.settings import Settings, setting
 
 _NO_MATCH = 1e6
+_SAME_BOX = 0.5   # share of the smaller of two boxes that lies on the other
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,7 @@ class Tracker3D:
         if not objects:
             return {}
         cost = self._cost(objects)
-        any_class = self.config.any_class
-        vague = [i for i, o in enumerate(objects) if o.class_name == any_class and any_class]
-        named = [i for i in range(len(objects)) if i not in set(vague)]
+        named, vague = self._sorted(objects)
         taken: dict[int, int] = {}   # row in self._live: object
         # Named objects first: a moving region must not take the track of the person who moves.
         for group in (named, vague):
@@ -178,19 +177,31 @@ class Tracker3D:
         for row, index in taken.items():
             self._see(self._live[row], objects[index], stamp_s)
         sources = {self._live[row].id: index for row, index in taken.items()}
-        used = set(taken.values())
-        seen_rows = list(taken)
-        for index in named + vague:
-            if index in used:
-                continue
-            # The moving region of an object that has its track already is no object of its own.
-            if index in vague and (cost[seen_rows, index] < _NO_MATCH).any():
-                continue
+        for index in sorted({*named, *vague} - set(taken.values())):
             live = _Live(self._next, objects[index], stamp_s, self._motion)
             self._next += 1
             self._live.append(live)
             sources[live.id] = index
         return sources
+
+    def _sorted(self, objects: Sequence[Object3D]) -> tuple[list[int], list[int]]:
+        """Indices of the objects with a class and of those of the any-class.
+
+        Of the latter, those on the box of one of the former are left out: they are the same thing.
+        """
+        any_class = self.config.any_class
+        vague = [i for i, o in enumerate(objects) if any_class and o.class_name == any_class]
+        named = sorted(set(range(len(objects))) - set(vague))
+        if not named or not vague:
+            return named, vague
+        boxes = np.array([o.xyxy for o in objects])
+        one, other = boxes[vague][:, None], boxes[named][None]
+        shared = np.clip(np.minimum(one[..., 2:], other[..., 2:])
+                         - np.maximum(one[..., :2], other[..., :2]), 0, None).prod(2)
+        area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+        smaller = np.minimum(area[vague][:, None], area[named][None])
+        same = (shared >= _SAME_BOX * smaller).any(1)
+        return named, [i for i, double in zip(vague, same, strict=True) if not double]
 
     def _see(self, live: _Live, thing: Object3D, stamp_s: float) -> None:
         live.x, live.p = self._motion.correct(live.x, live.p, thing.position, thing.covariance)
