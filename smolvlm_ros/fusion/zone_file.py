@@ -16,6 +16,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,9 @@ class _Loader(yaml.SafeLoader):
     """Refuses a key given twice, of which YAML's own loader silently keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1:
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for key, count in keys.items():
+            if count > 1:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"{key!r} is given twice; remove one", node.start_mark)
         return super().construct_mapping(node, deep)
@@ -74,7 +75,7 @@ def parse_zones(text: str, source: str = "zones") -> tuple[Zone, ...]:
     """
     try:
         tree = yaml.load(text, _Loader)   # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
+    except Exception as error:   # PyYAML lets AttributeError, KeyError and others out as well
         said = " ".join(str(error).split()) or type(error).__name__
         raise ZoneError([f"{source}: not YAML: {said}"]) from error
     if tree is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from smolvlm_ros.fusion.depth_result import DepthConfig, NoDepth, ObjectDepth
 from smolvlm_ros.fusion.object_depth import object_depth, object_depths
@@ -20,13 +21,13 @@ def wall(z: float = 5.0, shape: tuple[int, int] = (100, 120)) -> np.ndarray:
     return np.full(shape, z, np.float32)
 
 
-def found(depth: np.ndarray, box: object = BOX, **settings: object) -> ObjectDepth:
+def found(depth: np.ndarray, box: ArrayLike = BOX, **settings: object) -> ObjectDepth:
     result = object_depth(depth, box, DepthConfig().changed(**settings))
     assert isinstance(result, ObjectDepth), result
     return result
 
 
-def reason(depth: np.ndarray, box: object = BOX, **settings: object) -> str:
+def reason(depth: np.ndarray, box: ArrayLike = BOX, **settings: object) -> str:
     result = object_depth(depth, box, DepthConfig().changed(**settings))
     assert isinstance(result, NoDepth), result
     return result.reason
@@ -36,7 +37,7 @@ def reason(depth: np.ndarray, box: object = BOX, **settings: object) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_right_surface(kind: str, jitter: float) -> None:
     rng = np.random.default_rng(11)
-    scenes = [make_scene(kind, rng, box_jitter=jitter) for _ in range(30)]
+    scenes = [make_scene(kind, rng, box_jitter=jitter) for _ in range(20)]
     right = 0
     for scene in scenes:
         result = object_depth(scene.depth_m, scene.xyxy)
@@ -162,7 +163,7 @@ def test_results_keep_the_order_of_the_boxes() -> None:
     (np.zeros((4, 4), np.float32), [1, 2, 3, 4], "(4,)"),
     (np.zeros((4, 4), np.float32), [[1, 2, 3]], "(1, 3)"),
 ])
-def test_wrong_arguments(depth: np.ndarray, boxes: object, words: str) -> None:
+def test_wrong_arguments(depth: np.ndarray, boxes: ArrayLike, words: str) -> None:
     with pytest.raises(ValueError, match=words.replace("(", r"\(").replace(")", r"\)")):
         object_depths(depth, boxes)
 

@@ -15,8 +15,8 @@ DEPTH = ObjectDepth(4.0, 0.1, 0.2, 1.0, 1.0, 100)
 
 def thing(x: float, y: float = 0.0, name: str = "person", std: float = 0.05) -> Object3D:
     left, top = 100 * x, 100 * y   # the boxes of things 0.5 m apart do not touch
-    return Object3D(name, 0.9, (left, top, left + 40, top + 40), np.array([x, y, 1.0]), np.array([0.5, 1.7, 0.3]),
-                    std ** 2 * np.eye(3), 4.0, DEPTH)
+    return Object3D(name, 0.9, (left, top, left + 40, top + 40), np.array([x, y, 1.0]),
+                    np.array([0.5, 1.7, 0.3]), std ** 2 * np.eye(3), 4.0, DEPTH)
 
 
 def seen(tracks: tuple[Track, ...]) -> dict[int, int]:
