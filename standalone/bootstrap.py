@@ -10,9 +10,9 @@ import sys
 
 if not (3, 10) <= sys.version_info[:2] <= (3, 12):
     sys.stderr.write(
-        "standalone: Python %d.%d (%s) cannot be used, the environment needs 3.10 to 3.12: name "
-        "one, for example PYTHON=python3.11 make test\n"
-        % (sys.version_info[0], sys.version_info[1], sys.executable))
+        "standalone: Python {}.{} ({}) cannot be used, the environment needs 3.10 to 3.12: name "
+        "one, for example PYTHON=python3.11 make test\n".format(
+            sys.version_info[0], sys.version_info[1], sys.executable))
     sys.exit(1)
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes the lock files anew: lock.py PYTHON [PYTHON ...], for example lock.py python3.10 python3.12
+"""Writes the lock files anew: lock.py PYTHON [PYTHON ...], for example lock.py python3.10
 
 Asks pip, in a fresh virtual environment of each interpreter, which files it would install for what
 setup.cfg and standalone/requirements.in ask for, and writes their versions and hashes. Needs a
@@ -12,7 +12,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -127,4 +126,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -50,7 +50,7 @@ def check_compilers(variables: Mapping[str, str]) -> None:
         candidates = (chosen.split()[0],) if chosen else names
         compiler = next((found for name in candidates
                          if (found := shutil.which(name, path=variables.get("PATH")))), None)
-        cure = "sudo apt install build-essential (Debian, Ubuntu), sudo dnf install gcc-c++ (Fedora)"
+        cure = "sudo apt install build-essential (Fedora: sudo dnf install gcc-c++)"
         if compiler is None:
             raise SetupError(f"no {what} (looked for {', '.join(candidates)}): {cure}.")
         complaint = _try_to_compile(compiler, source, suffix, variables)
@@ -89,9 +89,10 @@ _FAILURES = (
     (("DO NOT MATCH THE HASHES",),
      "a downloaded wheel is not the one that was locked",
      "try again; if it stays, look at what your pip index serves (pip config list)"),
-    (("Name or service not known", "name resolution", "NewConnectionError", "Network is unreachable",
-      "Connection refused", "Connection reset", "ConnectTimeout", "Max retries exceeded",
-      "Read timed out", "ProxyError", "Connection broken", "SSLError", "CERTIFICATE_VERIFY_FAILED"),
+    (("Name or service not known", "name resolution", "NewConnectionError", "Connection refused",
+      "Network is unreachable", "Connection reset", "ConnectTimeout", "Max retries exceeded",
+      "Read timed out", "ProxyError", "Connection broken", "SSLError",
+      "CERTIFICATE_VERIFY_FAILED"),
      "no network: pip cannot reach its package index",
      "check the connection, the proxy and your pip configuration (pip config list)"),
     (("No matching distribution found", "Could not find a version"),

@@ -64,15 +64,19 @@ class CvBridge:
 
     def compressed_imgmsg_to_cv2(self, cmprs_img_msg: CompressedImage,
                                  desired_encoding: str = "passthrough") -> npt.NDArray | None:
-        """Returns the decoded pixels, BGR or grey as stored; None when they cannot be decoded.
+        """Returns the decoded pixels, BGR or grey as stored.
+
+        What cannot be decoded is None with 'passthrough', as in the released module.
 
         Raises:
-            CvBridgeError: the conversion from bgr8 to `desired_encoding` is not possible.
+            CvBridgeError: `desired_encoding` cannot be made from bgr8, or there is no image.
         """
         encoded = np.frombuffer(cmprs_img_msg.data, dtype=np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
         if desired_encoding == "passthrough":
             return image
+        if image is None:
+            raise CvBridgeError("the compressed data cannot be decoded")
         return self._converted(image, "bgr8", desired_encoding)
 
     def cv2_to_imgmsg(self, cvim: npt.NDArray, encoding: str = "passthrough",

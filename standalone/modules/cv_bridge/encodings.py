@@ -132,4 +132,5 @@ def _to_depth(image: npt.NDArray, source: Encoding, target: Encoding) -> npt.NDA
         (source.depth, target.depth), 1.0)
     # As one channel: multiplying by a scalar would only scale the first channel.
     flat = np.ascontiguousarray(image).reshape(image.shape[0], -1)
-    return cv2.multiply(flat, scale, dtype=_CV_DEPTHS[target.depth]).reshape(image.shape)
+    converted = cv2.multiply(flat, scale, dtype=_CV_DEPTHS[target.depth])  # type: ignore[call-overload]
+    return converted.reshape(image.shape)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rclpy.clock import ROSClock
@@ -110,17 +110,15 @@ class Cache(SimpleFilter):
     def getInterval(self, from_stamp: Time, to_stamp: Time) -> list[Any]:
         """Returns the messages from `from_stamp` to `to_stamp`, both included."""
         assert from_stamp <= to_stamp
-        return [msg for msg, stamp in zip(self.cache_msgs, self.cache_times)
-                if from_stamp <= stamp <= to_stamp]
+        return [msg for msg, stamp in self._timed() if from_stamp <= stamp <= to_stamp]
 
     def getElemAfterTime(self, stamp: Time) -> Any:
         """Returns the first message that is not older than `stamp`, or None."""
-        return next((msg for msg, at in zip(self.cache_msgs, self.cache_times) if at >= stamp),
-                    None)
+        return next((msg for msg, at in self._timed() if at >= stamp), None)
 
     def getElemBeforeTime(self, stamp: Time) -> Any:
         """Returns the last message that is not newer than `stamp`, or None."""
-        older = [msg for msg, at in zip(self.cache_msgs, self.cache_times) if at <= stamp]
+        older = [msg for msg, at in self._timed() if at <= stamp]
         return older[-1] if older else None
 
     def getLastestTime(self) -> Time | None:
@@ -135,6 +133,9 @@ class Cache(SimpleFilter):
         """Returns the newest message, or None."""
         latest = self.getLastestTime()
         return None if latest is None else self.getElemAfterTime(latest)
+
+    def _timed(self) -> Iterator[tuple[Any, Time]]:
+        return zip(self.cache_msgs, self.cache_times, strict=True)
 
 
 class TimeSynchronizer(SimpleFilter):
@@ -157,7 +158,7 @@ class TimeSynchronizer(SimpleFilter):
         self.queues: list[dict[int, Any]] = [{} for _ in fs]
         self.input_connections = [
             f.registerCallback(self.add, queue, index)
-            for index, (f, queue) in enumerate(zip(fs, self.queues))]
+            for index, (f, queue) in enumerate(zip(fs, self.queues, strict=True))]
 
     def add(self, msg: Any, my_queue: dict[int, Any], my_queue_index: int | None = None) -> None:
         """Takes one message of one filter, and outputs every set that is complete."""
@@ -173,7 +174,7 @@ class TimeSynchronizer(SimpleFilter):
 
     def _output(self, stamps_ns: Sequence[int]) -> None:
         """Signals the set with these stamps, one of each queue, and takes it off the queues."""
-        messages = [queue.pop(stamp) for queue, stamp in zip(self.queues, stamps_ns)]
+        messages = [queue.pop(stamp) for queue, stamp in zip(self.queues, stamps_ns, strict=True)]
         self.signalMessage(*messages)
 
 
@@ -206,10 +207,13 @@ class ApproximateTimeSynchronizer(TimeSynchronizer):
                 chosen = list(stamps)
                 if my_queue_index is not None:
                     chosen.insert(my_queue_index, stamp.nanoseconds)
-                if (max(chosen) - min(chosen) < self.slop.nanoseconds
-                        and all(at in queue for queue, at in zip(self.queues, chosen))):
+                if max(chosen) - min(chosen) < self.slop.nanoseconds and self._holds(chosen):
                     self._output(chosen)
                     return
+
+    def _holds(self, stamps_ns: Sequence[int]) -> bool:
+        """Whether every queue has its message (the new one may have been too old to be kept)."""
+        return all(at in queue for queue, at in zip(self.queues, stamps_ns, strict=True))
 
     def _candidates(self, stamp_ns: int, my_queue_index: int | None) -> list[list[int]]:
         """For each other queue its stamps within the slop of `stamp_ns`, closest first."""

@@ -53,15 +53,16 @@ def interpolate(a: Rigid, b: Rigid, ratio: float) -> Rigid:
     The translation goes along a line, the rotation along the shorter great arc (slerp; Shoemake,
     "Animating rotation with quaternion curves", 1985).
     """
-    translation = tuple(p + ratio * (q - p) for p, q in zip(a.translation, b.translation))
-    cosine = sum(p * q for p, q in zip(a.rotation, b.rotation))
+    ax, ay, az = a.translation
+    bx, by, bz = b.translation
+    translation = (ax + ratio * (bx - ax), ay + ratio * (by - ay), az + ratio * (bz - az))
+    cosine = sum(p * q for p, q in zip(a.rotation, b.rotation, strict=True))
     sign = -1.0 if cosine < 0.0 else 1.0  # q and -q are the same rotation: take the nearer one
     angle = math.acos(min(1.0, abs(cosine)))
     if angle < 1e-9:  # the weights' limit, where sin(angle) would divide zero by zero
-        rotation = a.rotation
-    else:
-        weight_a = math.sin((1.0 - ratio) * angle) / math.sin(angle)
-        weight_b = math.sin(ratio * angle) / math.sin(angle) * sign
-        rotation = tuple(  # type: ignore[assignment]
-            weight_a * p + weight_b * q for p, q in zip(a.rotation, b.rotation))
-    return Rigid(translation, rotation)  # type: ignore[arg-type]
+        return Rigid(translation, a.rotation)
+    weight_a = math.sin((1.0 - ratio) * angle) / math.sin(angle)
+    weight_b = math.sin(ratio * angle) / math.sin(angle) * sign
+    x, y, z, w = (weight_a * p + weight_b * q
+                  for p, q in zip(a.rotation, b.rotation, strict=True))
+    return Rigid(translation, (x, y, z, w))
