@@ -187,8 +187,16 @@ def test_accelerator_that_computes_wrong_is_refused_or_replaced_loudly(
 def test_memory_floor_comes_before_loading(tmp_path: Path,
                                            monkeypatch: pytest.MonkeyPatch) -> None:
     meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal: 8000000 kB\nMemAvailable:    10 kB\n")
     monkeypatch.setattr(network_module, "check_memory",
-                        lambda need, name: check_memory(need + 1, name, "", meminfo))
-    with pytest.raises(MemoryFloorError, match="a.onnx needs 1 MiB, only 0 MiB"):
-        open_network(config(formula_onnx(tmp_path / "a.onnx")))
+                        lambda *arguments: check_memory(*arguments, meminfo))
+    path = formula_onnx(tmp_path / "a.onnx",
+                        {"height": 518, "width": 686, "parameters": 24_800_000})
+    meminfo.write_text("MemAvailable:    20480 kB\n")
+    with pytest.raises(MemoryFloorError, match="a.onnx needs 60 MiB, only 20 MiB.*int8"):
+        open_network(config(path))
+    # The weights fit, the pixels do not.
+    meminfo.write_text("MemAvailable:    204800 kB\n")
+    with pytest.raises(MemoryFloorError, match="a.onnx needs 426 MiB.*smaller input size"):
+        open_network(config(path))
+    meminfo.write_text("MemAvailable:    512000 kB\n")
+    open_network(config(path)).close()
