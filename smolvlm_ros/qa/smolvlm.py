@@ -201,15 +201,34 @@ class SmolVlmEngine:
 
         if self._model is None:
             raise EngineError(f"{self.name} is closed")
-        inputs: dict[str, Any] = {}
-        if pixels is not None:
-            inputs["pixel_values"] = torch.from_numpy(pixels)[None, None].to(self._device)
         try:
             with torch.inference_mode():
-                output = self._model(
-                    input_ids=torch.tensor([list(ids)], dtype=torch.long, device=self._device),
-                    past_key_values=cache, use_cache=True, logits_to_keep=1, **inputs)
+                tokens = torch.tensor([list(ids)], dtype=torch.long, device=self._device)
+                inputs = ({"input_ids": tokens} if pixels is None
+                          else {"inputs_embeds": self._embed(tokens, pixels)})
+                output = self._model(past_key_values=cache, use_cache=True, logits_to_keep=1,
+                                     **inputs)
                 return output.logits[0, -1].float().cpu().numpy()  # type: ignore[no-any-return]
         except (RuntimeError, MemoryError) as error:
             raise EngineError(f"{self.description} failed: {error}; out of memory? Use a smaller "
                               "model or a smaller dtype") from error
+
+    def _embed(self, tokens: Any, pixels: NDArray[np.float32]) -> Any:
+        """Embeddings of the prefix with the image's features in their places.
+
+        The model can do this itself, but transformers 5.20 (the last for Python 3.10) only where
+        the number of image tokens is a multiple of the patch size: not for SmolVLM2-2.2B's 81.
+        """
+        import torch
+
+        seen = self._model.get_image_features(
+            pixel_values=torch.from_numpy(pixels)[None, None].to(self._device)).pooler_output
+        features = torch.cat(list(seen))  # a list of tiles, or one tensor with tiles in front
+        embeddings = self._model.get_input_embeddings()(tokens)
+        places = tokens == self._model.config.image_token_id
+        if int(places.sum()) != len(features):
+            raise EngineError(f"{self.description}: the image has {len(features)} features for "
+                              f"{int(places.sum())} tokens; config.json and the processor's files "
+                              "do not belong together")
+        embeddings[places] = features.to(embeddings.dtype)
+        return embeddings

@@ -79,8 +79,9 @@ class Tile:
             raise ValueError(f"image has shape {image_rgb.shape} and type {image_rgb.dtype}, "
                              "expected (H, W, 3) uint8 in RGB")
         # OpenCV's Lanczos does not widen its kernel when it shrinks, so it aliases; PIL's does.
+        lanczos = getattr(Image, "Resampling", Image).LANCZOS  # Pillow 9.0 has it in Image
         scaled = Image.fromarray(np.ascontiguousarray(image_rgb)).resize(
-            (self.size, self.size), Image.Resampling.LANCZOS)
+            (self.size, self.size), lanczos)
         values = np.asarray(scaled, np.float32) * np.float32(self.scale)
         values = (values - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(values.transpose(2, 0, 1))

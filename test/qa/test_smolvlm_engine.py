@@ -94,7 +94,22 @@ def test_ids_equal_those_of_the_chat_template(engine, plain) -> None:
     theirs = plain[1](chat(QUESTION, engine.tokens.image_text), add_special_tokens=False)
     assert ours == theirs["input_ids"]
     # As many image tokens as the model makes of one tile.
-    assert ours.count(plain[0].config.image_token_id) == engine.tile.tokens == 4
+    assert ours.count(plain[0].config.image_token_id) == engine.tile.tokens == 16
+
+
+def test_any_number_of_image_tokens_works(tmp_path) -> None:
+    # 9 tokens with patches of 4 px: like SmolVLM2-2.2B's 81 with 14 px, no multiple of the patch,
+    # at which transformers 5.20's own merging of text and image fails.
+    tokenizer = tiny_smolvlm.make_tokenizer()
+    model = tiny_smolvlm.make_model(tokenizer, image_px=36, scale_factor=3)
+    made = make_engine(EngineConfig(model=str(tiny_smolvlm.save(tmp_path, model, tokenizer, 36))))
+    assert (made.tile.size, made.tile.tokens) == (36, 9)
+    if tuple(map(int, transformers.__version__.split(".")[:2])) >= (5, 23):
+        from smolvlm_ros.qa.prompt import chat_question
+
+        ours = made._answer(picture(), chat_question(QUESTION))
+        assert np.abs(ours - reference((model, tokenizer), made, picture(), QUESTION)).max() < 1e-4
+    made.close()
 
 
 def test_pixels_are_near_those_of_the_reference_processor(engine) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 IMAGE_PX = 32
-PATCH_PX = 8
-SCALE_FACTOR = 2  # 16 patches become 4 image tokens
+PATCH_PX = 4
+SCALE_FACTOR = 2  # 64 patches become 16 image tokens
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<fake_token_around_image>", "<image>",
            "<end_of_utterance>", "<global-img>", "<row_1_col_1>", "<row_1_col_2>")
 CORPUS = ("User: Is there a person in the room? Answer yes or no.\nAssistant: Yes",
@@ -35,8 +35,9 @@ def make_tokenizer(corpus: tuple[str, ...] = CORPUS) -> Any:
         pad_token="<|im_end|>", unk_token="<|endoftext|>")
 
 
-def make_model(tokenizer: Any, seed: int = 0) -> Any:
-    """A SmolVLMForConditionalGeneration of about 40 thousand parameters."""
+def make_model(tokenizer: Any, seed: int = 0, image_px: int = IMAGE_PX,
+               scale_factor: int = SCALE_FACTOR) -> Any:
+    """A SmolVLMForConditionalGeneration of about 65 thousand parameters."""
     import torch
     from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
 
@@ -46,23 +47,23 @@ def make_model(tokenizer: Any, seed: int = 0) -> Any:
     shared = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
               "intermediate_size": 64, "initializer_range": 0.3}
     config = SmolVLMConfig(
-        vision_config={**shared, "image_size": IMAGE_PX, "patch_size": PATCH_PX},
+        vision_config={**shared, "image_size": image_px, "patch_size": PATCH_PX},
         text_config={"model_type": "llama", **shared, "num_key_value_heads": 1, "head_dim": 16,
                      "vocab_size": len(tokenizer), "max_position_embeddings": 1024,
                      "pad_token_id": ids["<|im_end|>"], "bos_token_id": ids["<|im_start|>"],
                      "eos_token_id": ids["<end_of_utterance>"]},
-        scale_factor=SCALE_FACTOR, image_token_id=ids["<image>"],
+        scale_factor=scale_factor, image_token_id=ids["<image>"],
         pad_token_id=ids["<|im_end|>"], tie_word_embeddings=False)
     return SmolVLMForConditionalGeneration(config).eval()
 
 
-def save(folder: Path, model: Any, tokenizer: Any) -> Path:
+def save(folder: Path, model: Any, tokenizer: Any, image_px: int = IMAGE_PX) -> Path:
     """Write config.json, model.safetensors, the tokenizer and preprocessor_config.json."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps({
         "image_processor_type": "SmolVLMImageProcessor", "do_image_splitting": True,
-        "size": {"longest_edge": 4 * IMAGE_PX}, "max_image_size": {"longest_edge": IMAGE_PX},
+        "size": {"longest_edge": 4 * image_px}, "max_image_size": {"longest_edge": image_px},
         "rescale_factor": 1 / 255, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
         "resample": 1}), encoding="utf-8")
     return folder

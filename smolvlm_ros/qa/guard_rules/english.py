@@ -32,11 +32,14 @@ RULES: dict[str, tuple[str, ...]] = {
         r"\b(?:what|its|whose|same|the) (?:\w+ )?(?:width|height|length|diameter|thickness"
         r"|depth)\b"
         r"(?! (?:camera|sensor|marker))", r"\bfits? (?:through|in|into|under|between|inside|on)\b",
-        r"\benough (?:room|space)\b", rf"\b(?:which|what|who)\b.*\b{_MOST}\b",
+        r"\b(?:can|could|will|would)\b.*\b(?:get|go|pass|squeeze|drive)"
+        r" (?:through|under|between)\b",
+        r"\b(?:enough|how much) (?:room|space)\b", rf"\b(?:which|what|who)\b.*\b{_MOST}\b",
         rf"\b(?:is|are)\b.*\bthe {_MOST}(?: one)?\W*$", rf"\bas {_SIZES} as\b",
     ),
     "direction": (
         r"\b(?:which|what|same|opposite|wrong) (?:direction|way|angle|orientation)\b",
+        rf"\bwhere (?:is|are) .*\b{_MOVING}(?: to)?\W*$",
         r"\bdirection of\b", r"\bin the direction\b", r"\b(?:bearing|azimuth|heading) of\b",
         r"\b(?:the|what) angle\b", r"\bleft or (?:to )?(?:the )?right\b",
         r"\bto (?:the|my|your|our|its|his|her|their) (?:left|right)\b",

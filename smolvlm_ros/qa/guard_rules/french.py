@@ -35,6 +35,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "direction": (
         r"\b(?:quelle|meme|mauvaise) direction\b",
         r"\b(?:dans|vers) quel(?:le)? (?:sens|cote|direction)\b", r"\bde quel cote\b",
+        r"\bvers ou\b",
         r"\b(?:quel|l') ?angle\b", r"\bquelle orientation\b",
         r"\ba (?:ma|ta|sa|votre|notre) (?:gauche|droite)\b",
         r"\ba (?:gauche|droite) (?:de|du|des|d')", r"\ba gauche ou a droite\b", r"\bapproche\w*\b",

@@ -32,7 +32,7 @@ RULES: dict[str, tuple[str, ...]] = {
         r"\b(?:durchmesser|abmessungen?|masse des|masse der)\b",
         r"\bpass(?:t|en)\b.*"
         r"\b(?:durch|in|unter|zwischen|hinein|rein|hindurch)\b",
-        r"\b(?:genug|genugend|ausreichend) platz\b",
+        r"\b(?:genug|genugend|ausreichend|wie ?viel) platz\b",
         r"\bwelche\w*\b.*\bam (?:grossten|groessten|kleinsten|hochsten|hoechsten|langsten"
         r"|laengsten)\b",
         r"\bwelche\w*\b.*\b(?:grosste|groesste|kleinste|hochste|hoechste|langste|laengste"
