@@ -111,8 +111,8 @@ def _scan(data: bytes, marker: int, frame: int, restart: int, begin: int) -> Pic
     # Huffman coding spends at least a bit on each block of 8x8 px. A size that was damaged on the
     # way asks for more, and libjpeg would spend a second on filling it with grey.
     if marker in _HUFFMAN and -(-width // 8) * -(-height // 8) > 8 * (end - begin):
-        raise ImageConversionError(f"JPEG of {width}x{height} px has only {end - begin} bytes after "
-                                   "its head; it is corrupt")
+        raise ImageConversionError(f"JPEG of {width}x{height} px has only {end - begin} bytes "
+                                   "after its head; it is corrupt")
     table = data[frame + 6:frame + 6 + 3 * channels]
     # Only one scan that holds all channels has a known number of restart markers.
     if restart and marker in _SEQUENTIAL and data[begin + 4] == channels:

@@ -201,7 +201,7 @@ def _packed(image: NDArray[Any], codec: str, quality: int = 90) -> NDArray[np.ui
     if not done:
         raise ImageConversionError(f"{image.shape} {image.dtype} could not be compressed as "
                                    f"{codec}; is OpenCV built with that codec?")
-    return packed  # type: ignore[return-value]
+    return packed.astype(np.uint8, copy=False)
 
 
 def _message(text: str, header: Any, *parts: Any) -> CompressedImage:

@@ -106,8 +106,7 @@ def to_depth_m(msg: AnyImage) -> NDArray[np.float32]:
         raise ImageConversionError(f"encoding {name} holds no depth, expected 32FC1 in metres or "
                                    "16UC1 in millimetres; subscribe to the depth topic")
     metres = np.multiply(pixels, np.float32(0.001), dtype=np.float32)
-    # Adding one wraps 65535 to 0, so that both marks are found in one comparison.
-    metres[(pixels + np.uint16(1)) <= 1] = np.nan
+    np.copyto(metres, np.nan, where=(pixels == 0) | (pixels == 65535))
     return metres
 
 

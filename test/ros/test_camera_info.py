@@ -39,14 +39,14 @@ def info(**changes: Any) -> CameraInfo:
     """A calibrated 640x480 camera; `roi_…` changes fields of the ROI."""
     msg = CameraInfo(width=640, height=480, distortion_model="plumb_bob", d=list(D5))
     msg.header.frame_id = "front_optical"
-    msg.k = [500.0, 0, 320.0, 0, 510.0, 240.0, 0, 0, 1]
-    msg.r = [1.0, 0, 0, 0, 1, 0, 0, 0, 1]
-    msg.p = [480.0, 0, 318.0, -48.0, 0, 490.0, 242.0, 0, 0, 0, 1, 0]
-    for name, value in changes.items():
+    matrices = {"k": [500, 0, 320, 0, 510, 240, 0, 0, 1], "r": [1, 0, 0, 0, 1, 0, 0, 0, 1],
+                "p": [480, 0, 318, -48, 0, 490, 242, 0, 0, 0, 1, 0]}
+    for name, value in {**matrices, **changes}.items():
         if name.startswith("roi_"):
             setattr(msg.roi, name[4:], value)
         else:
-            setattr(msg, name, value)
+            # Humble's messages take no integers where floats are declared.
+            setattr(msg, name, [float(v) for v in value] if isinstance(value, list) else value)
     return msg
 
 
@@ -251,6 +251,7 @@ class TestFile:
         ("500.5", "true", r"camera_matrix\[0\] is True"),
         ("500.5, 0,", "500.5,", "camera_matrix has 8 numbers, expected 9"),
         ("cols: 5", "cols: 4", r"distortion_coefficients says \[1, 4\] rows and cols"),
+        ("plumb_bob", "x" * 300, "expected at most 255 characters"),
         ("plumb_bob", "[a]", "distortion_model is \\['a'\\], expected text"),
         ("  data: [500.5", "  dat: [500.5", "camera_matrix is .*expected rows, cols and data"),
         ("[-0.3, 1e-05, 2E-3, 0, 0]", str([0.1] * 15), "15 numbers, expected at most 14"),

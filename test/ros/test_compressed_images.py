@@ -119,6 +119,14 @@ class TestColours:
         native = images.to_native(packed(alpha, "bgra8; png compressed bgr8", ".png"))
         assert native.encoding == "bgra8" and (native.pixels == alpha).all()
 
+    def test_16_bit_colour_png(self) -> None:
+        # Eight bits are taken for pictures; in its own layout it has no name here.
+        deep = scene()[..., ::-1].astype(np.uint16) * 257
+        msg = packed(deep, "rgb16; png compressed bgr16", ".png")
+        assert difference(images.to_rgb(msg), scene()) <= 1
+        with pytest.raises(ImageConversionError, match="16-bit colour"):
+            images.to_native(msg)
+
     def test_16_bit_grey_png(self) -> None:
         values = (np.arange(64, dtype=np.uint16) * 1000).reshape(8, 8)
         msg = packed(values, "mono16; png compressed ", ".png")
@@ -197,6 +205,16 @@ class TestBroken:
             options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
         msg = packed(np.full(shape, 77, np.uint8), "jpeg", ".jpg", *options)
         assert images.to_rgb(msg).shape[:2] == shape[:2]
+
+    def test_a_size_that_the_bytes_cannot_hold(self) -> None:
+        # One damaged byte in the frame header: 30000 rows, most of them grey.
+        raw = bytearray(self.JPEG.data)
+        at = raw.index(b"\xff\xc0") + 5
+        raw[at:at + 4] = struct.pack(">HH", 4000, 30000)
+        broken = CompressedImage(format="jpeg")
+        broken.data.frombytes(bytes(raw))
+        with pytest.raises(ImageConversionError, match="JPEG of 30000x4000 px has only"):
+            images.to_rgb(broken)
 
     def test_progressive_jpegs_are_read(self) -> None:
         msg = packed(scene()[..., ::-1], "jpeg", ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)

@@ -64,7 +64,8 @@ def test_any_raw_message(encoding: str, width: int, height: int, step: int, data
 
 @settings(max_examples=300, deadline=None)
 @given(encoding=st.sampled_from(sorted(ENCODINGS)), across=st.integers(1, 9),
-       down=st.integers(1, 6), padding=st.integers(0, 5), spare=st.integers(0, 3), big_endian=st.booleans())
+       down=st.integers(1, 6), padding=st.integers(0, 5), spare=st.integers(0, 3),
+       big_endian=st.booleans())
 def test_any_message_that_fits(encoding: str, across: int, down: int, padding: int, spare: int,
                                big_endian: bool) -> None:
     # Well-formed messages are never refused, and nothing outside their pixels is read: two messages
