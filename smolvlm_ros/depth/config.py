@@ -95,5 +95,5 @@ class DepthConfig(Settings):
     def fixed_differences(self, other: DepthConfig) -> list[str]:
         """Names of the settings that differ and cannot change while running."""
         mine, theirs = self.flat(), other.flat()
-        return [d.name for d in self.declared()
+        return [d.name for d in DepthConfig.declared()
                 if not d.setting.runtime and mine[d.name] != theirs[d.name]]

@@ -48,7 +48,7 @@ class DepthAnythingV2:
         self._info = DepthInfo(
             "depth_anything_v2", self._variant, meta.max_depth_m, self._network.provider,
             self._network.path.name, meta.licence, meta.commercial, meta.height, meta.width,
-            meta.precision, self._network.notes)
+            meta.precision, self._network.self_check, self._network.notes)
         self._warned_stretch: tuple[int, int] | None = None
 
     @property

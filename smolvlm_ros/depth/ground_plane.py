@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.depth.config import DepthConfig, GroundPlaneConfig
@@ -61,6 +61,18 @@ class Mount:
         """The mount that the settings describe."""
         return cls(config.camera_height_m, math.radians(config.camera_pitch_deg),
                    math.radians(config.camera_roll_deg))
+
+    @classmethod
+    def from_pose(cls, rotation: ArrayLike, translation: ArrayLike) -> Mount:
+        """The mount from the optical frame's pose in a frame on the ground with z up.
+
+        Args:
+            rotation: shape (3, 3), turns optical into ground coordinates.
+            translation: shape (3,), the optical centre in the ground frame, metres.
+        """
+        down = -np.asarray(rotation, np.float64)[2]
+        return cls(float(np.asarray(translation)[2]), math.asin(float(np.clip(down[2], -1, 1))),
+                   math.atan2(float(down[0]), float(down[1])))
 
     def down(self) -> NDArray[np.float64]:
         """The unit vector towards the ground, in the optical frame, shape (3,)."""
@@ -117,6 +129,14 @@ class GroundPlane:
             DepthError: for a height that is not positive or a value that is not finite.
         """
         self._mount = Mount(height_m, pitch_rad, roll_rad)
+
+    def set_pose(self, rotation: ArrayLike, translation: ArrayLike) -> None:
+        """Use the mount of that pose from the next image on; see `Mount.from_pose`.
+
+        Raises:
+            DepthError: for a camera that is not above the ground frame.
+        """
+        self._mount = Mount.from_pose(rotation, translation)
 
     def estimate(self, image_rgb: NDArray[np.uint8], camera: CameraModel | None,
                  stamp_s: float) -> DepthMap:

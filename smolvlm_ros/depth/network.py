@@ -34,7 +34,8 @@ class Network:
         path: its file.
         metadata: what the file says of itself.
         provider: what it runs on.
-        notes: what a user should be told at every start.
+        notes: what a user should be warned of at every start.
+        self_check: how the answer to a fixed picture compared, in words; empty before the check.
     """
 
     def __init__(self, session: OnnxSession, metadata: DepthMetadata,
@@ -43,6 +44,7 @@ class Network:
         self.metadata = metadata
         self.provider = session.provider
         self.notes = notes
+        self.self_check = ""
         self._session = session
         self._input = next(iter(session.inputs))
 
@@ -143,7 +145,7 @@ def _opened(path: Path, config: DepthConfig, provider: str) -> Network:
         notes = _check_choice(path, metadata, config)
         check_memory(_activations_mib(metadata), path.name, "a file with a smaller input size")
         network = Network(session, metadata, notes)
-        network.notes += _self_check(network)
+        network.self_check = _self_check(network)
     except Exception:
         session.close()
         raise
@@ -180,7 +182,7 @@ def _check_choice(path: Path, metadata: DepthMetadata, config: DepthConfig) -> t
     return (f"{path.name} is licensed {metadata.licence}: no commercial use",)
 
 
-def _self_check(network: Network) -> tuple[str, ...]:
+def _self_check(network: Network) -> str:
     """Compare the network's answer to a fixed picture with what it should be.
 
     A provider other than the CPU is compared with the CPU, pixel by pixel. The CPU is compared with
@@ -206,16 +208,16 @@ def _self_check(network: Network) -> tuple[str, ...]:
                 f"self-check: {network.provider} differs from the CPU by {100 * mean:.2g} % of the "
                 f"range on average and {100 * p99:.2g} % at the 99th percentile, allowed are "
                 f"{100 * _PROVIDER_MEAN:g} % and {100 * _PROVIDER_P99:g} %; use provider 'cpu'")
-        return (f"self-check: {network.provider} within {100 * mean:.2g} % of the CPU",)
+        return f"{network.provider} within {100 * mean:.2g} % of the CPU"
     if not meta.canary:
-        return ()
+        return "finite and within range"
     expected = np.reshape(meta.canary, (8, 8))
     mean, _ = compare_outputs(fingerprint(got), expected, meta.max_depth_m)
     if mean > _EXPORT_MEAN.get(meta.precision, 0.0):
         raise ProviderError(f"self-check: {network.path.name} differs from its export by "
                             f"{100 * mean:.2g} % of the range; this onnxruntime computes it wrong, "
                             "export it again or use another version")
-    return (f"self-check: within {100 * mean:.2g} % of the exported model",)
+    return f"within {100 * mean:.2g} % of the exported model"
 
 
 def _activations_mib(metadata: DepthMetadata) -> float:

@@ -37,7 +37,8 @@ class DepthInfo:
         commercial: False when that licence forbids commercial use.
         input_height, input_width: the network's input in pixels; 0 without a network.
         precision: 'fp32' or 'int8'; empty without a network.
-        notes: what a user should be told at every start: fall-backs, licences, the self-check.
+        self_check: how the network's answer to a fixed picture compared, in words.
+        notes: what a user should be warned of at every start: fall-backs and licences.
     """
 
     estimator: str
@@ -50,6 +51,7 @@ class DepthInfo:
     input_height: int = 0
     input_width: int = 0
     precision: str = ""
+    self_check: str = ""
     notes: tuple[str, ...] = ()
 
 

@@ -56,10 +56,30 @@ def _step_pixels(depth: NDArray[np.float32], width: int,
     far = cv2.dilate(depth, np.ones((2, 2), np.uint8), anchor=(0, 0),
                      borderType=cv2.BORDER_REPLICATE)
     step = far > near * (1 + STEP_SHARE)
-    row0 = _samples(depth.shape[0], height)[0]
-    column0 = _samples(depth.shape[1], width)[0]
-    rows, columns = np.nonzero(step[row0][:, column0])
+    wide = _either(step, _cells(depth.shape[0], height), axis=0)
+    rows, columns = np.nonzero(_either(wide, _cells(depth.shape[1], width), axis=1))
     return rows, columns
+
+
+def _cells(size: int, new_size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The sample before each output pixel, when its position is a little less, and a little more.
+
+    OpenCV computes positions in float: a pixel that lies exactly on a sample may be blended with
+    either neighbour, and a millionth of +Inf's stand-in is hundreds of metres.
+    """
+    position = (np.arange(new_size) + 0.5) * size / new_size - 0.5
+    below, above = (np.clip(np.floor(position + shift).astype(np.intp), 0, size - 1)
+                    for shift in (-1e-3, 1e-3))
+    return below, above
+
+
+def _either(mask: NDArray[np.bool_], indices: tuple[NDArray[np.intp], NDArray[np.intp]],
+            axis: int) -> NDArray[np.bool_]:
+    """The mask taken at the first indices or, where they differ, at any of the two."""
+    taken = mask.take(indices[0], axis)
+    if not np.array_equal(*indices):
+        taken |= mask.take(indices[1], axis)
+    return taken
 
 
 def _samples(size: int, new_size: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:

@@ -1,11 +1,20 @@
 """The settings of metric depth and the rules between them."""
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from smolvlm_ros.depth import DepthConfig, DepthError, DepthInfo, DepthMap, make_estimator
-from smolvlm_ros.settings import SettingError
+from smolvlm_ros.settings import SettingError, setting
+
+
+@dataclass(frozen=True)
+class NodeLike(DepthConfig):
+    """Settings of a node: the estimator's and more."""
+
+    rate: float = setting(1.0, "Something of the node.")
 
 
 def test_defaults_are_valid_and_each_setting_is_described() -> None:
@@ -32,6 +41,9 @@ def test_only_runtime_settings_change_while_running() -> None:
     config = DepthConfig(estimator="ground_plane")
     estimator = make_estimator(config)
     estimator.configure(config.changed(output_scale=0.5, focal_correction=False))
+    # A node's settings add to these; they are not the estimator's business.
+    estimator.configure(NodeLike(estimator="ground_plane", rate=2.0))
+    estimator.configure(config)
     with pytest.raises(DepthError, match="provider"):
         estimator.configure(config.changed(provider="cuda"))
 

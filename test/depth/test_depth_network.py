@@ -27,7 +27,7 @@ def config(path: Path | str, **changes: Any) -> DepthConfig:
 def test_opens_and_says_what_it_is(tmp_path: Path) -> None:
     network = open_network(config(formula_onnx(tmp_path / "a.onnx")))
     assert network.provider == "cpu" and network.metadata.variant == "indoor"
-    assert any("self-check" in note for note in network.notes)
+    assert "of the exported model" in network.self_check and network.notes == ()
     assert network.run(np.zeros((1, 3, *SIZE), np.float32)).shape == SIZE
     network.close()
     network.close()
@@ -177,7 +177,8 @@ def test_accelerator_that_computes_wrong_is_refused_or_replaced_loudly(
     assert network.provider == "cpu" and any("self-check: tensorrt" in n for n in network.notes)
     # Half precision's rounding passes.
     monkeypatch.setattr(WrongAccelerator, "factor", 1.001)
-    assert open_network(config(path, provider="tensorrt")).provider == "tensorrt"
+    network = open_network(config(path, provider="tensorrt"))
+    assert network.provider == "tensorrt" and "of the CPU" in network.self_check
     # Values above the range or NaN are refused before any comparison.
     monkeypatch.setattr(WrongAccelerator, "factor", float("nan"))
     with pytest.raises(ProviderError, match="or NaN"):

@@ -104,6 +104,22 @@ def test_mount_from_tf_replaces_the_settings_until_these_change() -> None:
     assert ground.estimate(IMAGE, CAMERA, 0.2).depth_m[0, 0] == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize("mount", [Mount(0.8, 0.3, -0.2), Mount(2.0, -0.1, 0.5),
+                                   Mount(40.0, math.pi / 2)])
+def test_pose_from_tf_gives_the_same_mount(mount: Mount) -> None:
+    # Ground axes with z up, whatever the heading: only the third row of the rotation matters.
+    up = -mount.down()
+    side = np.cross(up, [0.3, 0.5, 0.8])
+    side /= np.linalg.norm(side)
+    rotation = np.stack([np.cross(side, up), side, up])
+    ground = estimator()
+    ground.set_pose(rotation, (7.0, -3.0, mount.height_m))
+    np.testing.assert_allclose(ground.mount.down(), mount.down(), atol=1e-12)
+    assert ground.mount.height_m == mount.height_m
+    with pytest.raises(DepthError, match="TF"):
+        ground.set_pose(rotation, (0.0, 0.0, -0.5))
+
+
 @pytest.mark.parametrize("height", [0.0, -1.0, float("nan"), float("inf")])
 def test_impossible_mount_is_refused_and_the_old_one_kept(height: float) -> None:
     ground = estimator(camera_height_m=1.0)
