@@ -58,7 +58,7 @@ class GateConfig(Settings):
     release_ratio: float = setting(0.4, "Hysteresis: a thing once seen moving goes on moving down "
                                    "to this share of the limits it had to pass.", ge=0.05, le=1.0,
                                    runtime=True)
-    quiet_s: float = setting(0.2, "Time without motion after which an event has ended; half of it "
+    quiet_s: float = setting(0.15, "Time without motion after which an event has ended; half of it "
                              "when nothing is left standing.", unit="s", ge=0.0, le=60.0,
                              runtime=True)
     background_s: float = setting(8.0, "Time constant with which the scene is learnt where nothing "

@@ -27,6 +27,10 @@ class Light:
         lit = image * np.float32(self.gain) + np.float32(self.offset)
         return lit if self.rows is None else lit * self.rows[:, None]
 
+    def flat(self) -> Light:
+        """The same change without the rows' part, which is never learnt."""
+        return self if self.rows is None else Light(self.gain, self.offset)
+
     def without_rows(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """A frame with the rows' part taken out; pixels below zero (unknown) stay below."""
         return image if self.rows is None else image / self.rows[:, None]

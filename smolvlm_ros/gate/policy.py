@@ -89,10 +89,9 @@ class PassPolicy:
         due = (stamp_s - self._passed_s) * config.max_pass_rate_hz >= 1
         if evidence.moving:
             self._moved_s = stamp_s
-            if not self.event_id:
-                self._events += 1
+            if not self.event_id:  # what stood still and moves on is the event it was
+                self._events += evidence.onset or not self._events
                 self.event_id = self._events
-                return evidence.onset or due
             return evidence.onset or due
         if not self.event_id:
             return False

@@ -28,6 +28,7 @@ class Comparison:
         known: True where both scene and frame are known.
         light: the global change of light that was found.
         expected: the scene in this frame's light.
+        deviation: how far the frame is from the scene, levels.
         differs: something stands there that is not the scene.
         active: it also changed within the last moments.
         sharp: the change has an edge there that light alone does not make.
@@ -37,6 +38,7 @@ class Comparison:
     known: NDArray[np.bool_]
     light: Light
     expected: NDArray[np.float32]
+    deviation: NDArray[np.float32]
     differs: NDArray[np.bool_]
     active: NDArray[np.bool_]
     sharp: NDArray[np.bool_]
@@ -77,15 +79,16 @@ class Scene:
         settled = known & (self.age >= _SETTLE_FRAMES)
         recent = light.apply(self.fast)
         if tolerant:
-            differs = (np.maximum(image - high, low - image) > limit) & settled
+            deviation = np.maximum(np.maximum(image - high, low - image), np.float32(0.0))
             late, soon = cv2.dilate(recent, _KERNEL), cv2.erode(recent, _KERNEL)
-            active = differs & (np.maximum(image - late, soon - image) > limit)
+            lately = np.maximum(image - late, soon - image)
         else:
-            differs = (np.abs(change) > limit) & settled
-            active = differs & (np.abs(image - recent) > limit)
+            deviation, lately = np.abs(change), np.abs(image - recent)
+        differs = (deviation > limit) & settled
+        active = differs & (lately > limit)
         span = cv2.dilate(change, _KERNEL) - cv2.erode(change, _KERNEL)
         sharp = differs & (span > limit + _SHADOW_DEPTH * (high - low))
-        return Comparison(image, known, light, expected, differs, active, sharp)
+        return Comparison(image, known, light, expected, deviation, differs, active, sharp)
 
     def learn(self, seen: Comparison, covered: NDArray[np.bool_], dt_s: float, background_s: float
               ) -> None:
@@ -102,13 +105,14 @@ class Scene:
         self.age += known
         newest = 1.0 / self.age.clip(2.0)
         open_view = known & ~covered
-        change = image - seen.expected
-        lit, fast = seen.light.apply(self.mean), seen.light.apply(self.fast)
+        image = seen.light.without_rows(image)
+        lit, fast = seen.light.flat().apply(self.mean), seen.light.flat().apply(self.fast)
+        change = image - lit
         rate = np.maximum(newest, np.float32(min(1.0, dt_s / background_s)))
         rate *= open_view & (image > 1) & (image < 254)
         self.mean = _where(known, lit + rate * change, self.mean)
         rate = np.maximum(newest, np.float32(min(1.0, dt_s / _NOISE_S))) * open_view
-        self.noise = self.noise + rate * (np.minimum(np.abs(change), _NOISE_MAX) - self.noise)
+        self.noise = self.noise + rate * (np.minimum(seen.deviation, _NOISE_MAX) - self.noise)
         fast_rate = np.float32(min(1.0, dt_s / _FAST_S))
         self.fast = _where(known, fast + fast_rate * (image - fast), self.fast)
         self._reveal(image, fresh)

@@ -20,6 +20,7 @@ _SNAP_PX = 0.4
 _OUTLIERS = 0.15
 _LOST = 0.35
 _WORN = 0.25
+_WORN_S = 0.2
 _BETTER = 0.8
 _NEAR_PX = 1.0
 _SEARCH_S = 0.3
@@ -57,7 +58,7 @@ class SceneWatch:
     """
 
     def __init__(self) -> None:
-        self._started = False
+        self._started = self._worn = False
         self._scene: Scene
         self._reference: Reference
         self._last = Observation(False, False, False, 0.0, 1.0)
@@ -84,9 +85,14 @@ class SceneWatch:
         if located is None:
             if stamp_s - self._located_s > _SEARCH_S:
                 return self._start(image, stamp_s)
-            return replace(self._last, onset=False)
+            return replace(self._last, onset=False, novelty=self.novelty())
         self._located_s = stamp_s
         seen = self._scene.compare(*located, self._moving(stamp_s), config)
+        if self._worn:  # a view that had to be given up tells little of what moves in it
+            self._worn = False
+            self._scene.learn(seen, np.zeros_like(self._covered), dt_s, _TRAVEL_LEARN_S)
+            self._scene.absorb(seen.image, seen.differs)
+            return replace(self._last, onset=False, novelty=self.novelty())
         self._last = self._find(seen, dt_s, stamp_s, config)
         return self._last
 
@@ -121,7 +127,7 @@ class SceneWatch:
         return tuple(found)
 
     def _start(self, image: NDArray[np.float32], stamp_s: float) -> Observation:
-        self._started, self._located_s = True, stamp_s
+        self._started, self._worn, self._located_s = True, False, stamp_s
         self._scene = Scene(image)
         self._tracker = Tracker()
         self._covered = np.zeros(image.shape, bool)
@@ -160,7 +166,8 @@ class SceneWatch:
         if step_px > _STILL_PX:
             self._moved_s = stamp_s
         self._transform = found
-        if after.outliers > _WORN or view_change(found, width, height) > _REANCHOR_CHANGE:
+        self._worn = (after.outliers > _WORN and stamp_s - self._referenced_s > _WORN_S)
+        if self._worn or view_change(found, width, height) > _REANCHOR_CHANGE:
             self._reanchor(image, stamp_s)
             return image, self._scene.light(image, self._covered)
         return other, other_light
