@@ -115,8 +115,8 @@ class Stamps:
 def ensure(steps: Sequence[Step], stamps: Stamps, console: Console) -> bool:
     """Makes what is not current, in order; returns whether anything was made.
 
-    A step stands on all before it: when one is made again, those after it are too, because their
-    keys hold its key. An add-on is not stood upon.
+    A step stands on all before it: when the inputs of one change, those after it are made again
+    too, because their keys hold its key. An add-on is not stood upon.
     """
     made, key, known = False, "", set()
     for number, step in enumerate(steps, start=1):
