@@ -19,7 +19,8 @@ class GateConfig(Settings):
                             "passed one (a keyframe of a moving camera).", runtime=True)
     detector: bool = setting(False, "Pass frames in which the gate's detector finds one of "
                              "`detector_classes`.", runtime=True)
-    heartbeat: bool = setting(True, "Pass a frame when nothing has passed for `heartbeat_s`.",
+    heartbeat: bool = setting(True, "Pass a frame when nothing has passed for `heartbeat_s`, and "
+                              "early when a thing came to rest and no frame has shown it yet.",
                               runtime=True)
     request: bool = setting(True, "Pass the next frame when somebody asks for one.", runtime=True)
 

@@ -31,13 +31,19 @@ class Evidence:
 
 
 class PassPolicy:
-    """Decides from evidence and stamps alone, so that every path can be tested as a table."""
+    """Decides from evidence and stamps alone, so that every path can be tested as a table.
+
+    An event's onset passes at once and, while it goes on, frames at the pass rate. Its end passes
+    too, so that what comes after sees that the thing has left or stands: at once when all is gone,
+    at the pass rate when something only pauses; where that holds the end back, an early heartbeat
+    makes up for it.
+    """
 
     def __init__(self) -> None:
         self.event_id = 0
         self._events = 0
-        self._requested = False
-        self._passed_s = _NEVER
+        self._requested = self._owed = False
+        self._passed_s = self._shown_s = _NEVER
         self._moved_s = _NEVER
         self._ended_s = _NEVER
 
@@ -47,8 +53,8 @@ class PassPolicy:
 
     def restart(self) -> None:
         """Forget the event that went on and all times; requests stay."""
-        self.event_id = 0
-        self._passed_s = self._moved_s = self._ended_s = _NEVER
+        self.event_id, self._owed = 0, False
+        self._passed_s = self._shown_s = self._moved_s = self._ended_s = _NEVER
 
     def decide(self, evidence: Evidence, stamp_s: float, config: GateConfig) -> Reason:
         """The reason to let a frame pass, or NONE.
@@ -61,7 +67,10 @@ class PassPolicy:
         reason = self._choose(evidence, stamp_s, config)
         if reason is not Reason.NONE:
             self._passed_s = stamp_s
-            self._requested = self._requested and not config.request
+        if reason not in (Reason.NONE, Reason.HEARTBEAT):  # a frame at rest shows no motion
+            self._shown_s = stamp_s
+        if reason is not Reason.NONE or not config.request:
+            self._requested = False
         return reason
 
     def _choose(self, evidence: Evidence, stamp_s: float, config: GateConfig) -> Reason:
@@ -80,30 +89,31 @@ class PassPolicy:
         if (config.novelty and evidence.novelty >= config.novelty_threshold
                 and since_pass * config.novelty_max_rate_hz >= 1):
             return Reason.NOVELTY
-        if config.heartbeat and since_pass >= config.heartbeat_s:
+        at_rest = config.motion and self._owed and self._rest_due(stamp_s, config)
+        if config.heartbeat and (at_rest or since_pass >= config.heartbeat_s):
+            self._ended_s, self._owed = stamp_s, False
             return Reason.HEARTBEAT
         return Reason.NONE
 
     def _motion(self, evidence: Evidence, stamp_s: float, config: GateConfig) -> bool:
         """Advance the event; True when motion alone would let this frame pass."""
-        due = (stamp_s - self._passed_s) * config.max_pass_rate_hz >= 1
         if evidence.moving:
-            self._moved_s = stamp_s
+            self._moved_s, self._owed = stamp_s, False
             if not self.event_id:  # what stood still and moves on is the event it was
                 self._events += evidence.onset or not self._events
                 self.event_id = self._events
+            due = (stamp_s - self._shown_s) * config.max_pass_rate_hz >= 1
             return evidence.onset or due
-        if not self.event_id:
-            return False
         quiet_s = config.quiet_s if evidence.present else 0.5 * config.quiet_s
-        if evidence.repeated or stamp_s - self._moved_s < quiet_s:
+        if not self.event_id or evidence.repeated or stamp_s - self._moved_s < quiet_s:
             return False
         self.event_id = 0
-        return self._end(stamp_s, config)
+        ended = not evidence.present or self._rest_due(stamp_s, config)
+        self._owed = not ended
+        if ended:
+            self._ended_s = stamp_s
+        return ended
 
-    def _end(self, stamp_s: float, config: GateConfig) -> bool:
-        """True when the end of an event may pass: at most at the pass rate."""
-        if (stamp_s - self._ended_s) * config.max_pass_rate_hz < 1:
-            return False
-        self._ended_s = stamp_s
-        return True
+    def _rest_due(self, stamp_s: float, config: GateConfig) -> bool:
+        """True when the last view at rest passed long enough ago for another one."""
+        return (stamp_s - self._ended_s) * config.max_pass_rate_hz >= 1
