@@ -1,7 +1,7 @@
 """Health, counters and latencies of a node as diagnostic_msgs."""
 from __future__ import annotations
 
-from typing import Mapping
+from collections.abc import Mapping
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 

@@ -1,7 +1,11 @@
 """Publishers, subscriptions, services and actions made from their declarations."""
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
+
+from message_filters import Subscriber
+from rclpy.action import ActionServer
 
 from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.interface import Endpoint
@@ -42,6 +46,15 @@ class Endpoints:
         node.own(endpoint.name, lambda: node.destroy_subscription(subscription))
         return subscription
 
+    def filter(self, endpoint: Endpoint) -> Any:
+        """A message_filters Subscriber, for a synchroniser; it lives until the phase ends."""
+        node = self._node
+        subscriber = Subscriber(
+            node, endpoint.load_type(), endpoint.name, qos_profile=self.profile(endpoint),
+            event_callbacks=subscription_events(endpoint.name, self._mismatch(endpoint)))
+        node.own(endpoint.name, lambda: node.destroy_subscription(subscriber.sub))
+        return subscriber
+
     def serve(self, endpoint: Endpoint, callback: Callable[[Any, Any], Any],
               callback_group: Any = None) -> Any:
         """A service; its callback answers also when something is wrong."""
@@ -50,6 +63,14 @@ class Endpoints:
                                       callback_group=callback_group)
         node.own(endpoint.name, lambda: node.destroy_service(service))
         return service
+
+    def act(self, endpoint: Endpoint, execute: Callable[[Any], Any], cancel: Callable[[Any], Any],
+            callback_group: Any) -> Any:
+        """An action server."""
+        server = ActionServer(self._node, endpoint.load_type(), endpoint.name, execute,
+                              cancel_callback=cancel, callback_group=callback_group)
+        self._node.own(endpoint.name, server.destroy)
+        return server
 
     def profile(self, endpoint: Endpoint) -> Any:
         """The QoS profile: from the endpoint's parameter group, or reliable and ten deep."""

@@ -1,9 +1,11 @@
 """The lifecycle node that all nodes of the package derive from."""
 from __future__ import annotations
 
+import threading
 import time
 import traceback
-from typing import Any, Callable, ClassVar, Generic, Mapping, Sequence, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
@@ -62,9 +64,8 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         self._diagnostics = self.create_publisher(DiagnosticArray, DIAGNOSTICS.name, 10)
         self.create_timer(self.settings.diagnostics_period_s, self._publish_diagnostics,
                           clock=self._steady)
+        self.start_tried = threading.Event()  # set once the node has tried to start, or will not
         self._start_timer = self.create_timer(0.01, self._autostart, clock=self._steady)
-        if not self.settings.autostart and not self.parameters.problems:
-            self._start_timer.cancel()
 
     # For subclasses ------------------------------------------------------------------------
 
@@ -175,10 +176,13 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
 
     def _autostart(self) -> None:
         self._start_timer.cancel()
-        if self.state == "unconfigured":
+        if self.parameters.problems:
+            self.faults.set("parameters", Level.ERROR, "; ".join(self.parameters.problems))
+        if self.settings.autostart and self.state == "unconfigured":
             self.trigger_configure()
-        if self.state == "inactive" and self.settings.autostart:
+        if self.settings.autostart and self.state == "inactive":
             self.trigger_activate()
+        self.start_tried.set()
         if self.state != "active" and self.settings.autostart and self.settings.autostart_retry_s > 0:
             self.destroy_timer(self._start_timer)
             self._start_timer = self.create_timer(self.settings.autostart_retry_s, self._autostart,

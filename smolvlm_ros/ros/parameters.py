@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Mapping, Sequence, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.lifecycle import LifecycleNode
+from rclpy.parameter import Parameter
 
 from smolvlm_ros.settings import Declared, Setting, SettingError, Settings, setting
 
@@ -110,6 +113,11 @@ class Parameters(Generic[T]):
         """Make checked settings the current ones; values given at start are forgotten."""
         self.current = made
         self.problems = []
+
+    def show(self, node: Any, name: str) -> None:
+        """Let `ros2 param get` show a value that the node has changed by itself."""
+        value = Parameter(name, value=_to_ros(self.current.flat()[name]))
+        LifecycleNode.set_parameters_atomically(node, [value])
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._declared, n=1)

@@ -5,7 +5,8 @@ import signal
 import sys
 import threading
 import traceback
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
@@ -49,15 +50,15 @@ class Spinner:
         self._stopping = True
         self._executor.shutdown(timeout_sec=_JOIN_S)
         self._thread.join(_JOIN_S)
-        self.node.close()
+        getattr(self.node, "close", self.node.destroy_node)()
 
 
 def run(factories: Sequence[Callable[[], Any]], args: list[str] | None = None) -> int:
     """Make the nodes, spin them until SIGINT or SIGTERM, and take them down in reverse order.
 
     Args:
-        factories: make the nodes, after rclpy has been initialised. A node may have an attribute
-            `executor_threads`.
+        factories: make the nodes, after rclpy has been initialised. Each is spun, and has tried to
+            start if it starts by itself, before the next is made.
         args: command line without the programme's name; None for sys.argv.
 
     Returns:
@@ -75,6 +76,8 @@ def run(factories: Sequence[Callable[[], Any]], args: list[str] | None = None) -
                 break
             node = factory()
             spinners.append(Spinner(node, getattr(node, "executor_threads", 1)))
+            while not node.start_tried.wait(0.1) and not done.is_set():
+                pass  # one after the other, so that consumers are there before producers
         done.wait()
     finally:
         for spinner in reversed(spinners):

@@ -1,8 +1,9 @@
 """QoS profiles from parameters, and mismatches that are logged and counted instead of silent."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from rclpy.qos import (
     DurabilityPolicy,

@@ -1,0 +1,211 @@
+"""Runs the demo: the funnel and its camera in processes of their own, watched until the end."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smolvlm_ros.demo.files import shared_file
+from smolvlm_ros.demo.film import Film
+from smolvlm_ros.demo.journal import Journal
+from smolvlm_ros.demo.processes import Child, ChildDied
+from smolvlm_ros.demo.screen import Screen
+from smolvlm_ros.demo.sheet import write_sheet
+from smolvlm_ros.drawing import Mp4Writer
+from smolvlm_ros.recording import McapRecorder, RecordingError
+from smolvlm_ros.sources import SourceError, open_source
+
+_READY_S = 60.0
+_DRAIN_S = 2.0
+_STAGES = {"gate", "depth", "detector", "fusion", "scene_qa"}
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What to play and where to write.
+
+    Attributes:
+        source: as video_source takes it.
+        output: folder for the results; made when missing, its earlier results replaced.
+        parameters: YAML file of the nodes' parameters.
+        overrides: (node, parameter, value) that win over the file.
+        question: asked of the running funnel; empty for none.
+        duration_s: stop after so long; 0 for the source's end.
+        loop: play without end.
+        film, record: write annotated.mp4 and the recording.
+    """
+
+    source: str
+    output: Path
+    parameters: Path
+    overrides: tuple[tuple[str, str, str], ...] = ()
+    question: str = "Is there a person in the view?"
+    duration_s: float = 0.0
+    loop: bool = False
+    film: bool = True
+    record: bool = True
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Play the source through the funnel; returns the exit code.
+
+    Raises:
+        SourceError: when the source cannot be played; nothing is started then.
+    """
+    with open_source(options.source) as probe:
+        first = probe.read()
+        fps = probe.fps or 10.0
+        if first is None:
+            raise SourceError(f"{options.source} has no frames; give another source")
+    output = _fresh(options.output)
+    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(shared_file("config/fastdds.xml")))
+    journal = Journal(options.source)
+    film = Film(Mp4Writer(output / "annotated.mp4", min(fps, 60.0))) if options.film else None
+    recorder = McapRecorder(output / "recording", compress=True) if options.record else None
+    interrupted = _Interrupt()
+    code = 0
+    try:
+        _play(options, journal, recorder, film, first, interrupted)
+    except ChildDied as error:
+        print(f"demo: {error}")
+        code = 1
+    finally:
+        if film is not None:
+            film.close()
+        if recorder is not None:
+            _closed(recorder)
+    _report(journal, output, film)
+    return code
+
+
+class _Interrupt:
+    """True once ctrl-C or SIGTERM has come; a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.came = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on)
+
+    def _on(self, number: int, _: Any) -> None:
+        self.came = True
+        signal.signal(number, signal.SIG_DFL)
+
+    def __bool__(self) -> bool:
+        return self.came
+
+
+def _play(options: DemoOptions, journal: Journal, recorder: McapRecorder | None, film: Film | None,
+          first: Any, interrupted: _Interrupt) -> None:
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
+    from smolvlm_ros.nodes.demo_watch import DemoWatch
+    from smolvlm_ros.ros.process import Spinner
+
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    children: list[Child] = []
+    watch = DemoWatch(journal, recorder, film)
+    spinner = Spinner(watch)
+    try:
+        children.append(Child("funnel", _arguments(options, _funnel_extra(options, first)),
+                              options.output / "funnel.log"))
+        _until(lambda: _STAGES <= watch.active, children, interrupted, _READY_S)
+        children.append(Child("video_source", _arguments(options, _source_extra(options, film)),
+                              options.output / "video_source.log"))
+        _watch(options, journal, watch, children, interrupted)
+        watch.complete_moments()
+    finally:
+        for child in reversed(children):
+            child.stop()
+        spinner.stop()
+        rclpy.try_shutdown()
+
+
+def _watch(options: DemoOptions, journal: Journal, watch: Any, children: list[Child],
+           interrupted: _Interrupt) -> None:
+    """Draw the table and ask the planner's questions until the source has been played."""
+    screen = Screen(journal)
+    begin = time.monotonic()
+    asked = False
+    while not interrupted:
+        for child in children:
+            child.check()
+        screen.draw()
+        time.sleep(0.2)
+        elapsed_s = time.monotonic() - begin
+        if not asked and (journal.zone_events or elapsed_s > 8.0) and journal.frames_passed > 1:
+            asked = True
+            if options.question:
+                watch.ask(options.question)
+            watch.measure()
+        quiet = time.monotonic() - watch.last_message_s > _DRAIN_S
+        if (watch.finished and quiet) or 0 < options.duration_s <= elapsed_s:
+            break
+    screen.draw(final=True)
+
+
+def _until(reached: Callable[[], bool], children: list[Child], interrupted: _Interrupt, limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while not reached() and not interrupted:
+        for child in children:
+            child.check()
+        if time.monotonic() > deadline:
+            raise ChildDied(f"the funnel was not active within {limit_s:g} s; see funnel.log in the output")
+        time.sleep(0.05)
+
+
+def _arguments(options: DemoOptions, extra: list[str]) -> list[str]:
+    arguments = ["--ros-args", "--params-file", str(options.parameters)]
+    for node, name, value in options.overrides:
+        arguments += ["-p", f"{node}:{name}:={value}"]
+    return arguments + extra
+
+
+def _funnel_extra(options: DemoOptions, first: Any) -> list[str]:
+    extra = ["-r", "image:=image_raw", "-r", "image/compressed:=image_raw/compressed"]
+    if first.compressed is not None:
+        extra += ["-p", "gate:image_transport:=compressed"]
+    if first.depth is not None:  # an RGB-D source: its own depth takes the node's place
+        extra += ["-r", "fusion:depth/image_rect:=source/depth/image_rect",
+                  "-r", "fusion:depth/camera_info:=source/depth/camera_info",
+                  "-p", "fusion:depth_anchor:=surface"]
+    return extra
+
+
+def _source_extra(options: DemoOptions, film: Film | None) -> list[str]:
+    listeners = 1 if film is None else 2
+    return ["-p", f"video_source:source:={json.dumps(options.source)}",
+            "-p", f"video_source:loop:={'true' if options.loop else 'false'}",
+            "-p", f"video_source:wait_for_subscribers:={listeners}"]
+
+
+def _fresh(output: Path) -> Path:
+    """The output folder without what an earlier run left."""
+    output.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(output / "recording", ignore_errors=True)
+    for name in ("annotated.mp4", "contact_sheet.png", "funnel.json"):
+        (output / name).unlink(missing_ok=True)
+    return output
+
+
+def _closed(recorder: McapRecorder) -> None:
+    try:
+        recorder.close()
+    except RecordingError as error:
+        print(f"demo: {error}")
+
+
+def _report(journal: Journal, output: Path, film: Film | None) -> None:
+    (output / "funnel.json").write_text(json.dumps(journal.summary(), indent=1) + "\n", encoding="utf-8")
+    if not write_sheet(journal, output / "contact_sheet.png"):
+        print("demo: no object entered the zone, so there is no contact sheet")
+    if film is not None and film.error:
+        print(f"demo: {film.error}")
+    names = sorted(p.name for p in output.iterdir())
+    print(f"written to {output}: {', '.join(names)}")

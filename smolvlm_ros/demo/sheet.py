@@ -1,0 +1,61 @@
+"""The demo's contact sheet: for each moment the frame, its depth, its boxes and zone, its verdict."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.demo.journal import Journal, Moment
+from smolvlm_ros.drawing import Panel, contact_sheet, depth_panel, text_panel
+from smolvlm_ros.drawing.text import GREY, MAYBE, PAPER
+
+_ROWS = 4
+
+
+def write_sheet(journal: Journal, path: Path) -> bool:
+    """Draw the sheet as a PNG; False when there was no moment to draw.
+
+    Raises:
+        OSError: when the file cannot be written.
+    """
+    moments = [m for m in journal.moments if m.image_rgb is not None]
+    if not moments:
+        return False
+    chosen = [moments[round(i)] for i in np.linspace(0, len(moments) - 1, min(_ROWS, len(moments)))]
+    panels = [panel for moment in chosen for panel in _row(moment, journal)]
+    sheet = contact_sheet(panels, columns=4, title=f"smolvlm_ros: {Path(journal.source).name}")
+    if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+        raise OSError(f"{path} cannot be written; is the folder there and the disk not full?")
+    return True
+
+
+def _row(moment: Moment, journal: Journal) -> list[Panel]:
+    image = moment.image_rgb
+    assert image is not None
+    height, width = image.shape[:2]
+    panels = [Panel(image, f"{moment.stamp_s:.1f} s: passed the gate", moment.title)]
+    if moment.depth_m is not None:
+        near, far = _limits(moment.depth_m)
+        panels.append(Panel(depth_panel(moment.depth_m, near, far), "metric depth"))
+    else:
+        panels.append(Panel(text_panel([("no depth for this frame", GREY)], width, height), "metric depth"))
+    drawn = moment.annotated_rgb if moment.annotated_rgb is not None else image
+    panels.append(Panel(drawn, "objects in 3D, zone", moment.title))
+    said = moment.verdict or next((f"{v.question} {v.answer}: {v.reason}" for v in journal.verdicts
+                                   if v.stamp_s >= moment.stamp_s), "")
+    answer = next((word for word in ("YES", "NO", "UNSURE") if f" {word}:" in said), "NOT ASKED")
+    lines = [(said or "no question was raised here", PAPER)]
+    lines += [(f"asked by service: {c.asked} {c.answered}", GREY) for c in journal.calls[:2]]
+    panels.append(Panel(text_panel(lines, width, height, headline=answer, headline_colour=MAYBE), "verdict"))
+    return panels
+
+
+def _limits(depth_m: NDArray[np.float32]) -> tuple[float, float]:
+    """Round limits that hold most of the depth."""
+    known = depth_m[np.isfinite(depth_m)]
+    if not known.size:
+        return 0.0, 1.0
+    low, high = np.percentile(known, (2, 90))
+    return float(np.floor(low)), float(max(np.ceil(high), np.floor(low) + 1))

@@ -1,0 +1,217 @@
+"""The demo's eyes: listens to every topic of the funnel, records it and asks as a planner would."""
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import Image
+from std_msgs.msg import Bool
+from vision_msgs.msg import Detection3DArray
+
+from smolvlm_ros.demo.film import Film
+from smolvlm_ros.demo.journal import CallEntry, Journal, Moment, VerdictEntry, ZoneEntry
+from smolvlm_ros.msg import GateState, SceneVerdict, ZoneEvent
+from smolvlm_ros.nodes import depth, detector, fusion, gate, scene_qa, video_source
+from smolvlm_ros.recording import McapRecorder, RecordingError, TopicQos, definition_text
+from smolvlm_ros.ros import images
+from smolvlm_ros.ros.interface import DIAGNOSTICS, Endpoint
+from smolvlm_ros.ros.qos import make_profile
+from smolvlm_ros.ros.stamps import to_nanoseconds, to_seconds
+from smolvlm_ros.srv import AskScene, MeasureDistance
+
+_REASONS = ("dropped", "motion", "novelty", "detector", "heartbeat", "request")
+_KINDS = {ZoneEvent.ENTER: "enter", ZoneEvent.DWELL: "dwell", ZoneEvent.LEAVE: "leave"}
+_ANSWERS = ("UNSURE", "YES", "NO")
+_STATUS = ("OK", "REFUSED", "NO_FRAME", "NO_MODEL", "GEOMETRY")
+_TF = Endpoint("/tf", "tf2_msgs/msg/TFMessage", "Moving transforms.")
+_TF_STATIC = Endpoint("/tf_static", "tf2_msgs/msg/TFMessage", "Fixed transforms.", latched=True)
+_RECORDED = (gate.PASSED, gate.PASSED_INFO, gate.STATE, depth.DEPTH, depth.DEPTH_INFO,
+             detector.DETECTIONS, detector.LABELS, fusion.OBJECTS, fusion.ZONE_EVENTS, fusion.MARKERS,
+             fusion.ANNOTATED, scene_qa.VERDICTS, DIAGNOSTICS, _TF, _TF_STATIC)
+_PICTURES_KEPT = 16
+_STAGES = {"gate": "gate", "depth": "depth", "detector": "detector", "fusion": "fusion",
+           "age_at_fusion": "camera_to_objects", "verdict": "verdict"}
+
+
+class DemoWatch(Node):  # type: ignore[misc]
+    """Fills the journal, the recording and the film from what the funnel publishes.
+
+    Args:
+        journal: what it fills.
+        recorder: takes every message as it came; None for no recording.
+        film: takes every camera frame; None for no film.
+    """
+
+    def __init__(self, journal: Journal, recorder: McapRecorder | None, film: Film | None) -> None:
+        super().__init__("demo_watch")
+        self._journal = journal
+        self._recorder = recorder
+        self._film = film
+        self._passed: OrderedDict[int, Image] = OrderedDict()
+        self._depths: OrderedDict[int, Image] = OrderedDict()
+        self._drawn: OrderedDict[int, Image] = OrderedDict()
+        self.finished = False
+        self.last_message_s = time.monotonic()
+        self.active: set[str] = set()
+        handlers: dict[str, Callable[[Any], None]] = {
+            gate.STATE.name: self._on_state, gate.PASSED.name: self._on_passed,
+            depth.DEPTH.name: self._on_depth, fusion.OBJECTS.name: self._on_objects,
+            fusion.ZONE_EVENTS.name: self._on_zone_event, fusion.ANNOTATED.name: self._on_annotated,
+            scene_qa.VERDICTS.name: self._on_verdict, DIAGNOSTICS.name: self._on_diagnostics}
+        for endpoint in _RECORDED:
+            self._listen(endpoint, handlers.get(endpoint.name))
+        if film is not None:
+            self.create_subscription(Image, video_source.IMAGE.name, self._on_image,
+                                     make_profile("reliable", 30))
+        self.create_subscription(Bool, "video_source/finished", self._on_finished,
+                                 make_profile("reliable", 1, latched=True))
+        self._ask_client = self.create_client(AskScene, "scene_qa/ask")
+        self._measure_client = self.create_client(MeasureDistance, "fusion/measure")
+
+    def ask(self, question: str) -> None:
+        """Put a yes/no question to the running funnel; the answer goes to the journal."""
+        request = AskScene.Request(question=question, mode=AskScene.Request.YES_NO)
+        self._call(self._ask_client, request, "ask", question,
+                   lambda r: (f"{_ANSWERS[r.verdict.answer]} ({_STATUS[r.status]})", r.message))
+
+    def measure(self) -> None:
+        """Ask how far the nearest object is; the answer goes to the journal."""
+        request = MeasureDistance.Request(kind=MeasureDistance.Request.NEAREST)
+        self._call(self._measure_client, request, "measure", "how far is the nearest object",
+                   lambda r: (f"{r.distance_m:.2f} m" if r.success else "refused", r.message))
+
+    def _call(self, client: Any, request: Any, service: str, asked: str,
+              words: Callable[[Any], tuple[str, str]]) -> None:
+        if not client.service_is_ready():
+            self.get_logger().warning(f"{service} is not there")
+            return
+        begin = time.perf_counter()
+
+        def done(future: Any) -> None:
+            answered, message = words(future.result())
+            with self._journal.lock:
+                self._journal.calls.append(CallEntry(service, asked, answered, message,
+                                                     (time.perf_counter() - begin) * 1e3))
+        client.call_async(request).add_done_callback(done)
+
+    def _listen(self, endpoint: Endpoint, handler: Callable[[Any], None] | None) -> None:
+        """Take a topic's messages serialised: recorded as they came, read only where needed."""
+        kind = endpoint.load_type()
+        topic = self.resolve_topic_name(endpoint.name)
+        if self._recorder is not None:
+            self._recorder.add_topic(topic, endpoint.type, definition_text(endpoint.type),
+                                     qos=TopicQos(transient_local=endpoint.latched))
+
+        def received(serialised: bytes) -> None:
+            if self._recorder is not None:
+                try:
+                    self._recorder.add(topic, serialised, time.time_ns())
+                except RecordingError as error:
+                    self.get_logger().error(str(error))
+                    self._recorder = None
+            if handler is not None:
+                handler(deserialize_message(serialised, kind))
+        self.create_subscription(kind, topic, received,
+                                 make_profile("reliable", 30, endpoint.latched), raw=True)
+
+    def _on_image(self, message: Image) -> None:
+        self.last_message_s = time.monotonic()
+        if self._film is not None:
+            self._film.camera(images.to_rgb(message), to_nanoseconds(message.header.stamp))
+
+    def _on_finished(self, message: Bool) -> None:
+        self.finished = message.data
+
+    def _on_state(self, message: GateState) -> None:
+        self.last_message_s = time.monotonic()
+        stamp_s = to_seconds(message.header.stamp)
+        reason = _REASONS[message.reason] if message.reason < len(_REASONS) else str(message.reason)
+        self._journal.gate(stamp_s, message.passed, reason, message.frames_in, message.frames_passed)
+        if self._film is not None:
+            self._film.gate(to_nanoseconds(message.header.stamp), message.passed, reason)
+
+    def _on_passed(self, message: Image) -> None:
+        _keep(self._passed, message)
+
+    def _on_depth(self, message: Image) -> None:
+        _keep(self._depths, message)
+
+    def _on_annotated(self, message: Image) -> None:
+        _keep(self._drawn, message)
+        if self._film is not None:
+            self._film.passed(images.to_rgb(message))
+
+    def _on_objects(self, message: Detection3DArray) -> None:
+        self.last_message_s = time.monotonic()
+        found = []
+        for item in message.detections:
+            p = item.results[0].pose.pose.position
+            found.append((item.id, item.results[0].hypothesis.class_id, math.sqrt(p.x**2 + p.y**2 + p.z**2)))
+        self._journal.objects(to_seconds(message.header.stamp), found)
+
+    def _on_zone_event(self, message: ZoneEvent) -> None:
+        kind = _KINDS.get(message.kind, str(message.kind))
+        stamp_s = self._journal.media_s(to_seconds(message.header.stamp))
+        with self._journal.lock:
+            self._journal.zone_events.append(ZoneEntry(
+                stamp_s, kind, message.zone, message.track_id, message.class_name,
+                message.distance_m, message.dwell_s))
+        if message.kind == ZoneEvent.ENTER:
+            self._make_moment(to_nanoseconds(message.header.stamp), stamp_s,
+                              f"{message.class_name} {message.track_id} enters {message.zone}")
+
+    def _make_moment(self, stamp: int, stamp_s: float, title: str) -> None:
+        moment = Moment(stamp_s, title)
+        self._journal.add_moment(moment)
+        for name, kept, convert in (("image_rgb", self._passed, images.to_rgb),
+                                    ("depth_m", self._depths, images.to_depth_m),
+                                    ("annotated_rgb", self._drawn, images.to_rgb)):
+            if stamp in kept:
+                setattr(moment, name, convert(kept[stamp]))
+        moment.stamp_ns = stamp
+
+    def complete_moments(self) -> None:
+        """Give the moments the pictures that came after their zone event."""
+        for moment in self._journal.moments:
+            if moment.annotated_rgb is None and moment.stamp_ns in self._drawn:
+                moment.annotated_rgb = images.to_rgb(self._drawn[moment.stamp_ns])
+            if moment.depth_m is None and moment.stamp_ns in self._depths:
+                moment.depth_m = images.to_depth_m(self._depths[moment.stamp_ns])
+
+    def _on_verdict(self, message: SceneVerdict) -> None:
+        stamp_s = (self._journal.media_s(to_seconds(message.header.stamp))
+                   if message.header.stamp.sec else math.nan)
+        answer = _ANSWERS[message.answer] if message.answer < len(_ANSWERS) else str(message.answer)
+        with self._journal.lock:
+            self._journal.verdicts.append(VerdictEntry(
+                stamp_s, message.question, answer, message.p_yes, message.reason,
+                len(message.pass_questions)))
+            for moment in self._journal.moments:
+                if not moment.verdict and message.zone and moment.stamp_s <= stamp_s:
+                    moment.verdict = f"{message.question} {answer}: {message.reason}"
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            name = status.name.rsplit("/", 1)[-1]
+            values = {v.key: v.value for v in status.values}
+            if values.get("state") == "active":
+                self.active.add(name)
+            level = int.from_bytes(status.level, "big") if isinstance(status.level, bytes) else status.level
+            with self._journal.lock:
+                self._journal.health[name] = (level, status.message)
+                for stage, label in _STAGES.items():
+                    if f"{stage}_p50_ms" in values:
+                        self._journal.latency_ms[label] = {
+                            p: float(values[f"{stage}_{p}_ms"]) for p in ("p50", "p95", "p99")}
+
+
+def _keep(kept: OrderedDict[int, Image], message: Image) -> None:
+    kept[to_nanoseconds(message.header.stamp)] = message
+    while len(kept) > _PICTURES_KEPT:
+        kept.popitem(last=False)

@@ -1,0 +1,17 @@
+"""The whole funnel in one process: one Python, one model runtime, least memory."""
+from __future__ import annotations
+
+from smolvlm_ros.nodes.depth import DepthNode
+from smolvlm_ros.nodes.detector import DetectorNode
+from smolvlm_ros.nodes.fusion import FusionNode
+from smolvlm_ros.nodes.gate import GateNode
+from smolvlm_ros.nodes.scene_qa import SceneQaNode
+from smolvlm_ros.ros.process import run
+
+# Consumers first: whoever publishes finds its listeners there already.
+NODES = (SceneQaNode, FusionNode, DetectorNode, DepthNode, GateNode)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point of `ros2 run smolvlm_ros funnel`."""
+    return run(NODES, args)

@@ -1,0 +1,92 @@
+"""What was seen lately, kept in memory and searched by words, place and time."""
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+
+from smolvlm_ros.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class MomentsConfig(Settings):
+    """How much is remembered."""
+
+    max_count: int = setting(1000, "Moments kept; the oldest are forgotten first.", unit="moments", ge=1,
+                             le=100000)
+    max_found: int = setting(20, "Moments returned at most by one search.", unit="moments", ge=1, le=1000,
+                             runtime=True)
+    thumbnail_width_px: int = setting(160, "Width of the small picture kept with a moment; 0 for none.",
+                                      unit="px", ge=0, le=640, runtime=True)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Something that happened.
+
+    Attributes:
+        stamp_s: when, seconds.
+        text: in words.
+        zone: where; empty for nowhere in particular.
+        class_name: what it was about; empty for nothing in particular.
+        thumbnail: a small JPEG, or nothing.
+    """
+
+    stamp_s: float
+    text: str
+    zone: str = ""
+    class_name: str = ""
+    thumbnail: bytes = b""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A moment with how well it matches: the share of the words searched for, 0 to 1."""
+
+    moment: Moment
+    score: float
+
+
+class Moments:
+    """The newest moments. Not safe for several threads at once."""
+
+    def __init__(self, config: MomentsConfig | None = None) -> None:
+        self.config = config or MomentsConfig()
+        self._kept: deque[Moment] = deque(maxlen=self.config.max_count)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, moment: Moment) -> None:
+        """Remember a moment."""
+        self._kept.append(moment)
+
+    def find(self, text: str = "", zone: str = "", class_name: str = "", since_s: float = 0.0,
+             until_s: float = 0.0, limit: int = 0) -> list[Found]:
+        """Moments that match, best first, the newer of two equal ones first.
+
+        Args:
+            text: words to look for, in any order; a moment must hold at least one. Empty for any.
+            zone: its exact name; empty for any.
+            class_name: its exact name; empty for any.
+            since_s, until_s: first and last stamp, both included; 0 for no limit.
+            limit: at most so many; 0 for the configured limit.
+        """
+        words = _words(text)
+        found = []
+        for moment in self._kept:
+            if (zone and moment.zone != zone) or (class_name and moment.class_name != class_name):
+                continue
+            if moment.stamp_s < since_s or (until_s and moment.stamp_s > until_s):
+                continue
+            have = _words(f"{moment.text} {moment.zone} {moment.class_name}")
+            score = len(words & have) / len(words) if words else 1.0
+            if score > 0:
+                found.append(Found(moment, score))
+        found.sort(key=lambda f: (-f.score, -f.moment.stamp_s))
+        most = self.config.max_found
+        return found[:min(limit, most) if limit else most]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))

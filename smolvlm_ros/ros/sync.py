@@ -1,0 +1,74 @@
+"""Messages of several topics put together by stamp, surviving a clock that jumps back."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from message_filters import ApproximateTimeSynchronizer, TimeSynchronizer
+
+from smolvlm_ros.ros.health import InputRule
+from smolvlm_ros.ros.interface import Endpoint
+from smolvlm_ros.ros.stamps import to_nanoseconds
+
+_JUMP_NS = 1_000_000_000
+
+
+class StampSync:
+    """Calls back with one message of each topic, all of the same stamp (or within a slop).
+
+    Every input is watched, so that a silent or a late one shows in the node's health, and what
+    found no partner is counted. message_filters keeps the newest stamps; after a jump back in time
+    (a recording that loops) these would for ever push out what comes, so its queues are emptied.
+
+    Args:
+        node: the node; its subscriptions live until the present phase ends.
+        inputs: the topics, in the order of the callback's arguments.
+        callback: must not raise; it runs in the executor.
+        depth: how many messages of each topic wait for their partners.
+        slop_s: greatest difference of the stamps; 0 for equal stamps only.
+        on_jump: called when the clock has jumped back, with how far in seconds.
+    """
+
+    def __init__(self, node: Any, inputs: Sequence[Endpoint], callback: Callable[..., None], depth: int,
+                 slop_s: float = 0.0, on_jump: Callable[[float], None] | None = None) -> None:
+        self._node = node
+        self._callback = callback
+        self._on_jump = on_jump
+        self._newest_ns: dict[str, int] = {}
+        self._received = self._matched = 0
+        self._inputs = len(inputs)
+        subscribers = []
+        for endpoint in inputs:
+            subscriber = node.endpoints.filter(endpoint)
+            watch = node.watch(InputRule(endpoint.name))
+            subscriber.registerCallback(self._arrived, endpoint.name, watch)
+            subscribers.append(subscriber)
+        self._synchroniser = (TimeSynchronizer(subscribers, depth) if slop_s <= 0
+                              else ApproximateTimeSynchronizer(subscribers, depth, slop_s))
+        self._synchroniser.registerCallback(self._match)
+
+    @property
+    def unmatched(self) -> int:
+        """Messages without partners so far, those that may still find theirs included."""
+        return self._received - self._matched * self._inputs
+
+    def _arrived(self, message: Any, name: str, watch: Any) -> None:
+        watch.arrived(time.monotonic(), self._node.age_s(message.header.stamp))
+        self._received += 1
+        stamp = to_nanoseconds(message.header.stamp)
+        newest = self._newest_ns.get(name, stamp)
+        self._newest_ns[name] = stamp
+        if stamp < newest - _JUMP_NS:
+            jump_s = (newest - stamp) * 1e-9
+            self._node.stats.count("time_jumps_back")
+            self._node.get_logger().warning(f"{name}: time jumped back by {jump_s:.1f} s")
+            for queue in self._synchroniser.queues:
+                for old in [s for s in queue if s > stamp + _JUMP_NS]:
+                    queue.pop(old, None)
+            if self._on_jump is not None:
+                self._on_jump(jump_s)
+
+    def _match(self, *messages: Any) -> None:
+        self._matched += 1
+        self._callback(*messages)

@@ -1,0 +1,72 @@
+"""The one-slot mailbox: newest first, nothing blocks, every item accounted for."""
+from __future__ import annotations
+
+import threading
+
+from smolvlm_ros.ros.mailbox import Mailbox
+
+
+def test_the_newest_replaces_the_waiting_one_and_is_counted() -> None:
+    started, release, seen = threading.Event(), threading.Event(), []
+
+    def work(item: int) -> None:
+        seen.append(item)
+        started.set()
+        release.wait(5)
+
+    box: Mailbox[int] = Mailbox("test", work, lambda e: None)
+    box.put(1)
+    assert started.wait(5)
+    assert [box.put(i) for i in (2, 3, 4)] == [False, True, True]  # 2 waits, 3 and 4 replace
+    release.set()
+    while box.counts.done < 2:
+        pass
+    counts = box.counts
+    assert seen == [1, 4]
+    assert (counts.received, counts.done, counts.replaced, counts.failed) == (4, 2, 2, 0)
+    assert box.close()
+
+
+def test_an_exception_is_reported_and_the_worker_goes_on() -> None:
+    errors: list[Exception] = []
+    done = threading.Event()
+
+    def work(item: int) -> None:
+        if item == 1:
+            raise ValueError("bad item")
+        done.set()
+
+    box: Mailbox[int] = Mailbox("test", work, errors.append)
+    box.put(1)
+    while box.counts.failed < 1:
+        pass
+    box.put(2)
+    assert done.wait(5)
+    assert [str(e) for e in errors] == ["bad item"]
+    assert box.close()
+
+
+def test_closing_forgets_what_waits_and_ends_the_thread() -> None:
+    started, release, seen = threading.Event(), threading.Event(), []
+
+    def work(item: int) -> None:
+        started.set()
+        release.wait(5)
+        seen.append(item)
+
+    box: Mailbox[int] = Mailbox("test", work, lambda e: None)
+    box.put(1)
+    started.wait(5)
+    box.put(2)
+    threading.Timer(0.05, release.set).start()
+    assert box.close()
+    assert seen == [1]
+    assert not box.put(3) and box.counts.received == 2  # closed: nothing is taken
+    assert not any(t.name == "test" for t in threading.enumerate())
+
+
+def test_close_from_the_worker_itself_does_not_deadlock() -> None:
+    ended = threading.Event()
+    box: Mailbox[int] = Mailbox("test", lambda _: (box.close(), ended.set()) and None, lambda e: None)
+    box.put(1)
+    assert ended.wait(5)

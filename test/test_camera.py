@@ -1,0 +1,62 @@
+"""The camera model: there and back with every distortion, and what it refuses."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from smolvlm_ros.camera import CameraModel
+
+MODELS = [
+    ("none", ()),
+    ("plumb_bob", (-0.3, 0.1, 0.001, -0.001, 0.02)),
+    ("rational_polynomial", (0.1, 0.02, 0.001, 0.0, 0.01, 0.05, 0.01, 0.0)),
+    ("equidistant", (0.01, 0.002, 0.0, 0.0)),
+]
+
+
+@pytest.mark.parametrize(("model", "coefficients"), MODELS)
+def test_project_undoes_rays(model: str, coefficients: tuple[float, ...]) -> None:
+    camera = CameraModel(640, 480, 500, 510, 320.3, 238.9, coefficients, model)
+    pixels = np.array([[0, 0], [639, 479], [320.3, 238.9], [10.5, 400.2]])
+    assert np.allclose(camera.project(camera.rays(pixels) * 3.7), pixels, atol=1e-5)
+
+
+def test_a_known_pixel_gives_its_ray() -> None:
+    # one focal length to the right of the principal point is 45 degrees
+    camera = CameraModel(640, 480, 500, 500, 100, 240)
+    assert np.allclose(camera.rays([[600, 240]]), [[1, 0, 1]])
+
+
+def test_scaling_keeps_every_ray() -> None:
+    camera = CameraModel(640, 480, 500, 510, 320.3, 238.9, (-0.3, 0.1, 0, 0), "plumb_bob")
+    half = camera.scaled(320, 240)
+    corner, scaled = np.array([[99.0, 57.0]]), np.array([[(99.5) / 2 - 0.5, 57.5 / 2 - 0.5]])
+    assert np.allclose(camera.rays(corner), half.rays(scaled), atol=1e-7)
+
+
+def test_points_behind_the_camera_have_no_pixel() -> None:
+    camera = CameraModel.from_fov(640, 480, 90)
+    uv = camera.project([[0, 0, 1], [0, 0, -1], [0, 0, 0]])
+    assert np.allclose(uv[0], [319.5, 239.5]) and np.isnan(uv[1:]).all()
+
+
+def test_ray_image_is_the_rays_and_read_only() -> None:
+    camera = CameraModel.from_fov(8, 6, 60)
+    image = camera.ray_image()
+    assert image.shape == (6, 8, 3)
+    assert np.allclose(image[4, 7], camera.rays([[7, 4]])[0], atol=1e-6)
+    with pytest.raises(ValueError):
+        image[0, 0, 0] = 1
+
+
+@pytest.mark.parametrize(("values", "word"), [
+    (dict(width=0), "size"),  # an empty message
+    (dict(fx=0.0), "focal"),  # an uncalibrated camera
+    (dict(fy=float("nan")), "finite"),  # a broken calibration file
+    (dict(distortion=(0.1,), distortion_model="plumb_bob"), "coefficients"),  # too few
+    (dict(distortion=(0.1,), distortion_model="thin_prism"), "not known"),  # another library's model
+])
+def test_refusals_say_what_is_wrong(values: dict[str, object], word: str) -> None:
+    good: dict[str, object] = dict(width=640, height=480, fx=500.0, fy=500.0, cx=320.0, cy=240.0)
+    with pytest.raises(ValueError, match=word):
+        CameraModel(**{**good, **values})  # type: ignore[arg-type]
