@@ -40,8 +40,9 @@ def extras(*names: str) -> list[str]:
 
 
 def without_torch(requirements: list[str]) -> list[str]:
-    """Returns requirements without torch, which is installed by name."""
-    return [line for line in requirements if re.split(r"[ <>=]", line)[0] != "torch"]
+    """Returns requirements without torch, installed by name, and without this package's extras."""
+    return [line for line in requirements
+            if re.split(r"[ <>=\[]", line)[0] not in ("torch", "smolvlm_ros")]
 
 
 def resolve(python: Path, requirements: list[str], fixed: Pins) -> Pins:
