@@ -1,0 +1,133 @@
+"""Launches the funnel: gate, depth, detector, fusion and scene_qa.
+
+The nodes come up by themselves, consumers first, and one that dies is started again and comes back
+active. `ros2 launch smolvlm_ros funnel.launch.py --show-args` lists the arguments.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch_ros.actions import Node
+
+from smolvlm_ros.launching.arguments import flag, is_true, refuse_unknown_arguments
+from smolvlm_ros.launching.recording import recorder, require_recorder
+from smolvlm_ros.launching.requirements import (
+    parameter,
+    require_namespace,
+    require_package,
+    require_parameters,
+    require_topic,
+)
+from smolvlm_ros.launching.startup import Stage, full_name, start_in_order
+
+CONFIG = Path(__file__).parent.parent / "config"
+NODES = ("scene_qa", "fusion", "detector", "depth", "gate")  # consumers first
+RESPAWN_DELAY_S = 2.0
+STOP_S = "15"  # what a node may take to end a forward pass and release its model
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Describe the launch."""
+    return LaunchDescription([
+        OpaqueFunction(function=refuse_unknown_arguments),
+        *declared_arguments(),
+        OpaqueFunction(function=check),
+        OpaqueFunction(function=start_tools),
+        OpaqueFunction(function=start_nodes),
+    ])
+
+
+def declared_arguments() -> list[DeclareLaunchArgument]:
+    """The launch arguments."""
+    return [
+        DeclareLaunchArgument("namespace", default_value="",
+                              description="Namespace of all nodes and of their relative topics."),
+        DeclareLaunchArgument("params_file", default_value=str(CONFIG / "funnel.yaml"),
+                              description="YAML file with the parameters of the nodes."),
+        DeclareLaunchArgument("image", default_value="image_raw",
+                              description="The camera's image topic; for compressed images "
+                              "without /compressed at its end."),
+        DeclareLaunchArgument("camera_info", default_value="camera_info",
+                              description="The camera's CameraInfo topic."),
+        flag("composed", "All nodes in one process: least memory. Else a process for each: one "
+             "that dies takes no other with it."),
+        flag("autostart", "Configure and activate the nodes, also after a respawn. Else a "
+             "lifecycle manager does it.", default=True),
+        DeclareLaunchArgument("log_level", default_value="info",
+                              choices=["debug", "info", "warn", "error", "fatal"],
+                              description="What the nodes log."),
+        flag("use_sim_time", "Take the time from /clock."),
+        flag("rviz", "Show image, depth, objects and zones in rviz."),
+        flag("record", "Record what the funnel publishes, as MCAP, into the working directory."),
+    ]
+
+
+def check(context: LaunchContext) -> None:
+    """Refuse, before anything starts, what would fail later."""
+    values = context.launch_configurations
+    require_namespace("namespace", full_name(context, values["namespace"]))
+    for argument in ("image", "camera_info"):
+        topic = values[argument]
+        require_topic(argument, topic if topic.startswith("/")
+                      else full_name(context, values["namespace"], topic))
+    require_parameters(values["params_file"])
+    if is_true(context, "rviz"):
+        require_package("rviz2", "rviz:=true")
+    if is_true(context, "record"):
+        require_recorder()
+
+
+def start_tools(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Rviz and the recorder, which miss nothing when they come first."""
+    tools: list[LaunchDescriptionEntity] = []
+    if is_true(context, "rviz"):
+        tools.append(rviz(context))
+    if is_true(context, "record"):
+        tools.append(recorder(context, context.launch_configurations["namespace"]))
+    return tools
+
+
+def rviz(context: LaunchContext) -> Node:
+    """Rviz in the funnel's namespace, its fixed frame that of the objects."""
+    values = context.launch_configurations
+    frame = parameter(require_parameters(values["params_file"]), "fusion", "target_frame", "")
+    return Node(
+        package="rviz2", executable="rviz2", namespace=values["namespace"],
+        arguments=["-d", str(CONFIG / "smolvlm_ros.rviz"), *(["-f", frame] if frame else [])],
+        parameters=[{"use_sim_time": is_true(context, "use_sim_time")}], output="both")
+
+
+def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The nodes, one after the other, or at once where a lifecycle manager orders them."""
+    namespace = context.launch_configurations["namespace"]
+    names = {node: full_name(context, namespace, node) for node in NODES}
+    if is_true(context, "composed"):
+        stages = [Stage(node_process(context, "funnel", NODES), list(names.values()))]
+    else:
+        stages = [Stage(node_process(context, node, [node]), [names[node]]) for node in NODES]
+    if is_true(context, "autostart"):
+        return [start_in_order(context, stages)]
+    return [stage.process for stage in stages]
+
+
+def node_process(context: LaunchContext, executable: str, nodes: list[str] | tuple[str, ...]
+                 ) -> Node:
+    """One process with one or all nodes."""
+    values = context.launch_configurations
+    loggers = [full_name(context, values["namespace"], node)[1:].replace("/", ".")
+               for node in nodes]
+    return Node(
+        package="smolvlm_ros", executable=executable,
+        name=nodes[0] if len(nodes) == 1 else None,
+        namespace=values["namespace"],
+        parameters=[values["params_file"], {
+            "autostart": is_true(context, "autostart"),
+            "use_sim_time": is_true(context, "use_sim_time")}],
+        remappings=[("gate:image", values["image"]),
+                    ("gate:image/compressed", values["image"] + "/compressed"),
+                    ("gate:camera_info", values["camera_info"])],
+        ros_arguments=[part for logger in loggers
+                       for part in ("--log-level", f"{logger}:={values['log_level']}")],
+        respawn=True, respawn_delay=RESPAWN_DELAY_S, sigterm_timeout=STOP_S, output="both")

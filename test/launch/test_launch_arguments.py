@@ -1,0 +1,186 @@
+"""Arguments of the launch files: what is wrong is an error before anything starts."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Not `launch`: from the repository's root Python takes the folder launch/ for a package.
+for _module in ("launch_ros.actions", "vision_msgs"):
+    pytest.importorskip(_module, reason="needs launch_ros, which is part of a ROS installation")
+
+# ruff: noqa: E402
+import launch.logging
+from launch import LaunchContext, LaunchDescription, LaunchService
+from launch.actions import (
+    GroupAction,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    SetLaunchConfiguration,
+)
+
+LAUNCH = Path(__file__).parents[2] / "launch"
+FILES = sorted(p.name for p in LAUNCH.glob("*.launch.py"))
+FUNNEL = {"namespace", "params_file", "image", "camera_info", "composed", "autostart", "log_level",
+          "use_sim_time", "rviz", "record"}
+
+
+@pytest.fixture
+def errors() -> Iterator[list[str]]:
+    """What launch logs as errors."""
+    texts: list[str] = []
+
+    class Catcher(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.ERROR:
+                texts.append(record.getMessage())
+
+    catcher, logger = Catcher(), launch.logging.get_logger("launch")
+    logger.addHandler(catcher)
+    yield texts
+    logger.removeHandler(catcher)
+
+
+def include(name: str, **arguments: str) -> IncludeLaunchDescription:
+    """What `ros2 launch` does with a file and its arguments."""
+    return IncludeLaunchDescription(str(LAUNCH / name), launch_arguments=arguments.items())
+
+
+def run(*actions: object) -> int:
+    service = LaunchService()
+    service.include_launch_description(LaunchDescription(list(actions)))
+    code: int = service.run()
+    return code
+
+
+def test_the_four_launch_files_are_there() -> None:
+    assert FILES == ["demo.launch.py", "funnel.launch.py", "jetson_orin_nano_drone.launch.py",
+                     "jetson_orin_nano_robot.launch.py"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_argument_is_declared_and_described(name: str) -> None:
+    declared = LaunchDescription([include(name)]).get_launch_arguments()
+    # Those of funnel.launch.py can be given to every launch file that includes it.
+    assert {a.name for a in declared} >= FUNNEL
+    for argument in declared:
+        assert len(argument.description) > 15 and argument.description != "no description given"
+        assert argument.default_value is not None
+
+
+WRONG = [
+    # A misspelt name, near a known one.
+    ({"imgae": "/camera/image_raw"}, "unknown launch argument 'imgae'; did you mean 'image'?"),
+    # A name that is near nothing.
+    ({"zzzzzz": "1"}, "unknown launch argument 'zzzzzz' (ros2 launch"),
+    # Two at once: both are named.
+    ({"composd": "true", "rvizz": "true"}, "did you mean 'composed'?; unknown launch argument"),
+    # A flag that is no flag: launch's own conditions take some of these for false.
+    ({"composed": "ture"}, 'Argument "composed" provided value "ture" is not valid'),
+    ({"autostart": "1"}, 'Argument "autostart" provided value "1" is not valid'),
+    ({"record": ""}, 'Argument "record" provided value "" is not valid'),
+    # A level that does not exist.
+    ({"log_level": "verbose"}, 'Argument "log_level" provided value "verbose" is not valid'),
+    # Files that are missing or a folder.
+    ({"params_file": "missing.yaml"}, "params_file 'missing.yaml' is not a file"),
+    ({"params_file": str(LAUNCH)}, "is not a file"),
+    # A file that holds something else.
+    ({"params_file": str(LAUNCH / "funnel.launch.py")}, "cannot be read"),
+    # Names that ROS refuses.
+    ({"namespace": "my robot"}, "namespace: Invalid namespace"),
+    ({"image": "camera image"}, "image: Invalid topic name"),
+    ({"camera_info": "/camera//info"}, "camera_info: Invalid topic name"),
+]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(("arguments", "text"), WRONG, ids=lambda v: next(iter(v), "")[:12])
+def test_a_wrong_argument_is_an_error(name: str, arguments: dict[str, str], text: str,
+                                      errors: list[str]) -> None:
+    started: list[object] = []
+    # Were a process started, the launch would not end.
+    code = run(include(name, **arguments))
+    assert code == 1 and not started
+    assert any(text in error for error in errors), errors
+
+
+@pytest.mark.parametrize("argument", ["rviz", "record"])
+def test_a_tool_that_is_not_installed_is_named(argument: str, errors: list[str],
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(LAUNCH))  # nothing is installed there
+    assert run(include("funnel.launch.py", **{argument: "true"})) == 1
+    assert any(f"{argument}:=true needs the package" in error for error in errors), errors
+
+
+def test_what_launch_itself_reads_is_not_unknown(errors: list[str]) -> None:
+    # sigterm_timeout is declared by nobody; only the last argument is wrong here.
+    run(include("funnel.launch.py", sigterm_timeout="3", params_file="missing.yaml"))
+    assert not any("unknown" in error for error in errors)
+
+
+def test_an_including_launch_file_may_have_arguments_of_its_own(errors: list[str]) -> None:
+    # The configuration `map` of somebody's bring-up is visible in ours, and none of our business.
+    run(GroupAction([SetLaunchConfiguration("map", "office.yaml"),
+                     include("funnel.launch.py", params_file="missing.yaml")]))
+    assert not any("unknown" in error for error in errors)
+    assert any("missing.yaml" in error for error in errors)
+
+
+def test_full_name_has_the_namespace_of_the_surrounding_group() -> None:
+    from smolvlm_ros.launching.startup import full_name
+    context = LaunchContext()
+    assert full_name(context, "", "gate") == "/gate"
+    assert full_name(context, "robot1", "gate") == "/robot1/gate"
+    assert full_name(context, "/a/b/", "gate/image") == "/a/b/gate/image"
+    assert full_name(context, "") == "/"
+    # PushRosNamespace puts a relative namespace below its own, and leaves an absolute one.
+    context.launch_configurations["ros_namespace"] = "fleet"
+    assert full_name(context, "", "gate") == "/fleet/gate"
+    assert full_name(context, "robot1", "gate") == "/fleet/robot1/gate"
+    assert full_name(context, "/robot1", "gate") == "/robot1/gate"
+
+
+def test_scope_gives_a_later_action_what_surrounded_it() -> None:
+    from smolvlm_ros.launching.scope import Scope
+    seen: list[tuple[str, str]] = []
+
+    def look(context: LaunchContext) -> None:
+        seen.append((context.launch_configurations["where"], context.environment.get("WHERE", "")))
+
+    def remember(context: LaunchContext) -> list[object]:
+        context.environment["WHERE"] = "inside"
+        late.append(Scope(context).around(OpaqueFunction(function=look)))
+        return []
+
+    late: list[LaunchDescription] = []
+    run(SetLaunchConfiguration("where", "outside"),
+        GroupAction([SetLaunchConfiguration("where", "inside"), OpaqueFunction(function=remember)]),
+        OpaqueFunction(function=lambda context: [late[0]]),
+        OpaqueFunction(function=look))
+    # Inside for the action that came later; afterwards everything is as it was.
+    assert seen == [("inside", "inside"), ("outside", "")]
+
+
+def test_recorder_writes_the_topics_of_its_namespace_as_mcap() -> None:
+    from smolvlm_ros.launching.recording import recorder
+    context = LaunchContext()
+    command = ["".join(context.perform_substitution(part) for part in word)
+               for word in recorder(context, "robot1").cmd]
+    # Humble has topics as positional arguments only; Jazzy takes them too.
+    assert command[:3] == ["ros2", "bag", "record"] and command[-2:] == ["--storage", "mcap"]
+    topics = command[3:-2]
+    assert {"/robot1/objects", "/robot1/gate/image", "/tf", "/diagnostics"} <= set(topics)
+    assert not any(topic.startswith("-") for topic in topics)
+
+
+def test_parameter_of_a_file_in_any_form_of_section() -> None:
+    from smolvlm_ros.launching.requirements import parameter
+    for section in ("fusion", "/fusion", "/**/fusion", "/robot1/fusion", "/**"):
+        content = {"/**/gate": {"ros__parameters": {"target_frame": "no"}},
+                   section: {"ros__parameters": {"target_frame": "odom"}}}
+        assert parameter(content, "fusion", "target_frame", "") == "odom"
+    # Not there, empty, or no section at all.
+    for empty in ({}, {"/**/fusion": {"ros__parameters": None}}, {"/**/fusion": None}):
+        assert parameter(dict(empty), "fusion", "target_frame", "map") == "map"
