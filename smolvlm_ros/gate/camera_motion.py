@@ -17,6 +17,7 @@ _RANSAC_PX = 0.8
 _SAMPLES = 1000
 _SAMPLE_GRADIENT = 3.0
 _OUTLIER_CONTRAST = 0.5
+_OUTLIER_NOISE = 4.0
 _OUTLIER_LEVELS = (6.0, 18.0)
 
 
@@ -64,12 +65,14 @@ class Reference:
         """False for a view too bare to tell the camera's motion in it."""
         return len(self._corners) >= _MIN_TRACKED and len(self._index) >= 10 * _MIN_TRACKED
 
-    def drift(self, image: NDArray[np.float32], covered: NDArray[np.bool_]) -> Drift:
+    def drift(self, image: NDArray[np.float32], covered: NDArray[np.bool_], noise: float = 0.0
+              ) -> Drift:
         """How a frame lies on the reference, if it has moved by a pixel or so at most.
 
         Args:
             image: shape (H, W), warped to the reference, UNKNOWN where it does not reach.
             covered: shape (H, W), True where something stands before the scene.
+            noise: mean deviation of a pixel by noise alone, levels.
         """
         values = image.ravel()[self._index]
         use = (values > KNOWN_MIN) & ~covered.ravel()[self._index]
@@ -89,8 +92,9 @@ class Reference:
                                        weighted.T @ left)
         u0, ux, uy, v0, vx, vy = (abs(float(v)) for v in solution[:6])
         error = np.abs(left - jacobian[:, 6:] @ solution[6:])
-        limit = min(max(_OUTLIER_CONTRAST * float(base.std()), _OUTLIER_LEVELS[0]),
-                    _OUTLIER_LEVELS[1])
+        contrast = min(max(_OUTLIER_CONTRAST * float(base.std()), _OUTLIER_LEVELS[0]),
+                       _OUTLIER_LEVELS[1])
+        limit = max(contrast, _OUTLIER_NOISE * noise)
         return Drift(max(u0 + ux + uy, v0 + vx + vy), float(np.mean(error > limit)),
                      float(np.minimum(error, 40.0).mean()))
 

@@ -109,7 +109,7 @@ class Tracker:
             else:
                 free.remove(track)
             if self._note(track, blob, min_area_px, stamp_s, config) and not any(
-                    near(box, blob.box) for box in movers):
+                    near(box, blob.box, _reach(box)) for box in movers):
                 onsets.append(track)
             updated.append(track)
         self.tracks = updated
@@ -145,10 +145,16 @@ def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, 
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
-def near(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
-    """True when two boxes overlap or are only a few work pixels apart."""
-    return (a[0] - _NEAR_PX < b[2] and b[0] - _NEAR_PX < a[2]
-            and a[1] - _NEAR_PX < b[3] and b[1] - _NEAR_PX < a[3])
+def near(a: tuple[float, float, float, float], b: tuple[float, float, float, float],
+         reach_px: float = _NEAR_PX) -> bool:
+    """True when two boxes overlap or are less than a few work pixels apart."""
+    return (a[0] - reach_px < b[2] and b[0] - reach_px < a[2]
+            and a[1] - reach_px < b[3] and b[1] - reach_px < a[3])
+
+
+def _reach(box: tuple[float, float, float, float]) -> float:
+    """How far around a mover its own parts and its wake may show, work pixels."""
+    return max(_NEAR_PX, 0.5 * max(box[2] - box[0], box[3] - box[1]))
 
 
 def moved_box(box: tuple[float, float, float, float], matrix: NDArray[np.float64]

@@ -145,8 +145,9 @@ class SceneWatch:
             the frame in the scene's pixels, and its light; None when it cannot be told.
         """
         warped = _warp(image, self._transform)
+        noise = float(self._scene.noise.mean())
         light = self._scene.light(warped, self._covered)
-        drift = self._reference.drift(light.without_rows(warped), self._covered)
+        drift = self._reference.drift(light.without_rows(warped), self._covered, noise)
         if drift.shift_px < _STILL_PX and drift.outliers < _OUTLIERS:
             return warped, light
         found = self._reference.find(image, self._covered, self._transform)
@@ -158,14 +159,12 @@ class SceneWatch:
             found = np.eye(3)
         other = _warp(image, found)
         other_light = self._scene.light(other, self._covered)
-        after = self._reference.drift(other_light.without_rows(other), self._covered)
+        after = self._reference.drift(other_light.without_rows(other), self._covered, noise)
         step_px = corner_shift(found @ np.linalg.inv(self._transform), width, height)
         if after.error > _BETTER * drift.error:
             at_rest = step_px < _NEAR_PX or drift.outliers < _LOST
             return (warped, light) if at_rest else None
-        if step_px > _STILL_PX:
-            self._moved_s = stamp_s
-        self._transform = found
+        self._transform, self._moved_s = found, stamp_s
         self._worn = (after.outliers > _WORN and stamp_s - self._referenced_s > _WORN_S)
         if self._worn or view_change(found, width, height) > _REANCHOR_CHANGE:
             self._reanchor(image, stamp_s)

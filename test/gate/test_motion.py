@@ -1,23 +1,272 @@
 """MotionGate on sequences that the test draws."""
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
 import numpy as np
 import pytest
+from drawn import FPS, HEIGHT, WIDTH, Frame, as_image, boxed, passed, play, view
 
-from smolvlm_ros.gate import MotionGate
+from smolvlm_ros.gate import GateConfig, GateDecision, MotionGate, Reason
+
+STILL = view()
+
+
+def walker(i: int, onset: int = 30, speed: float = 5.0) -> Frame:
+    """A thing that comes in from the left at frame `onset` and leaves on the right."""
+    return boxed(STILL, (i - onset) * speed - 28) if i >= onset else STILL
+
+
+def halting(i: int) -> Frame:
+    """A thing that comes in at frame 30 and stands from frame 50 on."""
+    return walker(min(i, 50))
+
+
+def rain(i: int) -> Frame:
+    drawn, random = STILL.copy(), np.random.default_rng(i)
+    for x, y in zip(random.integers(0, WIDTH, 40), random.integers(0, HEIGHT, 40), strict=True):
+        cv2.line(drawn, (int(x), int(y)), (int(x) + 1, int(y) + 8), 230.0, 1)
+    return drawn
+
+
+def soft_shadow(i: int) -> Frame:
+    across = np.exp(-((np.arange(WIDTH) - 2.0 * i) / 50.0) ** 2)
+    return STILL * (1 - 0.3 * across)[None].astype(np.float32)
+
+
+def shaken(i: int, pixels: float = 2.0) -> Frame:
+    return view(*np.random.default_rng(100 + i).normal(0, pixels, 2))
+
+
+def rolling_flicker(i: int) -> Frame:
+    rows = 1 + 0.1 * np.sin(1.3 * i + np.arange(HEIGHT) / HEIGHT * 4 * np.pi)
+    return STILL * rows[:, None].astype(np.float32)
+
+
+# each changes the whole image, and nothing in it moves: only the first frame passes
+@pytest.mark.parametrize("draw", [
+    pytest.param(lambda i: STILL, id="noise"),
+    pytest.param(lambda i: STILL * 0.2, id="night"),
+    pytest.param(lambda i: STILL * (1.4 if i >= 40 else 1.0), id="exposure up, clipping"),
+    pytest.param(lambda i: STILL * (0.5 if i >= 40 else 1.0), id="exposure down"),
+    pytest.param(lambda i: STILL + (25.0 if i >= 40 else 0.0), id="offset"),
+    pytest.param(lambda i: STILL * (1 + 0.12 * np.sin(2.1 * i)), id="lamp flicker"),
+    pytest.param(rolling_flicker, id="flicker under a rolling shutter"),
+    pytest.param(rain, id="rain"),
+    pytest.param(soft_shadow, id="soft shadow"),
+    pytest.param(shaken, id="shake"),
+])
+def test_nothing_passes_that_is_only_light_noise_or_shake(draw: Any) -> None:
+    assert passed(play(draw, 100)) == [0]
+
+
+def test_strong_noise_never_opens() -> None:
+    assert passed(play(lambda i: STILL * 0.3, 100, noise=14.0)) == [0]
+
+
+@pytest.mark.parametrize("draw", [
+    pytest.param(walker, id="standing camera"),
+    pytest.param(lambda i: boxed(shaken(i), (i - 30) * 5 - 28) if i >= 30 else shaken(i),
+                 id="shaking camera"),
+    pytest.param(lambda i: boxed(view(i), (i - 30) * 6 - 28) if i >= 30 else view(i),
+                 id="panning camera"),
+])
+def test_onset_passes_at_once_then_at_the_pass_rate_then_the_end(draw: Any) -> None:
+    decisions = play(draw, 110, GateConfig(novelty=False))
+    motion = passed(decisions, Reason.MOTION)
+    assert 30 <= motion[0] <= 34
+    assert motion[1] - motion[0] >= 2 * FPS - 1
+    assert decisions[40].event_id == 1 and decisions[40].motion_fraction > 0.002
+
+
+def test_regions_are_in_full_resolution_pixels_and_keep_their_number() -> None:
+    gate, full = MotionGate(), (4 * WIDTH, 4 * HEIGHT)
+    found = [gate.step(as_image(walker(i), i), i / FPS, full_size=full) for i in range(60)]
+    numbers = {d.regions[0].track_id for d in found[36:60]}
+    (region,) = found[59].regions
+    assert len(numbers) == 1 and region.moving and region.age_s > 1.0
+    expected = np.array([29 * 5 - 28, 90, 29 * 5, 150]) * 4
+    assert np.abs(np.array(region.xyxy) - expected).max() < 40
+
+
+def test_end_passes_once_all_has_left_and_the_event_is_over() -> None:
+    decisions = play(walker, 130)
+    gone = 30 + (WIDTH + 28) / 5
+    after = [i for i in passed(decisions) if i > gone - 3]
+    assert len(after) == 1 and after[0] <= gone + 4
+    assert decisions[-1].event_id == 0 and not decisions[-1].regions
+
+
+def test_who_stands_still_neither_opens_for_ever_nor_is_lost() -> None:
+    decisions = play(halting, 140)
+    assert [i for i in passed(decisions) if i > 60] == []
+    (region,) = decisions[-1].regions
+    assert not region.moving
+
+    # moving on after a long rest opens again at once, as the same event
+    gate = MotionGate()
+    before = play(halting, 140, gate=gate)
+    after = play(lambda i: walker(i - 90), 150, gate=gate, start=140)
+    assert any(d.reason is Reason.MOTION for d in after[:4])
+    assert after[3].event_id == max(d.event_id for d in before)
+
+
+def test_what_stands_long_enough_becomes_scene() -> None:
+    decisions = play(halting, 110, GateConfig(absorb_s=2.0))
+    assert decisions[60].regions and not decisions[-1].regions
+
+
+def test_second_thing_passes_at_once_while_the_first_goes_on() -> None:
+    def two(i: int) -> Frame:
+        first = boxed(STILL, 20 + 2 * (i - 30), y=20, height=40) if i >= 30 else STILL
+        return boxed(first, 300 - 3 * (i - 45), y=170, height=40) if i >= 45 else first
+
+    motion = passed(play(two, 60), Reason.MOTION)
+    assert len(motion) == 2 and 45 <= motion[1] <= 48
+
+
+def test_pan_and_zoom_pass_by_novelty_alone() -> None:
+    for draw in (lambda i: view(dx=min(2.0 * i, 190) - 95), lambda i: view(zoom=1 + 0.006 * i)):
+        decisions = play(draw, 100)
+        assert passed(decisions, Reason.MOTION) == []
+        assert 1 <= len(passed(decisions, Reason.NOVELTY)) <= 4
+        assert all(0 <= d.novelty <= 1 for d in decisions)
+
+
+def test_cut_to_another_view_is_novel() -> None:
+    other = np.ascontiguousarray(view(150, 100)[::-1, ::-1])
+    decisions = play(lambda i: other if i >= 30 else STILL, 60)
+    assert passed(decisions, Reason.MOTION) == []
+    (novel,) = passed(decisions, Reason.NOVELTY)
+    assert 30 <= novel <= 30 + 0.5 * FPS
+
+
+def test_view_that_is_found_again_goes_on_without_a_pass() -> None:
+    # two frames of something else (a glitch, a hand across the lens) are not a new view
+    other = np.ascontiguousarray(view(150, 100)[::-1, ::-1])
+    assert passed(play(lambda i: other if i in (30, 31) else STILL, 60)) == [0]
+
+
+def test_near_and_far_parts_that_slide_past_each_other_do_not_open_for_ever() -> None:
+    def parallax(i: int) -> Frame:
+        far, near = view(dx=0.5 * i), view(dx=3.0 * i, dy=40)
+        return np.vstack([far[:120], near[120:]])
+
+    decisions = play(parallax, 45, GateConfig(novelty=False))
+    assert len(passed(decisions, Reason.MOTION)) <= 3
+
+
+def test_nothing_passed_yet_keeps_the_whole_view_novel() -> None:
+    off = GateConfig(novelty=False, heartbeat=False)
+    decisions = play(lambda i: view(dx=2.0 * i - 60), 60, off)
+    assert passed(decisions) == [] and decisions[-1].novelty == 1.0
+
+
+def test_bare_view_is_no_new_view() -> None:
+    assert passed(play(lambda i: np.full((HEIGHT, WIDTH), 90.0, np.float32), 40)) == [0]
+
+
+def test_ignore_masks_hide_what_moves_and_change_while_running() -> None:
+    band = "0 0.3, 1 0.3, 1 0.7, 0 0.7"
+    gate = MotionGate(GateConfig(ignore_masks=(band,)))
+    assert passed(play(walker, 60, gate=gate), Reason.MOTION) == []
+    gate.configure(GateConfig())
+    assert passed(play(walker, 75, gate=gate, start=60), Reason.MOTION) != []
+
+
+# switches, each alone
+@pytest.mark.parametrize(("config", "reasons"), [
+    (GateConfig(motion=False), {"heartbeat"}),
+    (GateConfig(heartbeat=False), {"novelty", "motion"}),
+    (GateConfig(heartbeat=False, novelty=False), {"motion"}),
+    (GateConfig(heartbeat=False, novelty=False, motion=False), set()),
+])
+def test_reasons_are_switches(config: GateConfig, reasons: set[str]) -> None:
+    decisions = play(walker, 60, config)
+    assert {d.reason.value for d in decisions if d.open} == reasons
+
+
+def test_heartbeat_comes_when_nothing_else_does() -> None:
+    assert passed(play(lambda i: STILL, 70, GateConfig(heartbeat_s=2.0))) == [0, 30, 60]
+
+
+def test_request_passes_the_next_frame_once() -> None:
+    gate = MotionGate()
+    play(lambda i: STILL, 10, gate=gate)
+    gate.request("planner")
+    after = play(lambda i: STILL, 15, gate=gate, start=10)
+    assert [d.reason for d in after if d.open] == [Reason.REQUEST] and after[0].open
+
+
+def test_detector_opens_by_class_and_score_at_its_rate() -> None:
+    gate = MotionGate(GateConfig(detector=True, detector_classes=("person",)))
+    play(lambda i: STILL, 40, gate=gate)
+    assert gate.wants_detections(40 / FPS)
+    assert not gate.note_detections([0.9, 0.2], ["dog", "person"], 40 / FPS)
+    assert not gate.wants_detections(40.5 / FPS)
+    assert gate.note_detections([0.9], ["person"], 41 / FPS)
+    after = play(lambda i: STILL, 80, gate=gate, start=41)
+    assert passed(after, Reason.DETECTOR) == [0, 30]
+    with pytest.raises(ValueError):
+        gate.note_detections([0.9], [], 6.0)
+    assert not MotionGate().wants_detections(0.0)
+
+
+def test_repeats_are_dropped_and_a_frozen_camera_is_told() -> None:
+    gate, image = MotionGate(GateConfig(frozen_after_s=1.0, heartbeat_s=1.5)), as_image(STILL, 0)
+    decisions = [gate.step(image, i / 10) for i in range(30)]
+    assert passed(decisions) == [0] and all(d.repeated for d in decisions[1:])
+    assert [d.frozen for d in decisions].index(True) == 10
+    gate.request()
+    assert gate.step(image, 3.0).reason is Reason.REQUEST
+    assert not gate.step(as_image(STILL, 1), 3.1).frozen
+
+
+def test_resets_say_why_and_pass_the_first_frame() -> None:
+    gate = MotionGate()
+    image = as_image(STILL, 0)
+
+    def step(stamp_s: float, picture: Any = image) -> GateDecision:
+        return gate.step(picture, stamp_s)
+
+    assert step(10.0).reset == ""
+    assert step(9.0).reset == "time went back by 1.000 s"
+    assert step(14.0).reset == "no frame for 5.000 s"
+    smaller = step(14.1, image[::2, ::2])
+    assert smaller.reset == "resolution changed from 320x240 to 160x120" and smaller.open
+    gate.configure(GateConfig(work_width_px=80))
+    assert step(14.2, image[::2, ::2]).reset == "work_width_px changed"
+    assert gate.config.work_width_px == 80
+    assert step(14.2, as_image(STILL, 3)[::2, ::2]).reset == ""  # the same stamp again is no reset
+
+
+def test_grey_and_strided_images_are_taken_and_nothing_is_changed_or_kept() -> None:
+    gate = MotionGate()
+    image = as_image(STILL, 0, colour=False)
+    image.setflags(write=False)
+    assert gate.step(image, 0.0).open
+    tiny = MotionGate(GateConfig(work_width_px=64))
+    own = as_image(STILL, 0, colour=False)[:48, :64]
+    tiny.step(own, 0.0)
+    own[:] = 0
+    assert not tiny.step(own, 0.1).repeated
 
 
 # one row per way an input can be wrong; the message names it
-@pytest.mark.parametrize(("image", "stamp_s", "text"), [
-    ([[1]], 0.0, "list"),
-    (np.zeros((48, 64), np.float32), 0.0, "float32"),
-    (np.zeros((48, 64, 4), np.uint8), 0.0, "(48, 64, 4)"),
-    (np.zeros((48,), np.uint8), 0.0, "(48,)"),
-    (np.zeros((4, 64), np.uint8), 0.0, "64x4"),
-    (np.zeros((48, 64), np.uint8), float("nan"), "nan"),
+@pytest.mark.parametrize(("image", "stamp_s", "size", "text"), [
+    ([[1]], 0.0, None, "list"),
+    (np.zeros((48, 64), np.float32), 0.0, None, "float32"),
+    (np.zeros((48, 64, 4), np.uint8), 0.0, None, "48, 64, 4"),
+    (np.zeros((48,), np.uint8), 0.0, None, "48,"),
+    (np.zeros((4, 64), np.uint8), 0.0, None, "64x4"),
+    (np.zeros((48, 64), np.uint8), float("nan"), None, "nan"),
+    (np.zeros((48, 64), np.uint8), 0.0, (0, 5), "full_size"),
 ])
-def test_bad_input_is_named_and_changes_nothing(image: np.ndarray, stamp_s: float, text: str) -> None:
+def test_bad_input_is_named_and_changes_nothing(image: Any, stamp_s: float, size: Any, text: str
+                                                ) -> None:
     gate = MotionGate()
-    with pytest.raises(ValueError, match=text.replace("(", r"\(").replace(")", r"\)")):
-        gate.step(image, stamp_s)
-    assert gate.step(np.zeros((48, 64), np.uint8), 0.0).open
+    gate.step(np.zeros((48, 64), np.uint8), 1.0)
+    with pytest.raises(ValueError, match=text):
+        gate.step(image, stamp_s, full_size=size)
+    assert gate.step(np.zeros((48, 64), np.uint8), 1.1).repeated

@@ -1,0 +1,90 @@
+"""PassPolicy: evidence and stamps in, reasons out, as tables."""
+from __future__ import annotations
+
+import pytest
+
+from smolvlm_ros.gate import GateConfig, Reason
+from smolvlm_ros.gate.policy import Evidence, PassPolicy
+
+MOVES = Evidence(moving=True, present=True)
+ONSET = Evidence(onset=True, moving=True, present=True)
+STANDS = Evidence(present=True)
+EMPTY = Evidence()
+REPEAT = Evidence(repeated=True)
+FAR = Evidence(novelty=0.9)
+FOUND = Evidence(detected=True)
+CONFIG = GateConfig(max_pass_rate_hz=0.5, heartbeat_s=10.0, quiet_s=0.2, novelty_max_rate_hz=2.0,
+                    detector=True)
+
+
+@pytest.mark.parametrize("script", [
+    # first frame, silence, heartbeat
+    [(0.0, EMPTY, "heartbeat"), (5.0, EMPTY, "none"), (10.0, EMPTY, "heartbeat")],
+    # onset at once, then the pass rate, the end at once when all has left
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (2.0, MOVES, "none"),
+     (3.0, MOVES, "motion"), (3.05, EMPTY, "none"), (3.1, EMPTY, "motion"), (3.2, EMPTY, "none")],
+    # a second onset does not wait
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (1.1, ONSET, "motion")],
+    # a pause passes after quiet_s
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (1.1, STANDS, "none"),
+     (1.25, STANDS, "motion"), (1.3, STANDS, "none")],
+    # a second pause within the pass rate is held back, and a heartbeat makes up for it
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (1.25, STANDS, "motion"),
+     (1.5, MOVES, "none"), (1.75, STANDS, "none"), (3.0, STANDS, "none"),
+     (3.25, STANDS, "heartbeat"), (3.5, STANDS, "none")],
+    # motion that goes on after a held-back pause owes nothing
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (1.25, STANDS, "motion"),
+     (1.5, MOVES, "none"), (1.75, STANDS, "none"), (1.9, MOVES, "none"), (3.3, MOVES, "motion")],
+    # repeats end nothing and pass nothing
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (9.0, REPEAT, "none"),
+     (12.0, REPEAT, "none"), (12.1, EMPTY, "motion")],
+    # novelty at its own rate
+    [(0.0, EMPTY, "heartbeat"), (0.2, FAR, "none"), (0.5, FAR, "novelty"), (0.9, FAR, "none"),
+     (1.0, FAR, "novelty")],
+    # the detector at the pass rate
+    [(0.0, EMPTY, "heartbeat"), (1.0, FOUND, "none"), (2.0, FOUND, "detector"),
+     (3.0, FOUND, "none"), (4.0, FOUND, "detector")],
+    # motion before novelty, and a heartbeat does not delay motion
+    [(0.0, EMPTY, "heartbeat"), (0.1, Evidence(moving=True, present=True, novelty=0.9), "motion")],
+])
+def test_scripts(script: list[tuple[float, Evidence, str]]) -> None:
+    policy = PassPolicy()
+    got = [(t, policy.decide(evidence, t, CONFIG).value) for t, evidence, _ in script]
+    assert got == [(t, reason) for t, _, reason in script]
+
+
+def test_request_passes_even_a_repeat_and_only_once() -> None:
+    policy = PassPolicy()
+    policy.request()
+    assert policy.decide(REPEAT, 0.0, CONFIG) is Reason.REQUEST
+    assert policy.decide(EMPTY, 0.1, CONFIG) is Reason.NONE
+
+
+def test_request_switched_off_is_forgotten() -> None:
+    policy = PassPolicy()
+    policy.decide(EMPTY, 0.0, CONFIG)
+    policy.request()
+    assert policy.decide(EMPTY, 0.1, CONFIG.changed(request=False)) is Reason.NONE
+    assert policy.decide(EMPTY, 0.2, CONFIG) is Reason.NONE
+
+
+def test_events_are_numbered_and_resume_under_their_number() -> None:
+    policy = PassPolicy()
+    numbers = []
+    for t, evidence in ((0.0, EMPTY), (1.0, ONSET), (2.0, STANDS), (3.0, MOVES), (4.0, EMPTY),
+                        (5.0, ONSET)):
+        policy.decide(evidence, t, CONFIG)
+        numbers.append(policy.event_id)
+    assert numbers == [0, 1, 0, 1, 0, 2]
+    policy.restart()
+    assert policy.event_id == 0
+    policy.decide(MOVES, 0.0, CONFIG)  # motion without an onset seen still has a number
+    assert policy.event_id == 2
+
+
+def test_motion_switched_off_owes_no_end() -> None:
+    policy = PassPolicy()
+    off = CONFIG.changed(motion=False)
+    script = ((0.0, EMPTY), (1.0, ONSET), (1.25, STANDS), (1.5, MOVES), (1.75, STANDS),
+              (4.0, STANDS))
+    assert [policy.decide(e, t, off).value for t, e in script] == ["heartbeat"] + ["none"] * 5
