@@ -119,9 +119,11 @@ class Journal:
                 seen.class_name, seen.last_s, seen.distance_m = class_name, media_s, distance_m
                 seen.sightings += 1
 
-    def add_moment(self, moment: Moment) -> None:
+    def add_moment(self, moment: Moment, replaces_last: bool = False) -> None:
         """Keep pictures for the contact sheet: the first ones, and always the newest."""
         with self.lock:
+            if replaces_last and self.moments:
+                self.moments.pop()
             if len(self.moments) >= _MOMENTS:
                 del self.moments[_MOMENTS - 1:]
             self.moments.append(moment)

@@ -119,7 +119,6 @@ def _play(options: DemoOptions, journal: Journal, recorder: McapRecorder | None,
         children.append(Child("video_source", _arguments(options, _source_extra(options, film)),
                               options.output / "video_source.log"))
         _watch(options, journal, watch, children, interrupted)
-        watch.complete_moments()
     finally:
         for child in reversed(children):
             child.stop()
@@ -162,6 +161,8 @@ def _until(reached: Callable[[], bool], children: list[Child], interrupted: _Int
 
 def _arguments(options: DemoOptions, extra: list[str]) -> list[str]:
     arguments = ["--ros-args", "--params-file", str(options.parameters)]
+    for node in (*sorted(_STAGES), "video_source"):
+        arguments += ["-p", f"{node}:autostart:=true"]
     for node, name, value in options.overrides:
         arguments += ["-p", f"{node}:{name}:={value}"]
     return arguments + extra

@@ -144,6 +144,10 @@ class DemoWatch(Node):  # type: ignore[misc]
 
     def _on_annotated(self, message: Image) -> None:
         _keep(self._drawn, message)
+        stamp = to_nanoseconds(message.header.stamp)
+        for moment in self._journal.moments:  # it is drawn after its event has been told
+            if moment.stamp_ns == stamp and moment.annotated_rgb is None:
+                moment.annotated_rgb = images.to_rgb(message)
         if self._film is not None:
             self._film.passed(images.to_rgb(message))
 
@@ -157,32 +161,29 @@ class DemoWatch(Node):  # type: ignore[misc]
 
     def _on_zone_event(self, message: ZoneEvent) -> None:
         kind = _KINDS.get(message.kind, str(message.kind))
-        stamp_s = self._journal.media_s(to_seconds(message.header.stamp))
         with self._journal.lock:
+            stamp_s = self._journal.media_s(to_seconds(message.header.stamp))
             self._journal.zone_events.append(ZoneEntry(
                 stamp_s, kind, message.zone, message.track_id, message.class_name,
                 message.distance_m, message.dwell_s))
-        if message.kind == ZoneEvent.ENTER:
-            self._make_moment(to_nanoseconds(message.header.stamp), stamp_s,
-                              f"{message.class_name} {message.track_id} enters {message.zone}")
+        if message.kind in (ZoneEvent.ENTER, ZoneEvent.DWELL):
+            self._picture(to_nanoseconds(message.header.stamp), message, kind)
 
-    def _make_moment(self, stamp: int, stamp_s: float, title: str) -> None:
-        moment = Moment(stamp_s, title)
-        self._journal.add_moment(moment)
-        for name, kept, convert in (("image_rgb", self._passed, images.to_rgb),
-                                    ("depth_m", self._depths, images.to_depth_m),
-                                    ("annotated_rgb", self._drawn, images.to_rgb)):
-            if stamp in kept:
-                setattr(moment, name, convert(kept[stamp]))
-        moment.stamp_ns = stamp
-
-    def complete_moments(self) -> None:
-        """Give the moments the pictures that came after their zone event."""
-        for moment in self._journal.moments:
-            if moment.annotated_rgb is None and moment.stamp_ns in self._drawn:
-                moment.annotated_rgb = images.to_rgb(self._drawn[moment.stamp_ns])
-            if moment.depth_m is None and moment.stamp_ns in self._depths:
-                moment.depth_m = images.to_depth_m(self._depths[moment.stamp_ns])
+    def _picture(self, stamp: int, event: ZoneEvent, kind: str) -> None:
+        """Keep pictures of a visit: of its beginning, and better ones once the object has stayed."""
+        shown = max((s for s in self._passed if s <= stamp), default=None)
+        if shown is None:
+            return
+        words = "enters" if kind == "enter" else "stays in"
+        title = f"{event.class_name} {event.track_id} {words} {event.zone}"
+        header = self._passed[shown].header
+        moment = Moment(self._journal.media_s(to_seconds(header.stamp)), title,
+                        images.to_rgb(self._passed[shown]), stamp_ns=shown)
+        if shown in self._depths:
+            moment.depth_m = images.to_depth_m(self._depths[shown])
+        if shown in self._drawn:
+            moment.annotated_rgb = images.to_rgb(self._drawn[shown])
+        self._journal.add_moment(moment, replaces_last=kind == "dwell")
 
     def _on_verdict(self, message: SceneVerdict) -> None:
         stamp_s = (self._journal.media_s(to_seconds(message.header.stamp))

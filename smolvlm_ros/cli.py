@@ -1,0 +1,87 @@
+"""The command `smolvlm_ros`: demo, export, audit."""
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a sub-command; returns its exit code, 2 for a wrong command line or input."""
+    parser = argparse.ArgumentParser(prog="smolvlm_ros", description=(
+        "Camera frames to answers a robot can act on: gate, metric depth, fusion and scene QA."))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands.add_parser("demo", help="play a video through the whole funnel and sum it up"))
+    _add_models(commands)
+    options = parser.parse_args(arguments)
+    result: int = options.run(options)
+    return result
+
+
+def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from smolvlm_ros.models import commands as models
+
+    export = commands.add_parser("export", help="write a checkpoint as ONNX, with a parity check")
+    models.add_export_arguments(export)
+    export.set_defaults(run=models.run_export)
+    audit = commands.add_parser("audit", help="list checkpoints with licence, source and hash")
+    models.add_audit_arguments(audit)
+    audit.set_defaults(run=models.run_audit)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", default="demo", help="video, folder, RGB-D folder, rosbag2 or MCAP "
+                        "recording, camera; 'demo' is a scene drawn by the package (default)")
+    parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for the results")
+    parser.add_argument("--params-file", type=Path, help="parameters in place of config/demo.yaml")
+    parser.add_argument("-p", "--param", action="append", default=[], metavar="NODE:NAME:=VALUE",
+                        help="one parameter, as in fusion:target_frame:=odom; may be repeated")
+    parser.add_argument("--height", type=float, metavar="M", help="the camera's height above the ground")
+    parser.add_argument("--pitch", type=float, metavar="DEG", help="its tilt, positive looks down")
+    parser.add_argument("--fov", type=float, metavar="DEG", help="its horizontal field of view")
+    parser.add_argument("--question", default="Is there a person in the view?",
+                        help="asked of the running funnel; empty for none")
+    parser.add_argument("--duration", type=float, default=0.0, metavar="S", help="stop after so long")
+    parser.add_argument("--loop", action="store_true", help="play again and again")
+    parser.add_argument("--no-film", action="store_true", help="write no annotated.mp4")
+    parser.add_argument("--no-record", action="store_true", help="write no recording")
+    parser.set_defaults(run=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from smolvlm_ros.demo.files import shared_file
+    from smolvlm_ros.demo.runner import DemoOptions, run_demo
+    from smolvlm_ros.sources import SourceError
+
+    try:
+        overrides = [_override(text) for text in options.param]
+        for value, name in ((options.height, "mount.height_m"), (options.pitch, "mount.pitch_deg"),
+                            (options.fov, "horizontal_fov_deg")):
+            if value is not None:
+                overrides.append(("video_source", name, str(float(value))))
+        return run_demo(DemoOptions(
+            options.source, options.output, options.params_file or shared_file("config/demo.yaml"),
+            tuple(overrides), options.question, options.duration, options.loop, not options.no_film,
+            not options.no_record))
+    except (SourceError, OSError, ValueError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+
+
+def _override(text: str) -> tuple[str, str, str]:
+    """'node:name:=value' in its three parts.
+
+    Raises:
+        ValueError: showing the form.
+    """
+    left, separator, value = text.partition(":=")
+    node, colon, name = left.partition(":")
+    if not (separator and colon and node and name):
+        raise ValueError(f"parameter {text!r} is not of the form NODE:NAME:=VALUE, as in "
+                         "gate:heartbeat_s:=5.0")
+    return node, name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
