@@ -61,6 +61,9 @@ def reduce_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.
         small = cv2.resize(small, thinned, interpolation=cv2.INTER_NEAREST)
     if small.ndim == 3:
         small = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    if small.shape[1] == _THIN * size[0] and small.shape[0] == _THIN * size[1]:
+        half = (2 * size[0], 2 * size[1])  # OpenCV halves twice faster than it quarters
+        small = cv2.resize(small, half, interpolation=cv2.INTER_AREA)
     if small.shape[1::-1] != size:
         small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
     return np.array(small, np.uint8) if small is image else small

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GAIN_LIMITS = (0.25, 4.0)
-_STRIDE = 3
+_STRIDE = 4
 _ROW_LIMITS = (0.75, 1.33)
 _ROW_LEAST = 0.015
 

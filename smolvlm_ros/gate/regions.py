@@ -65,7 +65,8 @@ def find_blobs(differs: NDArray[np.bool_], active: NDArray[np.bool_],
     if np.count_nonzero(solid) < min_area_px:
         return [], covered
     joined = cv2.dilate(solid, _JOIN)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+        joined, 8, cv2.CV_32S, cv2.CCL_GRANA)
     areas = np.bincount(labels[solid > 0], minlength=count)
     moving = np.bincount(labels[active & (solid > 0)], minlength=count)
     edges = np.bincount(labels[sharp], minlength=count)
@@ -77,7 +78,7 @@ def find_blobs(differs: NDArray[np.bool_], active: NDArray[np.bool_],
         box = (min(left + 2, left + width / 2), min(top + 2, top + height / 2),
                max(left + width - 2, left + width / 2), max(top + height - 2, top + height / 2))
         blobs.append(Blob(box, int(areas[index]), int(moving[index])))
-    covered = big[labels]
+    covered = np.take(big, np.asarray(labels, np.int32))
     return blobs, covered
 
 

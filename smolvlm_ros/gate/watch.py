@@ -18,7 +18,7 @@ from smolvlm_ros.gate.scene import Comparison, Scene
 _STILL_PX = 0.3
 _SNAP_PX = 0.4
 _OUTLIERS = 0.15
-_LOST = 0.35
+_LOST = 0.45
 _WORN = 0.25
 _WORN_S = 0.2
 _BETTER = 0.8
