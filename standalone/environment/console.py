@@ -103,7 +103,7 @@ class Console:
 def _last_line(log: Path) -> str:
     """The last line of a log that is being written."""
     with log.open("rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 20_000))  # pip's lines can be long
         lines = file.read().decode(errors="replace").split("\n")
     return next((line.strip()[:100] for line in reversed(lines)
                  if line.strip() and not line.lstrip().startswith("WARNING")), "")
