@@ -97,12 +97,14 @@ def parse_polygon(text: str) -> NDArray[np.float64]:
         ValueError: on other text, fewer than three corners or a corner outside 0 to 1.
     """
     hint = "write it as 'x y, x y, x y' with at least three corners, each number from 0 to 1"
+    parts = [corner.split() for corner in text.split(",")]
     try:
-        corners = np.array([[float(part) for part in corner.split()] for corner in text.split(",")])
+        numbers = [[float(x), float(y)] for x, y in parts]
     except ValueError:
         raise ValueError(f"is not a polygon; {hint}") from None
-    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
+    if len(numbers) < 3:
         raise ValueError(f"is not a polygon; {hint}")
+    corners = np.array(numbers, np.float64)
     if not np.all((corners >= 0) & (corners <= 1)):
         raise ValueError(f"has a corner outside the image; {hint}")
     return corners
