@@ -31,16 +31,18 @@ def node_classes() -> dict[str, Any]:
 def parameters_page() -> str:
     """Every parameter of every node: type, default, range, unit, when it changes, description."""
     parts = [_MADE, "# Parameters\n",
-             "All are checked when they are set, all or nothing. *Live* parameters change while the "
-             "node works; the others take effect when the node is configured again.\n"]
+             "All are checked when they are set, all or nothing. *Live* parameters change while "
+             "the node works; the others take effect when the node is configured again.\n"]
     for name, cls in node_classes().items():
-        parts.append(f"\n## {name}\n\n| parameter | type | default | allowed | live | what it does |\n"
+        parts.append(f"\n## {name}\n\n"
+                     "| parameter | type | default | allowed | live | what it does |\n"
                      "| --- | --- | --- | --- | --- | --- |\n")
         for item in cls.settings_class.declared():
             unit = f" {item.setting.unit}" if item.setting.unit else ""
             parts.append(f"| `{item.name}` | {item.type_text} | {_value(item.default)}{unit} | "
                          f"{_cell(item.setting.range_text()) or '—'} | "
-                         f"{'yes' if item.setting.runtime else 'no'} | {_cell(item.setting.doc)} |\n")
+                         f"{'yes' if item.setting.runtime else 'no'} | "
+                         f"{_cell(item.setting.doc)} |\n")
     return "".join(parts)
 
 
@@ -53,8 +55,9 @@ def nodes_page() -> str:
     for name, cls in node_classes().items():
         parts.append(f"\n## {name}\n\n{cls.interface.summary}\n\n"
                      "| | name | type | what goes over it |\n| --- | --- | --- | --- |\n")
-        for title, group in (("in", cls.interface.inputs), ("out", cls.interface.outputs),
-                             ("service", cls.interface.services), ("action", cls.interface.actions)):
+        ends = cls.interface
+        for title, group in (("in", ends.inputs), ("out", ends.outputs),
+                             ("service", ends.services), ("action", ends.actions)):
             for end in group:
                 doc = end.doc + (" Latched." if end.latched else "")
                 doc += f" QoS: `{end.qos}.*`." if end.qos else ""
@@ -73,8 +76,10 @@ def interfaces_page() -> str:
 
 
 def _definition(text: str, kind: str) -> Iterator[str]:
-    titles = {"msg": ("",), "srv": ("Request", "Response"), "action": ("Goal", "Result", "Feedback")}
-    for title, section in zip(titles[kind], re.split(r"^---$", text, flags=re.M)):
+    titles = {"msg": ("",), "srv": ("Request", "Response"),
+              "action": ("Goal", "Result", "Feedback")}
+    sections = re.split(r"^---$", text, flags=re.M)
+    for title, section in zip(titles[kind], sections, strict=True):
         lines = section.strip().splitlines()
         intro = []
         while lines and lines[0].startswith("#"):

@@ -12,7 +12,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="smolvlm_ros", description=(
         "Camera frames to answers a robot can act on: gate, metric depth, fusion and scene QA."))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_demo(commands.add_parser("demo", help="play a video through the whole funnel and sum it up"))
+    _add_demo(commands.add_parser(
+        "demo", help="play a video through the whole funnel and sum it up"))
     _add_models(commands)
     options = parser.parse_args(arguments)
     result: int = options.run(options)
@@ -31,18 +32,21 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source", default="demo", help="video, folder, RGB-D folder, rosbag2 or MCAP "
-                        "recording, camera; 'demo' is a scene drawn by the package (default)")
-    parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for the results")
+    parser.add_argument("--source", default="demo", help="video, folder, RGB-D folder, rosbag2 or "
+                        "MCAP recording, camera; 'demo' is a scene drawn by the package (default)")
+    parser.add_argument("--output", type=Path, default=Path("demo_output"),
+                        help="folder for the results")
     parser.add_argument("--params-file", type=Path, help="parameters in place of config/demo.yaml")
     parser.add_argument("-p", "--param", action="append", default=[], metavar="NODE:NAME:=VALUE",
                         help="one parameter, as in fusion:target_frame:=odom; may be repeated")
-    parser.add_argument("--height", type=float, metavar="M", help="the camera's height above the ground")
+    parser.add_argument("--height", type=float, metavar="M",
+                        help="the camera's height above the ground")
     parser.add_argument("--pitch", type=float, metavar="DEG", help="its tilt, positive looks down")
     parser.add_argument("--fov", type=float, metavar="DEG", help="its horizontal field of view")
     parser.add_argument("--question", default="Is there a person in the view?",
                         help="asked of the running funnel; empty for none")
-    parser.add_argument("--duration", type=float, default=0.0, metavar="S", help="stop after so long")
+    parser.add_argument("--duration", type=float, default=0.0, metavar="S",
+                        help="stop after so long")
     parser.add_argument("--loop", action="store_true", help="play again and again")
     parser.add_argument("--no-film", action="store_true", help="write no annotated.mp4")
     parser.add_argument("--no-record", action="store_true", help="write no recording")

@@ -17,5 +17,6 @@ def shared_file(name: str) -> Path:
     for place in places:
         if place.is_file():
             return place
-    raise FileNotFoundError(f"{name} is in none of {', '.join(str(p.parent) for p in places)}; build the "
-                            "package and source install/setup.bash")
+    looked = ", ".join(str(p.parent) for p in places)
+    raise FileNotFoundError(f"{name} is in none of {looked}; build the package and source "
+                            "install/setup.bash")

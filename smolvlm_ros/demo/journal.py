@@ -100,7 +100,8 @@ class Journal:
                 self.origin_s = stamp_s
             return round(stamp_s - self.origin_s, 4)
 
-    def gate(self, stamp_s: float, passed: bool, reason: str, frames_in: int, frames_passed: int) -> None:
+    def gate(self, stamp_s: float, passed: bool, reason: str, frames_in: int,
+             frames_passed: int) -> None:
         """Note the gate's decision on a frame; the counts are the gate's own."""
         with self.lock:
             media_s = self.media_s(stamp_s)

@@ -12,7 +12,7 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 
 
-class ChildDied(RuntimeError):
+class ChildError(RuntimeError):
     """A child process ended by itself; the text holds its last words."""
 
 
@@ -45,12 +45,13 @@ class Child:
         return self._process.pid
 
     def check(self) -> None:
-        """Raise ChildDied when the process has ended."""
+        """Raise ChildError when the process has ended."""
         code = self._process.poll()
         if code is not None:
-            words = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-8:]
-            raise ChildDied(f"{self.name} ended with code {code}; its last words ({self._log}):\n  "
-                            + "\n  ".join(words))
+            text = self._log.read_text(encoding="utf-8", errors="replace")
+            words = text.strip().splitlines()[-8:]
+            raise ChildError(f"{self.name} ended with code {code}; its last words "
+                             f"({self._log}):\n  " + "\n  ".join(words))
 
     def stop(self, patience_s: float = 15.0) -> int:
         """End it as ctrl-C would, harder when it does not listen; returns its exit code."""

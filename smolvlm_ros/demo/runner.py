@@ -14,7 +14,7 @@ from typing import Any
 from smolvlm_ros.demo.files import shared_file
 from smolvlm_ros.demo.film import Film
 from smolvlm_ros.demo.journal import Journal
-from smolvlm_ros.demo.processes import Child, ChildDied
+from smolvlm_ros.demo.processes import Child, ChildError
 from smolvlm_ros.demo.screen import Screen
 from smolvlm_ros.demo.sheet import write_sheet
 from smolvlm_ros.drawing import Mp4Writer
@@ -72,7 +72,7 @@ def run_demo(options: DemoOptions) -> int:
     code = 0
     try:
         _play(options, journal, recorder, film, first, interrupted)
-    except ChildDied as error:
+    except ChildError as error:
         print(f"demo: {error}")
         code = 1
     finally:
@@ -138,24 +138,28 @@ def _watch(options: DemoOptions, journal: Journal, watch: Any, children: list[Ch
         screen.draw()
         time.sleep(0.2)
         elapsed_s = time.monotonic() - begin
-        if not asked and (journal.zone_events or elapsed_s > 8.0) and journal.frames_passed > 1:
-            asked = True
+        quiet = time.monotonic() - watch.last_message_s > _DRAIN_S
+        ending = (watch.finished and quiet) or 0 < options.duration_s <= elapsed_s
+        if not asked and (journal.zone_events or ending):
+            asked = True  # when somebody is there to ask about, at the latest at the end
             if options.question:
                 watch.ask(options.question)
             watch.measure()
-        quiet = time.monotonic() - watch.last_message_s > _DRAIN_S
-        if (watch.finished and quiet) or 0 < options.duration_s <= elapsed_s:
+            continue
+        if ending:
             break
     screen.draw(final=True)
 
 
-def _until(reached: Callable[[], bool], children: list[Child], interrupted: _Interrupt, limit_s: float) -> None:
+def _until(reached: Callable[[], bool], children: list[Child], interrupted: _Interrupt,
+           limit_s: float) -> None:
     deadline = time.monotonic() + limit_s
     while not reached() and not interrupted:
         for child in children:
             child.check()
         if time.monotonic() > deadline:
-            raise ChildDied(f"the funnel was not active within {limit_s:g} s; see funnel.log in the output")
+            raise ChildError(f"the funnel was not active within {limit_s:g} s; see funnel.log in "
+                             "the output")
         time.sleep(0.05)
 
 
@@ -203,7 +207,8 @@ def _closed(recorder: McapRecorder) -> None:
 
 
 def _report(journal: Journal, output: Path, film: Film | None) -> None:
-    (output / "funnel.json").write_text(json.dumps(journal.summary(), indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(journal.summary(), indent=1) + "\n"
+    (output / "funnel.json").write_text(text, encoding="utf-8")
     if not write_sheet(journal, output / "contact_sheet.png"):
         print("demo: no object entered the zone, so there is no contact sheet")
     if film is not None and film.error:

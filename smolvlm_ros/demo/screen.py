@@ -1,6 +1,7 @@
 """The live table: the journal as lines of text."""
 from __future__ import annotations
 
+import math
 import sys
 import time
 from typing import TextIO
@@ -17,21 +18,23 @@ def render(journal: Journal, elapsed_s: float, width: int = 100) -> list[str]:
         rate = 100 * journal.frames_passed / max(1, journal.frames_in)
         lines = [
             f"smolvlm_ros on {journal.source}   {elapsed_s:6.1f} s",
-            f"frames     in {journal.frames_in:6d}   passed {journal.frames_passed:5d} ({rate:4.1f} %)   "
-            f"dropped {dropped:6d}   {_counts(journal.reasons)}",
+            f"frames     in {journal.frames_in:6d}   passed {journal.frames_passed:5d} "
+            f"({rate:4.1f} %)   dropped {dropped:6d}   {_counts(journal.reasons)}",
             f"objects    sightings {journal.objects_seen:5d}   {_tracks(journal)}",
         ]
-        lines += [f"zone       {e.stamp_s:7.1f} s  {e.kind:5s}  {e.zone}: {e.class_name} {e.track_id}"
-                  + (f", {e.distance_m:.1f} m" if e.distance_m == e.distance_m else "")
+        lines += [f"zone       {e.stamp_s:7.1f} s  {e.kind:5s}  {e.zone}: "
+                  f"{e.class_name} {e.track_id}{_metres(e.distance_m)}"
                   for e in journal.zone_events[-3:]] or ["zone       no events yet"]
-        lines += [f"verdict    {v.answer:6s} {v.question}  ({v.reason})" for v in journal.verdicts[-2:]] or [
-            "verdict    none yet"]
-        lines += [f"asked      {c.service}: {c.asked} -> {c.answered} in {c.latency_ms:.0f} ms {c.message}"
+        lines += [f"verdict    {v.answer:6s} {v.question}  ({v.reason})"
+                  for v in journal.verdicts[-2:]] or ["verdict    none yet"]
+        lines += [f"asked      {c.service}: {c.asked} -> {c.answered} in {c.latency_ms:.0f} ms "
+                  f"{c.message}"
                   for c in journal.calls[-2:]]
         lines.append("latency    " + "   ".join(
             f"{name} {v['p50']:.0f}/{v['p95']:.0f}/{v['p99']:.0f}"
             for name, v in journal.latency_ms.items()) + "   ms p50/p95/p99")
-        worst = [f"{name} {_LEVELS[level]}: {text}" for name, (level, text) in journal.health.items() if level]
+        worst = [f"{name} {_LEVELS[level]}: {text}"
+                 for name, (level, text) in journal.health.items() if level]
         lines.append("health     " + ("; ".join(worst) or "ok"))
     return [line if len(line) <= width else line[:width - 1] + "…" for line in lines]
 
@@ -61,6 +64,10 @@ class Screen:
         self._out.flush()
 
 
+def _metres(distance_m: float) -> str:
+    return "" if math.isnan(distance_m) else f", {distance_m:.1f} m"
+
+
 def _counts(reasons: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in reasons.items())
 
@@ -69,7 +76,7 @@ def _tracks(journal: Journal) -> str:
     classes: dict[str, int] = {}
     for seen in journal.tracks.values():
         classes[seen.class_name] = classes.get(seen.class_name, 0) + 1
-    near = [s for s in journal.tracks.values() if s.distance_m == s.distance_m]
+    near = [s for s in journal.tracks.values() if not math.isnan(s.distance_m)]
     newest = max(near, key=lambda s: s.last_s, default=None)
     last = f"   last: {newest.class_name} at {newest.distance_m:.1f} m" if newest else ""
     return "tracks " + (_counts(classes) or "none") + last

@@ -1,4 +1,4 @@
-"""The demo's contact sheet: for each moment the frame, its depth, its boxes and zone, its verdict."""
+"""The demo's contact sheet: for each moment the frame, its depth, boxes and zone, and verdict."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -40,7 +40,8 @@ def _row(moment: Moment, journal: Journal) -> list[Panel]:
         near, far = _limits(moment.depth_m)
         panels.append(Panel(depth_panel(moment.depth_m, near, far), "metric depth"))
     else:
-        panels.append(Panel(text_panel([("no depth for this frame", GREY)], width, height), "metric depth"))
+        nothing = text_panel([("no depth for this frame", GREY)], width, height)
+        panels.append(Panel(nothing, "metric depth"))
     drawn = moment.annotated_rgb if moment.annotated_rgb is not None else image
     panels.append(Panel(drawn, "objects in 3D, zone", moment.title))
     said = moment.verdict or next((f"{v.question} {v.answer}: {v.reason}" for v in journal.verdicts
@@ -48,7 +49,8 @@ def _row(moment: Moment, journal: Journal) -> list[Panel]:
     answer = next((word for word in ("YES", "NO", "UNSURE") if f" {word}:" in said), "NOT ASKED")
     lines = [(said or "no question was raised here", PAPER)]
     lines += [(f"asked by service: {c.asked} {c.answered}", GREY) for c in journal.calls[:2]]
-    panels.append(Panel(text_panel(lines, width, height, headline=answer, headline_colour=MAYBE), "verdict"))
+    words = text_panel(lines, width, height, headline=answer, headline_colour=MAYBE)
+    panels.append(Panel(words, "verdict"))
     return panels
 
 

@@ -1,0 +1,165 @@
+"""The demo as a user runs it: processes over DDS, files at the end, nothing left behind."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+pytest.importorskip("rclpy", reason="the demo runs real nodes; there is no ROS here")
+rosbags = pytest.importorskip("rosbags.highlevel", reason="recordings need the package rosbags")
+
+ROOT = Path(__file__).resolve().parents[2]
+VIDEO = ROOT.parent / "shared/data/videos/one-by-one-person-detection.mp4"
+
+
+def start(output: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "smolvlm_ros.cli", "demo", "--output", str(output), *arguments],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process: subprocess.Popen[str], limit_s: float) -> str:
+    try:
+        text, _ = process.communicate(timeout=limit_s)
+    finally:
+        process.kill()
+    return text
+
+
+def children_of(output: Path) -> list[str]:
+    """Command lines of processes whose parameters name this output, or that belong to a demo."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                environment = (entry / "environ").read_bytes()
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            domain = f"ROS_DOMAIN_ID={os.environ['ROS_DOMAIN_ID']}\0".encode()
+            if domain in environment and "smolvlm_ros.nodes" in command:
+                found.append(command)
+    return found
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int]:
+    """The default demo, played once for the tests below."""
+    output = tmp_path_factory.mktemp("demo") / "out"
+    process = start(output)
+    text = finish(process, 180)
+    return output, text, process.returncode
+
+
+@pytest.fixture(scope="module")
+def summary(played: tuple[Path, str, int]) -> dict[str, Any]:
+    output, text, _ = played
+    assert (output / "funnel.json").exists(), text
+    result: dict[str, Any] = json.loads((output / "funnel.json").read_text())
+    return result
+
+
+def test_it_ends_well_and_leaves_no_process(played: tuple[Path, str, int]) -> None:
+    output, text, code = played
+    assert code == 0, text
+    assert children_of(output) == []
+
+
+def test_the_gate_saw_every_frame_and_passed_few(summary: dict[str, Any]) -> None:
+    assert summary["frames_in"] == 315  # of sources.demo_scene
+    assert 2 <= summary["frames_passed"] <= 0.15 * summary["frames_in"]
+    # each of the two visits (from 2.0 s and from 12.0 s) passes soon after coming into view
+    for begin in (2.0, 12.0):
+        assert any(begin <= s <= begin + 1.0 for s in summary["passed_stamps"])
+
+
+def test_each_visit_enters_and_leaves_the_zone(summary: dict[str, Any]) -> None:
+    kinds = [e["kind"] for e in summary["zone_events"]]
+    assert kinds == ["enter", "dwell", "leave"] * 2
+    assert {e["class_name"] for e in summary["zone_events"]} == {"person"}
+
+
+def test_persons_are_where_the_scene_put_them(summary: dict[str, Any]) -> None:
+    # they stand at (3.5, 0.35) and (4.2, -0.7) m: about 3.5 and 4.3 m from the camera's foot
+    enters = [e for e in summary["zone_events"] if e["kind"] == "enter"]
+    assert enters[0]["distance_m"] == pytest.approx(3.8, abs=0.5)
+    assert enters[1]["distance_m"] == pytest.approx(4.4, abs=0.6)
+
+
+def test_the_running_funnel_answered(summary: dict[str, Any]) -> None:
+    calls = {c["service"]: c for c in summary["calls"]}
+    assert "UNSURE" in calls["ask"]["answered"]  # without weights it abstains, and says why
+    assert "no model is loaded" in calls["ask"]["message"]
+    assert calls["measure"]["answered"].endswith(" m")
+    assert all(v["answer"] == "UNSURE" and v["reason"] for v in summary["verdicts"])
+    assert any("lying on the floor" in v["question"] for v in summary["verdicts"])
+
+
+def test_latency_of_every_stage(summary: dict[str, Any]) -> None:
+    stages = {"gate", "depth", "detector", "fusion", "camera_to_objects"}
+    assert stages <= set(summary["latency_ms"])
+    for stage in summary["latency_ms"].values():
+        assert 0 < stage["p50"] <= stage["p95"] <= stage["p99"]
+
+
+def test_film_and_sheet_open(played: tuple[Path, str, int], summary: dict[str, Any]) -> None:
+    output = played[0]
+    film = cv2.VideoCapture(str(output / "annotated.mp4"))
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) >= 0.9 * summary["frames_in"]
+    sheet = cv2.imread(str(output / "contact_sheet.png"))
+    assert sheet is not None and sheet.std() > 20
+
+
+def test_the_recording_opens_and_holds_what_was_published(played: tuple[Path, str, int],
+                                                          summary: dict[str, Any]) -> None:
+    with rosbags.AnyReader([played[0] / "recording"]) as reader:
+        counts = {c.topic: c.msgcount for c in reader.connections}
+        assert counts["/gate/state"] == summary["frames_in"]
+        assert counts["/gate/image"] == counts["/gate/camera_info"] == summary["frames_passed"]
+        assert counts["/zone_events"] == len(summary["zone_events"])
+        assert counts["/tf"] > 0
+        connection = next(c for c in reader.connections if c.topic == "/objects")
+        messages = [reader.deserialize(raw, c.msgtype)
+                    for c, _, raw in reader.messages([connection])]
+    assert any(m.detections for m in messages)
+
+
+def test_ctrl_c_writes_the_files_and_leaves_nothing(tmp_path: Path) -> None:
+    process = start(tmp_path / "out", "--loop")
+    deadline = time.monotonic() + 90
+    log = tmp_path / "out/video_source.log"
+    while not (log.exists() and "active" in log.read_text()) and time.monotonic() < deadline:
+        assert process.poll() is None, process.stdout.read() if process.stdout else ""
+        time.sleep(0.1)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    text = finish(process, 60)
+    assert process.returncode == 0, text
+    assert json.loads((tmp_path / "out/funnel.json").read_text())["frames_in"] > 0
+    assert "Traceback" not in text
+    for log in ("funnel.log", "video_source.log"):
+        assert "Traceback" not in (tmp_path / "out" / log).read_text()
+    assert children_of(tmp_path) == []
+
+
+@pytest.mark.skipif(not VIDEO.exists(), reason=f"../shared/data has no {VIDEO.name}")
+def test_a_real_recording_its_first_visit(tmp_path: Path) -> None:
+    process = start(tmp_path / "out", "--source", str(VIDEO), "--duration", "26", "--no-film")
+    text = finish(process, 150)
+    assert process.returncode == 0, text
+    summary = json.loads((tmp_path / "out/funnel.json").read_text())
+    # somebody is there from 6.0 s to 20.2 s
+    first = min(s for s in summary["passed_stamps"] if s >= 5.6)
+    assert first <= 6.5
+    assert summary["pass_rate"] <= 0.15
+    kinds = [e["kind"] for e in summary["zone_events"] if e["stamp_s"] < 22.5]
+    assert kinds[0] == "enter" and kinds[-1] == "leave"
+    assert any(o["class_name"] == "person" and o["distance_m"] > 1 for o in summary["objects"])
