@@ -12,6 +12,7 @@ from smolvlm_ros.ros.interface import Endpoint
 from smolvlm_ros.ros.qos import make_profile, publisher_events, subscription_events
 
 _BAD_INPUT_SHOWN_S = 10.0
+_REQUESTS_KEPT = 100  # of many clients at once; what overflows is never answered
 
 
 class Endpoints:
@@ -38,13 +39,16 @@ class Endpoints:
     def subscribe(self, endpoint: Endpoint, callback: Callable[[Any], None],
                   kind: Any = None) -> Any:
         """A subscription with a guarded callback; `kind` takes the place of the declared type."""
-        node = self._node
-        subscription = node.create_subscription(
+        subscription = self.listen(endpoint, callback, kind)
+        self._node.own(endpoint.name, lambda: self._node.destroy_subscription(subscription))
+        return subscription
+
+    def listen(self, endpoint: Endpoint, callback: Callable[[Any], None], kind: Any = None) -> Any:
+        """As `subscribe`, for a subscription that the caller destroys."""
+        return self._node.create_subscription(
             kind or endpoint.load_type(), endpoint.name, self.guarded(endpoint.name, callback),
             self.profile(endpoint),
             event_callbacks=subscription_events(endpoint.name, self._mismatch(endpoint)))
-        node.own(endpoint.name, lambda: node.destroy_subscription(subscription))
-        return subscription
 
     def filter(self, endpoint: Endpoint) -> Any:
         """A message_filters Subscriber, for a synchroniser; it lives until the phase ends."""
@@ -57,9 +61,19 @@ class Endpoints:
 
     def serve(self, endpoint: Endpoint, callback: Callable[[Any, Any], Any],
               callback_group: Any = None) -> Any:
-        """A service; its callback answers also when something is wrong."""
+        """A service; it answers, with the text in `message`, also when its callback raises."""
         node = self._node
-        service = node.create_service(endpoint.load_type(), endpoint.name, callback,
+
+        def answered(request: Any, response: Any) -> Any:
+            try:
+                return callback(request, response)
+            except Exception as error:  # else the client would wait for ever
+                self.report(endpoint.name, error)
+                response = type(response)()  # nothing half filled
+                response.message = f"{type(error).__name__}: {error}"
+                return response
+        service = node.create_service(endpoint.load_type(), endpoint.name, answered,
+                                      qos_profile=make_profile("reliable", _REQUESTS_KEPT),
                                       callback_group=callback_group)
         node.own(endpoint.name, lambda: node.destroy_service(service))
         return service
