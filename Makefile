@@ -13,10 +13,13 @@ build = colcon build --symlink-install --packages-select smolvlm_ros \
   --cmake-args -DBUILD_TESTING=OFF $${PYTHON:+-DPython3_EXECUTABLE=$$(command -v $$PYTHON)}
 in = source install/local_setup.bash &&
 python = $${PYTHON:-python3}
+lint_tools = @for tool in ruff mypy; do command -v $$tool > /dev/null || { \
+  echo "$$tool is not installed: python3 -m pip install $$tool, or LINT=0 make test"; exit 1; }; done
 else
 build = @:
 in = standalone/run $(if $(filter 1,$(VLM)),--with vlm)
 python = python3
+lint_tools = @:
 endif
 
 .PHONY: help setup demo test lint docs clean clean-all
@@ -42,6 +45,7 @@ test: $(if $(filter 0,$(LINT)),,lint) ## lint, then unit, node and build tests (
 
 lint: ## ruff and mypy
 	$(build)
+	$(lint_tools)
 	$(in) ruff check
 	$(in) mypy
 
