@@ -86,8 +86,8 @@ class DepthNode(FunnelNode[DepthSettings]):
         self.own("worker", self._worker.close)
         self._transforms = TransformSource(self)
         self.own("tf", self._transforms.close)
-        self._sync = StampSync(self, (IMAGE, CAMERA_INFO), self._on_pair, self.settings.image_qos.depth,
-                               on_jump=lambda _: self._transforms.clear())
+        self._sync = StampSync(self, (IMAGE, CAMERA_INFO), self._on_pair,
+                               self.settings.image_qos.depth)
         self.endpoints.serve(SET_SCENE, self._on_set_scene, MutuallyExclusiveCallbackGroup())
 
     def apply(self, settings: DepthSettings) -> None:

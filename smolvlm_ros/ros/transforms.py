@@ -5,16 +5,21 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import TransformStamped
+from geometry_msgs.msg import Quaternion, TransformStamped
+from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.time import Time as RclpyTime
 from scipy.spatial.transform import Rotation
+from tf2_msgs.msg import TFMessage
 from tf2_ros import Buffer, TransformException, TransformListener
 
 from smolvlm_ros.fusion.transform import Transform
+from smolvlm_ros.ros.stamps import to_nanoseconds
+
+_JUMP_NS = 1_000_000_000
 
 
-class MissingTransform(ValueError):
+class MissingTransform(ValueError):  # noqa: N818 - says what is missing, as tf2's own names do
     """TF has no transform at the stamp that was asked for; the text names both frames and why."""
 
 
@@ -30,10 +35,16 @@ def to_message(transform: Transform, stamp: Time) -> TransformStamped:
     message.header.stamp = stamp
     message.header.frame_id = transform.target
     message.child_frame_id = transform.source
-    place, turn = message.transform.translation, message.transform.rotation
+    place = message.transform.translation
     place.x, place.y, place.z = (float(v) for v in transform.translation)
-    turn.x, turn.y, turn.z, turn.w = (float(v) for v in Rotation.from_matrix(transform.rotation).as_quat())
+    message.transform.rotation = to_quaternion(transform.rotation)
     return message
+
+
+def to_quaternion(rotation: NDArray[np.float64]) -> Quaternion:
+    """The message of a rotation matrix, shape (3, 3)."""
+    x, y, z, w = Rotation.from_matrix(rotation).as_quat()
+    return Quaternion(x=float(x), y=float(y), z=float(z), w=float(w))
 
 
 def from_message(message: TransformStamped) -> Transform:
@@ -53,6 +64,27 @@ def chained(outer: Transform, inner: Transform) -> Transform:
                      inner.source)
 
 
+class _Listener(TransformListener):  # type: ignore[misc]
+    """Empties the buffer when transforms jump back in time, as in a recording that loops.
+
+    tf2 refuses what is older than it keeps, and mixes what is not with the end of the recording.
+    It has to be seen in the transforms themselves: they come before the frames that need them.
+    """
+
+    def __init__(self, buffer: Buffer, node: Any) -> None:
+        self._newest_ns: dict[str, int] = {}  # by child frame: publishers' clocks may differ
+        super().__init__(buffer, node)
+
+    def callback(self, data: TFMessage) -> None:
+        for transform in data.transforms:
+            stamp = to_nanoseconds(transform.header.stamp)
+            if stamp < self._newest_ns.get(transform.child_frame_id, stamp) - _JUMP_NS:
+                self._newest_ns.clear()
+                self.buffer.clear()
+            self._newest_ns[transform.child_frame_id] = stamp
+        super().callback(data)
+
+
 class TransformSource:
     """TF for a node: look-ups at a message's stamp, with a timeout, and errors that say so.
 
@@ -65,8 +97,9 @@ class TransformSource:
 
     def __init__(self, node: Any, cache_s: float = 10.0) -> None:
         self._node = node
-        self._buffer = Buffer(cache_time=Duration(nanoseconds=int(cache_s * 1e9)), node=node)
-        self._listener = TransformListener(self._buffer, node)
+        # Given the node, the buffer would offer a service that nothing takes down again.
+        self._buffer = Buffer(cache_time=Duration(nanoseconds=int(cache_s * 1e9)))
+        self._listener = _Listener(self._buffer, node)
 
     def lookup(self, target: str, source: str, stamp: Time, timeout_s: float) -> Transform:
         """The transform from `source` to `target` at `stamp`.
@@ -76,23 +109,17 @@ class TransformSource:
         """
         if target == source:
             return Transform.identity(target)
+        timeout = Duration(nanoseconds=int(max(0.0, timeout_s) * 1e9))
         try:
-            message = self._buffer.lookup_transform(
-                target, source, RclpyTime.from_msg(stamp), Duration(nanoseconds=int(timeout_s * 1e9)))
+            message = self._buffer.lookup_transform(target, source, RclpyTime.from_msg(stamp),
+                                                    timeout)
         except TransformException as error:
             self._node.stats.count("tf_missing")
             raise MissingTransform(
-                f"no transform from {source} to {target} at {stamp.sec}.{stamp.nanosec:09d} within "
-                f"{timeout_s:g} s ({error}); publish it, or set another frame") from error
+                f"no transform from {source!r} to {target!r} at {stamp.sec}.{stamp.nanosec:09d} "
+                f"({error}); publish it, raise tf_timeout_s, or set another frame") from error
         return from_message(message)
-
-    def clear(self) -> None:
-        """Forget everything, as after a jump back in time."""
-        self._buffer.clear()
 
     def close(self) -> None:
         """Stop listening."""
-        for name in ("tf_sub", "tf_static_sub"):
-            subscription = getattr(self._listener, name, None)
-            if subscription is not None:
-                self._node.destroy_subscription(subscription)
+        self._listener.unregister()
