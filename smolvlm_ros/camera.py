@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,14 +44,14 @@ class CameraModel:
 
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0:
-            raise ValueError(f"camera size is {self.width}x{self.height}, expected positive numbers; "
-                             "is the camera calibrated?")
+            raise ValueError(f"camera size is {self.width}x{self.height}, expected positive "
+                             "numbers; is the camera calibrated?")
         numbers = (self.fx, self.fy, self.cx, self.cy, *self.distortion)
         if not np.all(np.isfinite(numbers)):
             raise ValueError(f"camera model has values that are not finite: {numbers}")
         if self.fx <= 0 or self.fy <= 0:
-            raise ValueError(f"focal length is ({self.fx}, {self.fy}) px, expected positive numbers; "
-                             "calibrate the camera")
+            raise ValueError(f"focal length is ({self.fx}, {self.fy}) px, expected positive "
+                             "numbers; calibrate the camera")
         if self.distortion_model not in _LENGTHS:
             raise ValueError(f"distortion model {self.distortion_model!r} is not known, "
                              f"expected one of {sorted(_LENGTHS)}")
@@ -95,6 +96,7 @@ class CameraModel:
             shape (N, 3) float64.
         """
         uv = np.asarray(pixels, np.float64).reshape(-1, 2)
+        xy: NDArray[Any]
         if not self.distorted or not len(uv):
             xy = (uv - (self.cx, self.cy)) / (self.fx, self.fy)
         elif self.distortion_model == _FISHEYE:
@@ -102,12 +104,13 @@ class CameraModel:
                                              np.array(self.distortion))[:, 0]
         else:
             criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-8)
+            same = np.eye(3)  # neither rotated nor projected again
             xy = cv2.undistortPointsIter(uv[:, None], self.camera_matrix, np.array(self.distortion),
-                                         None, None, criteria)[:, 0]
+                                         same, same, criteria)[:, 0]
         return np.column_stack([xy, np.ones(len(xy))])
 
     def ray_image(self) -> NDArray[np.float32]:
-        """The ray of every pixel, shape (height, width, 3) float32, Z = 1; computed once, read only."""
+        """The ray of every pixel, Z = 1; shape (height, width, 3) float32, read only, kept."""
         return _ray_image(self)
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
@@ -126,7 +129,8 @@ class CameraModel:
             return uv
         zero = np.zeros(3)
         if not self.distorted:
-            uv[front] = xyz[front, :2] / xyz[front, 2:] * (self.fx, self.fy) + (self.cx, self.cy)
+            uv[front] = xyz[front, :2] / xyz[front, 2:] * (self.fx, self.fy)
+            uv[front] += (self.cx, self.cy)
         elif self.distortion_model == _FISHEYE:
             uv[front] = cv2.fisheye.projectPoints(xyz[front][:, None], zero, zero, self.camera_matrix,
                                                   np.array(self.distortion))[0][:, 0]

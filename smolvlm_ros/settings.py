@@ -17,8 +17,9 @@ import dataclasses
 import math
 import numbers
 import typing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping, TypeVar
+from typing import Any, TypeVar
 
 _KEY = "smolvlm_ros.setting"
 _SCALARS: dict[type, str] = {bool: "bool", int: "integer", float: "double", str: "string"}
@@ -110,7 +111,8 @@ class Settings:
             described = item.metadata.get(_KEY)
             if described is None:
                 continue
-            value, problem = _check(item.name, getattr(self, item.name), hints[item.name], described)
+            value, problem = _check(item.name, getattr(self, item.name), hints[item.name],
+                                    described)
             if problem:
                 problems.append(problem)
             else:
@@ -179,7 +181,8 @@ class Settings:
 
     def changed(self: T, **values: Any) -> T:
         """A copy with other values, checked like a new one. Dots in names are written `__`."""
-        return self.from_flat({**self.flat(), **{k.replace("__", "."): v for k, v in values.items()}})
+        dotted = {name.replace("__", "."): value for name, value in values.items()}
+        return self.from_flat({**self.flat(), **dotted})
 
 
 def _item_type(kind: Any) -> type | None:
@@ -194,7 +197,8 @@ def _check(name: str, value: Any, kind: Any, described: Setting) -> tuple[Any, s
     item = _item_type(kind)
     if item is not None:
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-            return value, f"{name} = {value!r} must be a list of {_SCALARS[item]}; write it as [a, b]"
+            return value, (f"{name} = {value!r} must be a list of {_SCALARS[item]}; "
+                           "write it as [a, b]")
         elements = []
         for index, element in enumerate(value):
             converted, problem = _convert(f"{name}[{index}]", element, item)

@@ -54,7 +54,7 @@ def test_ray_image_is_the_rays_and_read_only() -> None:
     (dict(fx=0.0), "focal"),  # an uncalibrated camera
     (dict(fy=float("nan")), "finite"),  # a broken calibration file
     (dict(distortion=(0.1,), distortion_model="plumb_bob"), "coefficients"),  # too few
-    (dict(distortion=(0.1,), distortion_model="thin_prism"), "not known"),  # another library's model
+    (dict(distortion=(0.1,), distortion_model="thin_prism"), "not known"),  # another library's
 ])
 def test_refusals_say_what_is_wrong(values: dict[str, object], word: str) -> None:
     good: dict[str, object] = dict(width=640, height=480, fx=500.0, fy=500.0, cx=320.0, cy=240.0)

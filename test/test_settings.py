@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from smolvlm_ros.settings import SettingError, Settings, group, setting
 
 
+NAMES = ["low", "high", "mode", "switch", "inner.period_s", "inner.names"]
+
+
 @dataclass(frozen=True)
 class Inner(Settings):
     """A nested group."""
@@ -35,7 +38,7 @@ class Outer(Settings):
 
 
 def test_defaults_are_valid_and_flat_names_have_dots() -> None:
-    assert list(Outer().flat()) == ["low", "high", "mode", "switch", "inner.period_s", "inner.names"]
+    assert list(Outer().flat()) == NAMES
     assert [d.type_text for d in Outer.declared()] == [
         "integer", "integer", "string", "bool", "double", "string array"]
 
@@ -54,7 +57,8 @@ def test_defaults_are_valid_and_flat_names_have_dots() -> None:
     ({"lwo": 1}, ["lwo", "not a setting"]),  # a typo
     ({"low": 9}, ["low = 9 is above high"]),  # the rule between two
 ])
-def test_bad_values_are_named_with_limit_and_fix(values: dict[str, object], words: list[str]) -> None:
+def test_bad_values_are_named_with_limit_and_fix(values: dict[str, object],
+                                                 words: list[str]) -> None:
     with pytest.raises(SettingError) as error:
         Outer.from_flat(values)
     text = str(error.value)
@@ -83,9 +87,10 @@ def test_changed_checks_and_leaves_the_original() -> None:
         first.changed(low=7)
 
 
-@given(st.dictionaries(st.sampled_from(["low", "high", "mode", "switch", "inner.period_s", "inner.names"]),
-                       st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(),
-                                 st.lists(st.text()), st.binary())))
+@given(st.dictionaries(
+    st.sampled_from(NAMES),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(),
+              st.lists(st.text()), st.binary())))
 def test_any_values_give_valid_settings_or_a_setting_error(values: dict[str, object]) -> None:
     try:
         made = Outer.from_flat(values)

@@ -18,7 +18,6 @@ from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.fusion.mount import mount_transform
 from smolvlm_ros.ros import bitstream, images, recorded
 from smolvlm_ros.ros import camera_info as infos
-from smolvlm_ros.ros.camera_info_file import load_camera_info
 from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
@@ -28,7 +27,14 @@ from smolvlm_ros.ros.qos import FunnelQos
 from smolvlm_ros.ros.stamps import from_nanoseconds
 from smolvlm_ros.ros.transforms import from_matrix, to_message
 from smolvlm_ros.settings import Settings, group, setting
-from smolvlm_ros.sources import FrameSource, SourceError, SourceFrame, open_source
+from smolvlm_ros.sources import (
+    FrameSource,
+    SourceError,
+    SourceFrame,
+    camera_model,
+    open_source,
+    read_calibration,
+)
 
 IMAGE = Endpoint("image_raw", "sensor_msgs/msg/Image", "The frames, bgr8 or as recorded.",
                  qos="image_qos")
@@ -109,7 +115,7 @@ class VideoSourceNode(FunnelNode[VideoSourceSettings]):
     def setup(self) -> None:
         """Open the source, so that a wrong path is a refusal and not a silence."""
         s = self.settings
-        self._calibration = (infos.to_camera_model(load_camera_info(s.camera_info_file).info)
+        self._calibration = (camera_model(read_calibration(s.camera_info_file), s.camera_info_file)
                              if s.camera_info_file else None)
         self._source: FrameSource = self._open()
         self.own("source", lambda: self._source.close())

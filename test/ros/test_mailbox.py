@@ -67,6 +67,11 @@ def test_closing_forgets_what_waits_and_ends_the_thread() -> None:
 
 def test_close_from_the_worker_itself_does_not_deadlock() -> None:
     ended = threading.Event()
-    box: Mailbox[int] = Mailbox("test", lambda _: (box.close(), ended.set()) and None, lambda e: None)
+
+    def work(_: int) -> None:
+        box.close()
+        ended.set()
+
+    box: Mailbox[int] = Mailbox("test", work, lambda e: None)
     box.put(1)
     assert ended.wait(5)
