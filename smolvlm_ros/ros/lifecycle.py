@@ -86,7 +86,7 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         """Begin to work: subscribe, start timers and workers."""
 
     def apply(self, settings: S) -> None:
-        """Take new run-time values; `settings` differs from the old in runtime parameters only."""
+        """Take new run-time values; `settings` differs from the old in runtime parameters at most."""
 
     def extra_diagnostics(self) -> Mapping[str, object]:
         """More values for /diagnostics."""
@@ -102,6 +102,11 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         self.watches[rule.name] = watch
         self.own(f"watch of {rule.name}", lambda: self.watches.pop(rule.name, None))
         return watch
+
+    def tick(self, period_s: float, callback: Callable[[], None]) -> None:
+        """Call `callback` every so often, in steady time, until the present phase ends."""
+        timer = self.create_timer(period_s, callback, clock=self._steady)
+        self.own("timer", lambda: self.destroy_timer(timer))
 
     def age_s(self, stamp: Any) -> float:
         """Age of a builtin_interfaces/Time by the node's clock, in seconds."""
@@ -220,9 +225,10 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
             self.get_logger().warn(f"parameters refused: {error}")
             return SetParametersResult(successful=False, reason=str(error))
         result = super().set_parameters_atomically(parameter_list)
-        if result.successful and made != self.parameters.current:
-            self.parameters.accept(made)
-            if configured:
+        if result.successful:
+            if made != self.parameters.current:
+                self.parameters.accept(made)
+            if configured:  # also when nothing differs: what a path names may have been edited
                 self.apply(made)
         return result
 
