@@ -15,7 +15,7 @@ from .wheels import rewrite_paths
 TORCH = "torch==2.13.0"
 """Outside the hash lock: its CPU build and the registry's own build have different hashes."""
 
-BASE_GIB, VLM_GIB = 2.5, 3.0
+BASE_GIB, VLM_GIB = 2.0, 3.0
 """Disk space asked for before a set-up begins."""
 
 PACKAGE = "smolvlm_ros"
