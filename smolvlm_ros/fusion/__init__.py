@@ -11,12 +11,14 @@ from smolvlm_ros.fusion.mount import mount_transform
 from smolvlm_ros.fusion.sightings import Sightings
 from smolvlm_ros.fusion.tracks import Track, TrackConfig, Tracker3D
 from smolvlm_ros.fusion.transform import Transform
-from smolvlm_ros.fusion.zone_file import load_zones
+from smolvlm_ros.fusion.under_way import FramesUnderWay
+from smolvlm_ros.fusion.zone_file import read_zones
 from smolvlm_ros.fusion.zone_monitor import ZoneMonitor, ZoneTransition
 from smolvlm_ros.fusion.zones import Zone
 
 __all__ = [
-    "DepthView", "Fused", "FusionConfig", "Measurement", "Object3D", "Refusal", "Sightings", "Track",
-    "TrackConfig", "Tracker3D", "Transform", "Unplaced", "Zone", "ZoneMonitor", "ZoneTransition",
-    "between_tracks", "fuse", "load_zones", "mount_transform", "nearest_of_class",
+    "DepthView", "FramesUnderWay", "Fused", "FusionConfig", "Measurement", "Object3D", "Refusal",
+    "Sightings", "Track", "TrackConfig", "Tracker3D", "Transform", "Unplaced", "Zone",
+    "ZoneMonitor", "ZoneTransition", "between_tracks", "fuse", "mount_transform",
+    "nearest_of_class", "read_zones",
 ]

@@ -24,8 +24,9 @@ def mount_transform(height_m: float, pitch_deg: float, roll_deg: float, parent_f
     Returns:
         The transform that takes points of the optical frame to the parent frame.
     """
-    pitch, roll = np.radians(pitch_deg), np.radians(roll_deg)
-    about_y = np.array([[np.cos(pitch), 0, np.sin(pitch)], [0, 1, 0], [-np.sin(pitch), 0, np.cos(pitch)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(roll), -np.sin(roll)], [0, np.sin(roll), np.cos(roll)]])
+    c, s = np.cos(np.radians(pitch_deg)), np.sin(np.radians(pitch_deg))
+    about_y = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    c, s = np.cos(np.radians(roll_deg)), np.sin(np.radians(roll_deg))
+    about_x = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
     return Transform(about_y @ about_x @ _BODY_FROM_OPTICAL, np.array([0.0, 0.0, height_m]),
                      parent_frame, optical_frame)

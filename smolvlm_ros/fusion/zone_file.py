@@ -63,6 +63,16 @@ def load_zones(path: str | os.PathLike[str]) -> tuple[Zone, ...]:
     return parse_zones(text, str(path))
 
 
+def read_zones(text: str) -> tuple[Zone, ...]:
+    """Zones of a parameter: of a YAML file when it is a path, else of the YAML text itself.
+
+    Raises:
+        ZoneError: as `load_zones` and `parse_zones` do.
+    """
+    inline = not text.strip() or any(mark in text for mark in ("\n", "{", "zones:"))
+    return parse_zones(text) if inline else load_zones(Path(text.strip()).expanduser())
+
+
 def parse_zones(text: str, source: str = "zones") -> tuple[Zone, ...]:
     """The zones of a YAML text.
 

@@ -35,7 +35,8 @@ def answer(request: Any, response: Any, evidence: Evidence | None, now_s: float)
     """Fill a MeasureDistance response; a refusal says why, with NaN for the distance."""
     response.distance_m = response.std_m = response.age_ms = math.nan
     if evidence is None:
-        response.message = "nothing has been fused yet; has a frame passed the gate, and is there depth?"
+        response.message = ("nothing has been fused yet; has a frame passed the gate, and is there "
+                            "depth?")
         return response
     try:
         result = _measure(request, evidence, now_s)
@@ -51,11 +52,12 @@ def answer(request: Any, response: Any, evidence: Evidence | None, now_s: float)
     response.class_name = result.class_name
     response.track_id = str(result.track_ids[0]) if result.track_ids else ""
     by_tracks = request.kind in (MeasureDistance.Request.NEAREST, MeasureDistance.Request.TRACKS)
-    response.point.header.frame_id = evidence.to_target.target if by_tracks else evidence.header.frame_id
+    frame = evidence.to_target.target if by_tracks else evidence.header.frame_id
+    response.point.header.frame_id = frame
     response.point.header.stamp = evidence.header.stamp
     response.point.point = to_point(result.point)
-    response.message = (f"{result.value_m:.2f} m, standard deviation {result.std_m:.2f} m, evidence "
-                        f"{result.age_s:.1f} s old")
+    response.message = (f"{result.value_m:.2f} m, standard deviation {result.std_m:.2f} m, "
+                        f"evidence {result.age_s:.1f} s old")
     return response
 
 
@@ -73,9 +75,10 @@ def _measure(request: Any, evidence: Evidence, now_s: float) -> Answer:
     if request.kind == kinds.GAP:
         return view.gap(_pixel(request.pixel_a), _pixel(request.pixel_b), now_s, age_s)
     if request.kind == kinds.TRACKS:
-        return between_tracks(tracks, _track(request.track_a), _track(request.track_b), now_s, age_s)
-    raise ValueError(f"kind = {request.kind} is not one of NEAREST (1), PIXEL (2), BOX (3), GAP (4), "
-                     "TRACKS (5)")
+        return between_tracks(tracks, _track(request.track_a), _track(request.track_b), now_s,
+                              age_s)
+    raise ValueError(f"kind = {request.kind} is not one of NEAREST (1), PIXEL (2), BOX (3), "
+                     "GAP (4), TRACKS (5)")
 
 
 def _pixel(point: Any) -> tuple[float, float]:
@@ -84,5 +87,6 @@ def _pixel(point: Any) -> tuple[float, float]:
 
 def _track(text: str) -> int:
     if not text.isdecimal():
-        raise ValueError(f"track id {text!r} is not a number; take the id of a detection in objects")
+        raise ValueError(f"track id {text!r} is not a number; take the id of a detection in "
+                         "objects")
     return int(text)

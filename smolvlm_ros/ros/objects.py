@@ -14,6 +14,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from smolvlm_ros.fusion import Track, Zone, ZoneTransition
 from smolvlm_ros.msg import ZoneEvent
 from smolvlm_ros.ros.boxes import hypothesis, to_point
+from smolvlm_ros.ros.transforms import to_quaternion
 
 _KINDS = {"enter": ZoneEvent.ENTER, "dwell": ZoneEvent.DWELL, "leave": ZoneEvent.LEAVE}
 _TRACK_COLOUR = ColorRGBA(r=0.16, g=0.72, b=0.96, a=0.55)
@@ -23,23 +24,29 @@ _OCCUPIED_COLOUR = ColorRGBA(r=1.0, g=0.72, b=0.10, a=1.0)
 _KEEP_OUT_COLOUR = ColorRGBA(r=0.93, g=0.26, b=0.21, a=0.9)
 
 
-def to_detections_3d(header: Header, tracks: Iterable[Track]) -> Detection3DArray:
+def to_detections_3d(header: Header, tracks: Iterable[Track],
+                     rotation: NDArray[np.float64]) -> Detection3DArray:
     """The tracks seen in a frame.
 
-    Each has one hypothesis with the position and its 6x6 covariance (rotation is not known: its
-    variance is that of a full turn), a box in metres, and the track's number as id.
+    Each has one hypothesis with the position and its 6x6 covariance (how the object is turned is
+    not known: the variance is that of a full turn), a box in metres, and the track's number as id.
+    The box is aligned with the camera's view, in which its sides were measured: its orientation is
+    the camera's.
 
     Args:
         header: stamp of the frame, frame_id of the tracks.
         tracks: what was seen.
+        rotation: shape (3, 3), from the camera's optical frame to the tracks'.
     """
     message = Detection3DArray(header=header)
+    orientation = to_quaternion(rotation)
     for track in tracks:
         result = hypothesis(track.class_name, track.score)
         result.pose.pose.position = to_point(track.position)
         result.pose.covariance = _pose_covariance(track.covariance)
         detection = Detection3D(header=header, results=[result], id=str(track.id))
         detection.bbox.center.position = to_point(track.position)
+        detection.bbox.center.orientation = orientation
         size = detection.bbox.size
         size.x, size.y, size.z = (float(v) for v in track.size)
         message.detections.append(detection)
@@ -64,8 +71,9 @@ def to_zone_event(event: ZoneTransition, stamp: Time, distance_m: float) -> Zone
     return ZoneEvent(
         header=Header(stamp=stamp, frame_id=event.zone.frame_id),
         kind=_KINDS[event.kind], zone=event.zone.name, keep_out=event.zone.keep_out,
-        track_id=str(event.track_id), class_name=event.class_name, position=to_point(event.position),
-        distance_m=float(distance_m), dwell_s=float(event.dwell_s))
+        track_id=str(event.track_id), class_name=event.class_name,
+        position=to_point(event.position), distance_m=float(distance_m),
+        dwell_s=float(event.dwell_s))
 
 
 def to_markers(header: Header, tracks: Sequence[Track], zones: Iterable[Zone],
@@ -89,7 +97,8 @@ def to_markers(header: Header, tracks: Sequence[Track], zones: Iterable[Zone],
 
 
 def _marker(header: Header, namespace: str, number: int, kind: int, colour: ColorRGBA) -> Marker:
-    marker = Marker(header=header, ns=namespace, id=number, type=kind, action=Marker.ADD, color=colour)
+    marker = Marker(header=header, ns=namespace, id=number, type=kind, action=Marker.ADD,
+                    color=colour)
     marker.pose.orientation.w = 1.0
     return marker
 

@@ -1,0 +1,90 @@
+"""From the messages of one frame to its objects in 3D, with errors that name the topic."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, Image
+from vision_msgs.msg import Detection2DArray
+
+from smolvlm_ros.camera import CameraModel
+from smolvlm_ros.fusion import Fused, FusionConfig, fuse
+from smolvlm_ros.ros import camera_info as infos
+from smolvlm_ros.ros import images
+from smolvlm_ros.ros.boxes import best_hypothesis, from_box
+from smolvlm_ros.ros.interface import Endpoint
+
+
+class InputError(ValueError):
+    """A message cannot be used; `topic` is the one it came on."""
+
+    def __init__(self, topic: str, error: ValueError) -> None:
+        super().__init__(str(error))
+        self.topic = topic
+
+
+@contextmanager
+def reading(endpoint: Endpoint) -> Iterator[None]:
+    """Errors met inside are that input's: ValueError becomes InputError."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(endpoint.name, error) from error
+
+
+@dataclass(frozen=True)
+class FrameInputs:
+    """The messages of one frame."""
+
+    detections: Detection2DArray
+    depth: Image
+    info: CameraInfo
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What one frame shows.
+
+    Attributes:
+        camera: model of the image that the boxes are in.
+        depth_m: shape (H, W) float32 metres, of the same view, at its own resolution.
+        fused: the objects and what could not be placed.
+    """
+
+    camera: CameraModel
+    depth_m: NDArray[np.float32]
+    fused: Fused
+
+
+def place(inputs: FrameInputs, endpoints: tuple[Endpoint, Endpoint, Endpoint],
+          image_size: tuple[int, int] | None, rectified: bool, config: FusionConfig) -> Placed:
+    """The objects of one frame, in the camera's optical frame.
+
+    Args:
+        inputs: detections, depth and the depth's calibration.
+        endpoints: of these, in this order, for errors.
+        image_size: width and height in pixels of the image that the boxes are in, where known;
+            None takes the depth image's.
+        rectified: the calibration to use is P.
+        config: settings.
+
+    Raises:
+        InputError: a message cannot be used.
+    """
+    detections, depth, info = endpoints
+    with reading(info):
+        camera = infos.to_camera_model(inputs.info, rectified=rectified)
+    if image_size is not None and image_size != (camera.width, camera.height):
+        camera = camera.scaled(*image_size)
+    with reading(detections):
+        found = inputs.detections.detections
+        boxes = [from_box(d.bbox) for d in found]
+        best = [best_hypothesis(d) for d in found]
+    with reading(depth):
+        depth_m = images.to_depth_m(inputs.depth)
+        fused = fuse(boxes, [score for _, score in best], [name for name, _ in best], depth_m,
+                     camera, config)
+    return Placed(camera, depth_m, fused)

@@ -1,0 +1,111 @@
+"""Zones watched by a node: their frames in TF, their time between frames, their events."""
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from std_msgs.msg import Header
+
+from smolvlm_ros.fusion import (
+    FramesUnderWay,
+    Sightings,
+    Track,
+    Transform,
+    Zone,
+    ZoneMonitor,
+    ZoneTransition,
+)
+from smolvlm_ros.ros.health import Level
+from smolvlm_ros.ros.interface import Endpoint
+from smolvlm_ros.ros.objects import to_zone_event
+from smolvlm_ros.ros.stamps import ExactStamps
+from smolvlm_ros.ros.transforms import MissingTransform, TransformSource, chained
+
+# Frames may pass the gate as rarely as this; a fault that holds for each must not flicker.
+BETWEEN_FRAMES_S = 60.0
+
+
+class ZoneWatch:
+    """Feeds a ZoneMonitor, and publishes what it finds in the order in which it happened.
+
+    The caller holds a lock over all but `transforms`.
+
+    Args:
+        node: the FunnelNode; what is made here lives until its present phase ends.
+        monitor: keeps its state from phase to phase.
+        source: TF.
+        stamps: knows the stamps of the frames.
+        events: where events go to.
+    """
+
+    def __init__(self, node: Any, monitor: ZoneMonitor, source: TransformSource,
+                 stamps: ExactStamps, events: Endpoint) -> None:
+        self._node = node
+        self._monitor = monitor
+        self._source = source
+        self._stamps = stamps
+        self._under_way = FramesUnderWay()
+        self._blind: set[str] = set()
+        self._events = node.endpoints.publish(events)
+        node.own("zone faults", lambda: self._see(set()))
+
+    def transforms(self, header: Header, timeout_s: float) -> dict[str, Transform]:
+        """From the camera to each zone's frame; one that is missing is left out and reported."""
+        result, blind = {}, set()
+        for frame in self._monitor.frames:
+            try:
+                result[frame] = self._source.lookup(frame, header.frame_id, header.stamp,
+                                                    0.0 if blind else timeout_s)
+            except MissingTransform as error:
+                blind.add(frame)
+                names = ", ".join(z.name for z in self._monitor.zones if z.frame_id == frame)
+                self._node.faults.set(_fault(frame), Level.ERROR, f"zones {names} are blind: "
+                                      f"{error}", BETWEEN_FRAMES_S)
+        self._see(blind)
+        return result
+
+    def update(self, tracks: Sequence[Track], to_tracks: Transform,
+               to_zones: Mapping[str, Transform], stamp_s: float) -> dict[str, tuple[int, ...]]:
+        """Take a frame, publish what it changes.
+
+        Args:
+            tracks: the tracks after it.
+            to_tracks: from the camera to the tracks' frame.
+            to_zones: from the camera to the zones' frames, as `transforms` gives them.
+            stamp_s: its stamp.
+
+        Returns:
+            who is in which zone: numbers of tracks by the zone's name.
+        """
+        back = to_tracks.inverse()
+        seen = {frame: Sightings.of(tracks, chained(to_zone, back))
+                for frame, to_zone in to_zones.items()}
+        self._tell(self._monitor.update(seen, stamp_s), {t.id: t.range_m for t in tracks})
+        self._under_way.fused(stamp_s)
+        return {z.name: self._monitor.occupants(z.name) for z in self._monitor.zones}
+
+    def decided(self, stamp_s: float, passed: bool) -> None:
+        """Take the gate's decision on a frame: time goes on while nothing changes."""
+        if self._under_way.decided(stamp_s, passed) and self._monitor.zones:
+            self._tell(self._monitor.tick(stamp_s), {})
+
+    def configure(self, zones: Sequence[Zone]) -> None:
+        """Watch other zones; unchanged ones keep their state."""
+        self._tell(self._monitor.configure(zones), {})
+
+    def _tell(self, events: Sequence[ZoneTransition], ranges_m: Mapping[int, float]) -> None:
+        for event in events:
+            self._events.publish(to_zone_event(event, self._stamps.stamp(event.stamp_s),
+                                               ranges_m.get(event.track_id, math.nan)))
+            self._node.stats.count(f"zone_{event.kind}")
+
+    def _see(self, blind: set[str]) -> None:
+        """Note the frames that are missing now; those found again are no fault any more."""
+        for frame in self._blind - blind:
+            self._node.faults.clear(_fault(frame))
+        self._blind = blind
+
+
+def _fault(frame: str) -> str:
+    return f"zone frame {frame}"
