@@ -14,12 +14,17 @@ build = colcon build --symlink-install --packages-select smolvlm_ros \
 in = source install/local_setup.bash &&
 python = $${PYTHON:-python3}
 lint_tools = @for tool in ruff mypy; do command -v $$tool > /dev/null || { \
-  echo "$$tool is not installed: python3 -m pip install $$tool, or LINT=0 make test"; exit 1; }; done
+  echo "$$tool is not installed: python3 -m pip install $$tool"; exit 1; }; done
 else
 build = @:
 in = standalone/run $(if $(filter 1,$(VLM)),--with vlm)
 python = python3
 lint_tools = @:
+endif
+# ROS comes with other versions of mypy and ruff than the locked ones, or without. (make itself has
+# a variable of this name.)
+ifeq ($(origin LINT),default)
+LINT = $(if $(sourced),0,1)
 endif
 
 .PHONY: help setup demo test lint docs clean clean-all
@@ -39,7 +44,7 @@ demo: ## play SOURCE (by default a drawn scene) through the whole funnel
 	$(in) $(python) -m smolvlm_ros.cli demo --output demo_output $${SOURCE:+--source "$$SOURCE"} $(ARGS)
 
 test: VLM ?= 1
-test: $(if $(filter 0,$(LINT)),,lint) ## lint, then unit, node and build tests (LINT=0: tests only)
+test: $(if $(filter 0,$(LINT)),,lint) ## lint (not with LINT=0), then unit, node and build tests
 	$(build)
 	$(in) $(python) -m pytest $(ARGS)
 

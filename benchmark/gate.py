@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ KITCHEN_FRAMES = range(240, 301)
 _BLOCK = 30
 PATCH_PX, PATCH_SPEED_PX, PATCH_FROM = 64, 6.0, 20
 
-Image = NDArray[np.uint8]
+Image: TypeAlias = NDArray[np.uint8]
 
 
 def main() -> None:

@@ -6,13 +6,13 @@ capitals in pixels, and other characters become their nearest ASCII or '?'.
 from __future__ import annotations
 
 import unicodedata
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+Image: TypeAlias = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 INK: Colour = (24, 27, 31)

@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
+Points: TypeAlias = NDArray[np.float64]
 
 HEIGHT_M = 1.76
 _STRIDE_M = 1.45  # two steps

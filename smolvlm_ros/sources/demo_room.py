@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from smolvlm_ros.camera import CameraModel
 
-Vectors = NDArray[np.float64]
+Vectors: TypeAlias = NDArray[np.float64]
 Shader = Callable[[Vectors, np.random.Generator], Vectors]
 
 LENGTH_M, HALF_WIDTH_M, HEIGHT_M = 7.5, 3.2, 2.7

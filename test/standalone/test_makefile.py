@@ -55,6 +55,9 @@ def test_lint_can_be_left_out(tmp_path: Path) -> None:
     made = commands(tmp_path, "test")
     assert made.index("ruff check") < made.index("mypy") < made.index("pytest")
     assert "ruff" not in commands(tmp_path, "test", LINT="0")
+    # On ROS it is left out unless asked for: the tools there are not the locked ones.
+    assert "ruff" not in commands(tmp_path, "test", rclpy=True, ROS_DISTRO="jazzy")
+    assert "ruff" in commands(tmp_path, "test", rclpy=True, ROS_DISTRO="jazzy", LINT="1")
 
 
 def test_a_benchmark_by_its_name(tmp_path: Path) -> None:
