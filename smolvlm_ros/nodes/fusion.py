@@ -70,6 +70,7 @@ MEASURE = Endpoint("~/measure", "smolvlm_ros/srv/MeasureDistance", "Distances wi
 _SYNCHRONISED = (DETECTIONS, DEPTH, DEPTH_INFO)
 _FAULTS = ("tf", "late", "registration", "no pose")  # of frames, so of the active phase
 _SHOWN_S = 10.0
+_DEAD_S = 10.0  # a frame takes milliseconds, and what it waits for in TF
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class FusionNode(FunnelNode[FusionSettings]):
         self.own("tf", self._transforms.close)
         self._zones = ZoneWatch(self, self._monitor, self._transforms, self._stamps, ZONE_EVENTS)
         self._worker: Mailbox[FrameInputs] = Mailbox("fusion", self._fuse, self._failed)
-        self.own("worker", self._worker.close)
+        self.own_worker("fusion", self._worker, lambda: _DEAD_S + self.settings.tf_timeout_s)
         self.endpoints.serve(MEASURE, self._on_measure)
         self.endpoints.subscribe(IMAGE_INFO, self._on_image_info)
         self.endpoints.subscribe(GATE_STATE, self._on_gate_state)

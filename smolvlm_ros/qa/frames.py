@@ -73,6 +73,10 @@ class FrameRing:
                                          or self._bytes > self.config.max_megabytes * 1e6):
             self._bytes -= self._frames.popleft().image_rgb.nbytes
 
+    def shown_at(self, stamp_s: float) -> Frame | None:
+        """The newest frame that is not newer than that stamp: what the scene looked like then."""
+        return next((f for f in reversed(self._frames) if f.stamp_s <= stamp_s), None)
+
     def clear(self) -> None:
         """Forget all frames."""
         self._frames.clear()

@@ -141,6 +141,24 @@ def clean_value(name: str, value: str) -> str:
     return text
 
 
+def read_templates(text: str) -> tuple[Template, ...]:
+    """Templates of a parameter: of a YAML file when it is a path, else of the YAML text itself.
+
+    Raises:
+        TemplateError: as `load_templates` does.
+    """
+    import yaml
+
+    if not text.strip():
+        return ()
+    if not any(mark in text for mark in ("\n", "{", "templates:")):
+        return load_templates(Path(text.strip()).expanduser())
+    try:
+        return parse_templates(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise TemplateError(f"templates: not YAML: {' '.join(str(error).split())}") from error
+
+
 def load_templates(path: str | Path) -> tuple[Template, ...]:
     """Read a YAML file of templates.
 

@@ -36,7 +36,8 @@ class Annotator:
         self._subscription: Any = None
         self._publisher = node.endpoints.publish(annotated)
         node.own("annotator", self._unsubscribe)
-        node.tick(_LOOK_S, self._look)
+        timer = node.create_timer(_LOOK_S, self._look, clock=node.steady_clock)
+        node.own("timer", lambda: node.destroy_timer(timer))
 
     def draw(self, header: Header, view: View) -> None:
         """Draw and publish, when somebody looks and the frame's image is here.

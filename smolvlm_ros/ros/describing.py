@@ -1,0 +1,70 @@
+"""The action DescribeScene: a free description, token by token."""
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from smolvlm_ros.action import DescribeScene
+from smolvlm_ros.qa.engine import EngineError, NoEngine
+from smolvlm_ros.qa.prompt import QuestionError, clean_question
+from smolvlm_ros.qa.scheduler import Refused
+from smolvlm_ros.qa.verdict import Frame
+from smolvlm_ros.ros.asking import Unanswered, no_model, pick
+from smolvlm_ros.srv import AskScene
+
+
+def describe(node: Any, goal: Any) -> Any:
+    """Execute a goal: every token goes out as feedback before the next is computed.
+
+    It runs in an executor thread of its own. The engine is held for a token at a time only, so
+    that a verdict need not wait for the end of a description.
+
+    Args:
+        node: the scene_qa node.
+        goal: the ServerGoalHandle.
+    """
+    result = DescribeScene.Result()
+    begin = time.perf_counter()
+    node.stats.count("describe_goals")
+    try:
+        with node.waiters.admitted():
+            frame, prompt = _prepared(node, goal.request)
+            result.header.stamp = node.stamps.stamp(frame.stamp_s)
+            result.header.frame_id = frame.frame_id
+            _stream(node, goal, frame, prompt, result, begin)
+    except (Unanswered, Refused, QuestionError, EngineError) as error:
+        result.message = str(error)
+    result.total_ms = (time.perf_counter() - begin) * 1e3
+    if goal.is_cancel_requested:
+        result.message = "cancelled"
+        goal.canceled()
+    elif result.message:
+        goal.abort()
+    else:
+        result.success = True
+        goal.succeed()
+    return result
+
+
+def _prepared(node: Any, request: Any) -> tuple[Frame, str]:
+    prompt = clean_question(request.prompt or node.settings.describe_prompt)
+    if isinstance(node.engine, NoEngine):
+        raise Unanswered(AskScene.Response.NO_MODEL, no_model(node.engine))
+    deadline_s = time.monotonic() + node.settings.timeout_s  # for the fresh frame
+    return pick(node, request.frame, 0, deadline_s).frames[-1], prompt
+
+
+def _stream(node: Any, goal: Any, frame: Frame, prompt: str, result: Any, begin: float) -> None:
+    pieces = node.engine.stream(frame.image_rgb, prompt, goal.request.max_tokens,
+                                lambda: goal.is_cancel_requested or node.scheduler.closed)
+    with node.model_watched():
+        for piece in pieces:
+            if not result.tokens:
+                result.first_token_ms = (time.perf_counter() - begin) * 1e3
+                node.stats.latency("first_token", result.first_token_ms)
+            result.tokens += 1
+            result.text += piece
+            goal.publish_feedback(DescribeScene.Feedback(
+                token=piece, text=result.text, tokens=result.tokens))
+    if node.scheduler.closed:
+        raise Refused("scene QA is shutting down")
