@@ -70,7 +70,7 @@ class Environment:
                  scratch=(self.folder / "build" / "package",), keeps=True),
         ]
         if self.with_vlm:
-            vlm = Step("vlm", "install torch and transformers (VLM=0 leaves them out)",
+            vlm = Step("vlm", "install torch and transformers (large; VLM=0 leaves them out)",
                        (TORCH, *self._lock_texts(f"{self.tag}-vlm")), (self.venv,),
                        self._make_vlm, add_on=True)
             steps.insert(1, vlm)
@@ -82,8 +82,9 @@ class Environment:
         check_python_parts()
         check_compilers(outside)
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not self.venv.exists():
-            check_space(self.folder, BASE_GIB + (VLM_GIB if self.with_vlm else 0.0))
+        has_torch = any(self.venv.glob("lib/python3.*/site-packages/torch"))
+        check_space(self.folder, (0.0 if self.venv.exists() else BASE_GIB)
+                    + (VLM_GIB if self.with_vlm and not has_torch else 0.0))
 
     def _make_venv(self, console: Console) -> None:
         outside = variables.outside(os.environ)

@@ -1,7 +1,6 @@
 """A tree of frames over time, and the way from one frame to another."""
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -18,33 +17,12 @@ from .exceptions import (
     LookupException,
     TransformException,
 )
+from .messages import complaint_about, contents_of, message_of, nanoseconds_of
 from .rotation import Rigid, compose, invert
 from .time_cache import Link, StaticCache, TimeCache, seconds_text
 
 MAX_GRAPH_DEPTH = 1000
 """A chain of more links than this is a loop."""
-
-QUATERNION_TOLERANCE = 10e-3
-"""How far |q|^2 of an incoming rotation may lie from 1."""
-
-
-def nanoseconds_of(time: Any) -> int:
-    """Returns the nanoseconds of an rclpy Time or Duration or of their messages."""
-    if hasattr(time, "nanosec"):
-        return int(time.sec) * 1_000_000_000 + int(time.nanosec)
-    if hasattr(time, "nanoseconds"):
-        return int(time.nanoseconds)
-    raise TypeError("time must have sec and nanosec, or nanoseconds.")
-
-
-def _message(target: str, source: str, stamp_ns: int, rigid: Rigid) -> TransformStamped:
-    msg = TransformStamped()
-    msg.header.frame_id, msg.child_frame_id = target, source
-    msg.header.stamp.sec, msg.header.stamp.nanosec = divmod(stamp_ns, 1_000_000_000)
-    translation, rotation = msg.transform.translation, msg.transform.rotation
-    translation.x, translation.y, translation.z = rigid.translation
-    rotation.x, rotation.y, rotation.z, rotation.w = rigid.rotation
-    return msg
 
 
 class BufferCore:
@@ -91,12 +69,12 @@ class BufferCore:
         with self._lock:
             if target_frame == source_frame:
                 latest = self._latest_link(target_frame) if stamp_ns == 0 else None
-                return _message(target_frame, source_frame,
+                return message_of(target_frame, source_frame,
                                 latest.stamp_ns if latest else stamp_ns, Rigid())
             for role, frame in (("target_frame", target_frame), ("source_frame", source_frame)):
                 self._validate(f"lookupTransform argument {role}", frame)
             stamp_ns, rigid = self._walk(target_frame, source_frame, stamp_ns)
-        return _message(target_frame, source_frame, stamp_ns, rigid)
+        return message_of(target_frame, source_frame, stamp_ns, rigid)
 
     def lookup_transform_full_core(self, target_frame: str, target_time: Any, source_frame: str,
                                    source_time: Any, fixed_frame: str) -> TransformStamped:
@@ -107,7 +85,7 @@ class BufferCore:
                 self._validate(f"lookupTransform argument {role}", frame)
             _, inner = self._walk(fixed_frame, source_frame, nanoseconds_of(source_time))
             stamp_ns, outer = self._walk(target_frame, fixed_frame, nanoseconds_of(target_time))
-        return _message(target_frame, source_frame, stamp_ns, compose(outer, inner))
+        return message_of(target_frame, source_frame, stamp_ns, compose(outer, inner))
 
     def can_transform_core(self, target_frame: str, source_frame: str,
                            time: Any) -> tuple[bool, str]:
@@ -151,11 +129,8 @@ class BufferCore:
                 for frame, link in self._latest_links()) or "{}"
 
     def _set(self, transform: TransformStamped, authority: str, static: bool) -> None:
-        parent = transform.header.frame_id.lstrip("/")
-        child = transform.child_frame_id.lstrip("/")
-        t, q = transform.transform.translation, transform.transform.rotation
-        rigid = Rigid((t.x, t.y, t.z), (q.x, q.y, q.z, q.w))
-        complaint = self._complaint(parent, child, rigid)
+        parent, child, rigid = contents_of(transform)
+        complaint = complaint_about(parent, child, rigid)
         if complaint:
             get_logger("tf2").error(
                 f"Ignoring transform from authority \"{authority}\" with frame_id \"{parent}\" "
@@ -174,21 +149,6 @@ class BufferCore:
                 get_logger("tf2").warning(
                     f"TF_OLD_DATA ignoring data from the past for frame {child} at time "
                     f"{seconds_text(stamp_ns)} according to authority {authority}")
-
-    @staticmethod
-    def _complaint(parent: str, child: str, rigid: Rigid) -> str:
-        """What is wrong with a transform; empty when nothing is."""
-        if not child:
-            return "TF_NO_CHILD_FRAME_ID, child_frame_id is not set"
-        if not parent:
-            return "TF_NO_FRAME_ID, frame_id is not set"
-        if parent == child:
-            return "TF_SELF_TRANSFORM, both frames are the same"
-        if any(math.isnan(number) for number in (*rigid.translation, *rigid.rotation)):
-            return f"TF_NAN_INPUT, a nan in {rigid}"
-        if abs(sum(part * part for part in rigid.rotation) - 1.0) >= QUATERNION_TOLERANCE:
-            return f"TF_DENORMALIZED_QUATERNION, {rigid.rotation} is not of length 1"
-        return ""
 
     def _validate(self, who: str, frame: str) -> None:
         for wrong, why in ((not frame, "cannot be empty"),
