@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import functools
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -56,16 +57,17 @@ def setup_cfg() -> configparser.ConfigParser:
     return parser
 
 
-def imported() -> set[str]:
+@functools.lru_cache(maxsize=1)
+def imported() -> frozenset[str]:
     """Top-level modules that the package, its launch files included, imports from elsewhere."""
-    found = set()
+    found: set[str] = set()
     for file in [*(ROOT / "smolvlm_ros").rglob("*.py"), *(ROOT / "launch").glob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 found.add(node.module.split(".")[0])
-    return found - set(sys.stdlib_module_names) - {"smolvlm_ros"}
+    return frozenset(found - set(sys.stdlib_module_names) - {"smolvlm_ros"})
 
 
 def test_every_key_is_one_that_rosdep_knows() -> None:
