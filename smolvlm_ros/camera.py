@@ -132,8 +132,9 @@ class CameraModel:
             uv[front] = xyz[front, :2] / xyz[front, 2:] * (self.fx, self.fy)
             uv[front] += (self.cx, self.cy)
         elif self.distortion_model == _FISHEYE:
-            uv[front] = cv2.fisheye.projectPoints(xyz[front][:, None], zero, zero, self.camera_matrix,
-                                                  np.array(self.distortion))[0][:, 0]
+            uv[front] = cv2.fisheye.projectPoints(
+                xyz[front][:, None], zero, zero, self.camera_matrix,
+                np.array(self.distortion))[0][:, 0]
         else:
             uv[front] = cv2.projectPoints(xyz[front], zero, zero, self.camera_matrix,
                                           np.array(self.distortion))[0][:, 0]

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from smolvlm_ros.settings import SettingError, Settings, group, setting
 
-
 NAMES = ["low", "high", "mode", "switch", "inner.period_s", "inner.names"]
 
 

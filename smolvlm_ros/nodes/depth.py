@@ -9,7 +9,14 @@ from typing import Any
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from sensor_msgs.msg import CameraInfo, Image
 
-from smolvlm_ros.depth import DepthConfig, DepthEstimator, GroundPlane, Variant, make_estimator
+from smolvlm_ros.depth import (
+    DepthConfig,
+    DepthEstimator,
+    GroundPlane,
+    Mount,
+    Variant,
+    make_estimator,
+)
 from smolvlm_ros.ros import camera_info as infos
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.health import Level
@@ -22,24 +29,27 @@ from smolvlm_ros.ros.qos import FunnelQos
 from smolvlm_ros.ros.stamps import to_seconds
 from smolvlm_ros.ros.sync import StampSync
 from smolvlm_ros.ros.transforms import TransformSource
-from smolvlm_ros.settings import SettingError, group, setting
+from smolvlm_ros.settings import group, setting
 from smolvlm_ros.srv import SetDepthScene
 
 IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames to estimate depth for.",
                  qos="image_qos")
 CAMERA_INFO = Endpoint("gate/camera_info", "sensor_msgs/msg/CameraInfo",
                        "Their calibration, with the same stamps.", qos="image_qos")
-DEPTH = Endpoint("depth/image_rect", "sensor_msgs/msg/Image", "Depth, 32FC1, metres along optical Z; NaN "
-                 "unknown, +Inf beyond range (REP-117, REP-118).", qos="depth_qos")
+DEPTH = Endpoint("depth/image_rect", "sensor_msgs/msg/Image", "Depth, 32FC1, metres along optical "
+                 "Z; NaN unknown, +Inf beyond range (REP-117, REP-118).", qos="depth_qos")
 DEPTH_INFO = Endpoint("depth/camera_info", "sensor_msgs/msg/CameraInfo",
-                      "Calibration for the depth image's size, with the same header.", qos="depth_qos")
+                      "Calibration for the depth image's size, with the same header.",
+                      qos="depth_qos")
 SET_SCENE = Endpoint("~/set_scene", "smolvlm_ros/srv/SetDepthScene",
-                     "Switch between the indoor and the outdoor variant; the old one works on until the "
-                     "new one is loaded.")
+                     "Switch between the indoor and the outdoor variant; the old one works on "
+                     "until the new one is loaded.")
 
-_SCENES = {SetDepthScene.Request.INDOOR: "indoor", SetDepthScene.Request.OUTDOOR: "outdoor"}
-_ACTIVE = {Variant.INDOOR: SetDepthScene.Request.INDOOR, Variant.OUTDOOR: SetDepthScene.Request.OUTDOOR,
-           None: 0}
+_Request = SetDepthScene.Request
+_SCENES = {_Request.INDOOR: "indoor", _Request.OUTDOOR: "outdoor"}
+_ACTIVE = {Variant.INDOOR: _Request.INDOOR, Variant.OUTDOOR: _Request.OUTDOOR, None: 0}
+_SHOWN_S = 10.0
+_SWITCH_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -47,10 +57,13 @@ class DepthSettings(NodeSettings, DepthConfig):
     """Parameters of the depth node: the estimator's own and the node's."""
 
     ground_frame: str = setting(
-        "", "Frame on the ground, z up: the estimator ground_plane then takes the camera's height and tilt "
-        "from TF at each frame's stamp, and not from ground_plane.*. Empty for the parameters.", le=200,
-        runtime=True)
-    tf_timeout_s: float = setting(0.2, "How long to wait for a transform.", unit="s", ge=0.0, le=10.0,
+        "", "Frame on the ground, z up: the estimator ground_plane then takes the camera's height "
+        "and tilt from TF at each frame's stamp, and not from ground_plane.*. Empty for the "
+        "parameters.", le=200, runtime=True)
+    tf_timeout_s: float = setting(0.2, "How long to wait for a transform.", unit="s", ge=0.0,
+                                  le=10.0, runtime=True)
+    dead_after_s: float = setting(10.0, "Time on one frame after which the estimator counts as "
+                                  "dead, an error in /diagnostics.", unit="s", ge=0.1, le=3600.0,
                                   runtime=True)
     image_qos: FunnelQos = group(FunnelQos)
     depth_qos: FunnelQos = group(FunnelQos)
@@ -63,37 +76,37 @@ class DepthNode(FunnelNode[DepthSettings]):
     default_name = "depth"
     executor_threads = 2  # frames go on while ~/set_scene loads a model
     interface = Interface(
-        "Metric depth of each passed frame: Depth Anything V2 (indoor or outdoor) through ONNX Runtime, "
-        "or the ground plane.",
+        "Metric depth of each passed frame: Depth Anything V2 (indoor or outdoor) through ONNX "
+        "Runtime, or the ground plane.",
         inputs=(IMAGE, CAMERA_INFO), outputs=(DEPTH, DEPTH_INFO), services=(SET_SCENE,))
 
     def setup(self) -> None:
         """Load the model; a missing or wrong one is a refusal."""
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of the estimator and of the settings that it works by
+        self._listening = False
         self._notes: list[str] = []
         self._focal_scale = 1.0
+        self._reset_why = ""
+        self._in_force = self.settings
         self._estimator: DepthEstimator = make_estimator(self.settings)
         self.own("estimator", lambda: self._estimator.close())
         self._say_what_works()
 
     def start(self) -> None:
         """Listen to the gate."""
-        self._estimator.reset("activated")
+        self._reset_why = "activated"
         self._depth = self.endpoints.publish(DEPTH)
         self._depth_info = self.endpoints.publish(DEPTH_INFO)
         self._worker: Mailbox[tuple[Image, CameraInfo]] = Mailbox(
             "depth", self._estimate, lambda error: self.endpoints.report(IMAGE.name, error))
-        self.own("worker", self._worker.close)
+        self.own_worker("depth", self._worker, lambda: self.settings.dead_after_s)
         self._transforms = TransformSource(self)
         self.own("tf", self._transforms.close)
         self._sync = StampSync(self, (IMAGE, CAMERA_INFO), self._on_pair,
-                               self.settings.image_qos.depth)
+                               self.settings.image_qos.depth, on_jump=self._on_jump)
+        self._listening = True
+        self.own("switching", self._stop_listening)
         self.endpoints.serve(SET_SCENE, self._on_set_scene, MutuallyExclusiveCallbackGroup())
-
-    def apply(self, settings: DepthSettings) -> None:
-        """Give the estimator its new parameters."""
-        with self._lock:
-            self._estimator.configure(settings)
 
     def extra_diagnostics(self) -> Mapping[str, object]:
         """What is at work, and what the mailbox replaced."""
@@ -102,10 +115,10 @@ class DepthNode(FunnelNode[DepthSettings]):
         info = self._estimator.info
         extra: dict[str, object] = {
             "estimator": info.estimator, "variant": info.variant.value if info.variant else "none",
-            "max_depth_m": info.max_depth_m, "provider": info.provider, "checkpoint": info.checkpoint,
-            "licence": info.licence,
-            "focal_scale": f"{self._focal_scale:.4f}", "range_m": info.max_depth_m * self._focal_scale,
-            "self_check": info.self_check}
+            "max_depth_m": info.max_depth_m, "provider": info.provider,
+            "checkpoint": info.checkpoint, "licence": info.licence,
+            "focal_scale": f"{self._focal_scale:.4f}",
+            "range_m": info.max_depth_m * self._focal_scale, "self_check": info.self_check}
         if self.state == "active":
             extra["frames_replaced"] = self._worker.counts.replaced
             extra["inputs_unmatched"] = self._sync.unmatched
@@ -116,7 +129,7 @@ class DepthNode(FunnelNode[DepthSettings]):
         for key in self._notes:
             self.faults.clear(key)
         self._notes = [f"note {number}" for number in range(len(info.notes))]
-        for key, note in zip(self._notes, info.notes):
+        for key, note in zip(self._notes, info.notes, strict=True):
             self.faults.set(key, Level.WARN, note)
         self.get_logger().info(
             f"depth by {info.estimator} {info.variant.value if info.variant else ''}"
@@ -125,28 +138,56 @@ class DepthNode(FunnelNode[DepthSettings]):
     def _on_pair(self, image: Image, info: CameraInfo) -> None:
         self._worker.put((image, info))
 
+    def _on_jump(self, jump_s: float) -> None:
+        self._transforms.clear()
+        self._reset_why = f"time went back by {jump_s:.3f} s"
+
+    # The worker's thread -------------------------------------------------------------------
+
     def _estimate(self, pair: tuple[Image, CameraInfo]) -> None:
         message, info = pair
         with self.stats.timed("depth"):
             camera = infos.to_camera_model(info) if any(info.k) else None
             with self._lock:
-                self._set_mount(message)
+                self._prepare(message)
                 result = self._estimator.estimate(images.to_rgb(message), camera,
                                                   to_seconds(message.header.stamp))
+            if camera is None:
+                self.faults.set("uncalibrated", Level.WARN, f"{CAMERA_INFO.name} is not calibrated "
+                                "(K of zeros): depth is not corrected for the focal length, and "
+                                "its metres may be wrong by a factor; calibrate the camera",
+                                _SHOWN_S)
+            height, width = result.depth_m.shape
+            depth_info = (CameraInfo(width=width, height=height) if camera is None
+                          else infos.scaled_camera_info(info, width, height))
+            depth_info.header = message.header
             self.stats.latency("depth_model", result.model_ms)
             self._focal_scale = result.focal_scale
             self._depth.publish(images.from_depth_m(result.depth_m, message.header))
-            height, width = result.depth_m.shape
-            self._depth_info.publish(infos.scaled_camera_info(info, width, height))
+            self._depth_info.publish(depth_info)
         self.stats.count("frames")
         self.stats.latency("age_at_depth", self.age_s(message.header.stamp) * 1e3)
 
-    def _set_mount(self, message: Image) -> None:
-        frame, estimator = self.settings.ground_frame, self._estimator
-        if frame and isinstance(estimator, GroundPlane):
-            pose = self._transforms.lookup(frame, message.header.frame_id, message.header.stamp,
-                                           self.settings.tf_timeout_s)
-            estimator.set_pose(pose.rotation, pose.translation)
+    def _prepare(self, message: Image) -> None:
+        """Bring the estimator up to what has changed since the last frame."""
+        settings = self.settings
+        if settings is not self._in_force:
+            self._estimator.configure(settings)
+            self._in_force = settings
+        why, self._reset_why = self._reset_why, ""
+        if why:
+            self._estimator.reset(why)
+        if not isinstance(self._estimator, GroundPlane):
+            return
+        if settings.ground_frame:
+            pose = self._transforms.lookup(settings.ground_frame, message.header.frame_id,
+                                           message.header.stamp, settings.tf_timeout_s)
+            self._estimator.set_pose(pose.rotation, pose.translation)
+        else:
+            mount = Mount.from_config(settings.ground_plane)
+            self._estimator.set_mount(mount.height_m, mount.pitch_rad, mount.roll_rad)
+
+    # ~/set_scene, in a thread of the executor that has nothing else to do --------------------
 
     def _on_set_scene(self, request: Any, response: Any) -> Any:
         try:
@@ -158,30 +199,40 @@ class DepthNode(FunnelNode[DepthSettings]):
         info = self._estimator.info
         response.active, response.max_depth_m = _ACTIVE[info.variant], float(info.max_depth_m)
         if response.success:
-            response.message = f"{info.variant.value if info.variant else info.estimator} is active"
+            response.message = f"{_SCENES[response.active]} is active"
         return response
 
     def _switch(self, scene: int) -> None:
-        if scene == SetDepthScene.Request.AUTO:
+        if scene == _Request.AUTO:
             raise ValueError("AUTO needs a router, which this version does not have; "
                              "set INDOOR or OUTDOOR")
         if scene not in _SCENES:
             raise ValueError(f"scene = {scene} is not one of INDOOR (1), OUTDOOR (2)")
-        if self._estimator.info.variant is None:
+        variant = self._estimator.info.variant
+        if variant is None:
             raise ValueError(f"{self._estimator.info.estimator} has no variants; "
                              "set estimator to depth_anything_v2 and configure again")
-        try:
-            settings = self.settings.changed(scene=_SCENES[scene])
-        except SettingError as error:
-            raise ValueError(str(error)) from error
-        fresh = make_estimator(settings)  # the old one works on meanwhile
+        if variant.value == _SCENES[scene]:
+            return
+        fresh = make_estimator(self.settings.changed(scene=_SCENES[scene]))  # the old one works on
         with self._lock:
+            if not self._listening:
+                fresh.close()
+                raise RuntimeError("the node was deactivated meanwhile; activate it and ask again")
             old, self._estimator = self._estimator, fresh
-            self.parameters.accept(settings)
+            # New settings: before the next frame the estimator is given those, too, that have
+            # changed while it was loaded.
+            self.parameters.put(self, "scene", _SCENES[scene])
         old.close()
-        self.parameters.show(self, "scene")
         self.stats.count("switches")
         self._say_what_works()
+
+    def _stop_listening(self) -> None:
+        # A switch that is being made is waited for; a dead estimator, which keeps the lock, is not.
+        acquired = self._lock.acquire(timeout=_SWITCH_S)
+        self._listening = False
+        if acquired:
+            self._lock.release()
 
 
 def main(args: list[str] | None = None) -> int:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +16,11 @@ from smolvlm_ros.ros.boxes import to_box
 from smolvlm_ros.ros.health import InputRule, Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
+from smolvlm_ros.ros.pairing import InfoPairing
 from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qos import CameraQos, FunnelQos
+from smolvlm_ros.ros.side_detector import SideDetector
 from smolvlm_ros.ros.stamps import to_nanoseconds, to_seconds
 from smolvlm_ros.settings import group, setting
 
@@ -31,8 +32,8 @@ CAMERA_INFO = Endpoint("camera_info", "sensor_msgs/msg/CameraInfo", "Calibration
 PASSED = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames that passed: the received "
                   "messages themselves.", qos="output_qos")
 PASSED_COMPRESSED = Endpoint("gate/image/compressed", "sensor_msgs/msg/CompressedImage",
-                             "The frames that passed, byte for byte, with image_transport:=compressed.",
-                             qos="output_qos")
+                             "The frames that passed, byte for byte, with "
+                             "image_transport:=compressed.", qos="output_qos")
 PASSED_INFO = Endpoint("gate/camera_info", "sensor_msgs/msg/CameraInfo",
                        "The calibration of each passed frame, with its header.", qos="output_qos")
 STATE = Endpoint("gate/state", "smolvlm_ros/msg/GateState", "The decision on every frame, with its "
@@ -42,7 +43,8 @@ REQUEST = Endpoint("~/request_frame", "std_srvs/srv/Trigger", "Let the next fram
 _REASONS = {Reason.NONE: GateState.REASON_NONE, Reason.MOTION: GateState.REASON_MOTION,
             Reason.NOVELTY: GateState.REASON_NOVELTY, Reason.DETECTOR: GateState.REASON_DETECTOR,
             Reason.HEARTBEAT: GateState.REASON_HEARTBEAT, Reason.REQUEST: GateState.REASON_REQUEST}
-_INFOS_KEPT = 32
+_INFO_WAIT_S = 1.0
+_SHOWN_S = 10.0
 _AS_THEY_ARE = ("rgb8", "bgr8", "8UC3", "mono8", "8UC1")  # the gate takes either order of colours
 
 
@@ -57,18 +59,25 @@ class GateDetector(DetectorConfig):
 class GateSettings(NodeSettings, GateConfig):
     """Parameters of the gate node: the gate's own and the node's."""
 
-    image_transport: str = setting("raw", "'raw' for Image, 'compressed' for CompressedImage, which is "
-                                   "decoded at reduced scale for the decision only.",
+    image_transport: str = setting("raw", "'raw' for Image, 'compressed' for CompressedImage, "
+                                   "which is decoded at reduced scale for the decision only.",
                                    choices=("raw", "compressed"))
-    camera_lost_after_s: float = setting(2.0, "Silence of the camera that is an error.", unit="s", ge=0.1,
-                                         le=3600.0)
+    camera_lost_after_s: float = setting(2.0, "Silence of the camera that is an error.", unit="s",
+                                         ge=0.1, le=3600.0, runtime=True)
+    camera_late_after_s: float = setting(
+        1.0, "Age of a frame at its arrival that is a warning, in the past or in the future; 0 for "
+        "none.", unit="s", ge=0.0, le=3600.0, runtime=True)
     gate_detector: GateDetector = group(GateDetector)
     image_qos: CameraQos = group(CameraQos)
     output_qos: FunnelQos = group(FunnelQos)
 
 
 class GateNode(FunnelNode[GateSettings]):
-    """Decides in the subscription's callback: it takes a millisecond and nothing may be skipped."""
+    """Decides in the subscription's callback: it takes a millisecond and nothing may be skipped.
+
+    Its detector, where one is asked for, takes longer: it works beside, and what it found counts
+    from the next frame on.
+    """
 
     settings_class = GateSettings
     default_name = "gate"
@@ -82,21 +91,20 @@ class GateNode(FunnelNode[GateSettings]):
         self._gate = MotionGate(self.settings)
         self._frames_in = self._frames_passed = 0
         self._detector: Detector | None = None
+        self.own("detector", self._close_detector)
         self._make_detector(self.settings)
-        self.own("detector", lambda: self._detector and self._detector.close())
 
     def start(self) -> None:
         """Listen to the camera."""
         self._gate.reset("activated")
         self._frames_in = self._frames_passed = 0
-        self._infos: OrderedDict[int, CameraInfo] = OrderedDict()
-        self._waiting_for_info: OrderedDict[int, None] = OrderedDict()
+        self._infos: InfoPairing[CameraInfo] = InfoPairing(_INFO_WAIT_S)
         compressed = self.settings.image_transport == "compressed"
         self._passed = self.endpoints.publish(PASSED_COMPRESSED if compressed else PASSED)
         self._passed_info = self.endpoints.publish(PASSED_INFO)
         self._state = self.endpoints.publish(STATE)
-        self._camera = self.watch(InputRule("camera", self.settings.camera_lost_after_s,
-                                            self.settings.frozen_after_s))
+        self._camera = self.watch(self._camera_rule(self.settings))
+        self._beside: SideDetector | None = None
         self.endpoints.serve(REQUEST, self._on_request)
         self.endpoints.subscribe(CAMERA_INFO, self._on_info)
         if compressed:
@@ -108,12 +116,8 @@ class GateNode(FunnelNode[GateSettings]):
         """Give the gate its new parameters; its background stays."""
         self._make_detector(settings)
         self._gate.configure(settings)
-
-    def _make_detector(self, settings: GateSettings) -> None:
-        if settings.detector and self._detector is None:
-            self._detector = make_detector(settings.gate_detector)
-        if self._detector is not None:
-            self._detector.config = settings.gate_detector
+        if self.state == "active":
+            self._camera.rule = self._camera_rule(settings)
 
     def extra_diagnostics(self) -> Mapping[str, object]:
         """How much passes."""
@@ -122,43 +126,57 @@ class GateNode(FunnelNode[GateSettings]):
         return {"frames_in": self._frames_in, "frames_passed": self._frames_passed,
                 "pass_rate": f"{self._frames_passed / max(1, self._frames_in):.4f}"}
 
+    @staticmethod
+    def _camera_rule(settings: GateSettings) -> InputRule:
+        return InputRule("camera", settings.camera_lost_after_s, settings.frozen_after_s,
+                         settings.camera_late_after_s)
+
     def _on_image(self, message: Image) -> None:
-        begin = time.perf_counter()
-        native = images.to_native(message)
-        image = native.pixels if native.encoding in _AS_THEY_ARE else images.to_gray(message)
-        self._decide(message, image, (message.width, message.height), begin)
+        begin, repeated = time.perf_counter(), False
+        try:
+            native = images.to_native(message)
+            as_it_is = native.encoding in _AS_THEY_ARE
+            image = native.pixels if as_it_is else images.to_gray(message)
+            repeated = self._decide(message, image, (message.width, message.height), begin)
+        finally:  # a frame that cannot be used is no silence
+            self._arrived(message, repeated)
 
     def _on_compressed(self, message: CompressedImage) -> None:
-        begin = time.perf_counter()
-        picture = bitstream.inspect(message.data)
-        image = images.to_gray(message, min_width=self.settings.work_width_px)
-        self._decide(message, image, (picture.width, picture.height), begin)
+        begin, repeated = time.perf_counter(), False
+        try:
+            picture = bitstream.inspect(message.data)
+            image = images.to_gray(message, min_width=self.settings.work_width_px)
+            repeated = self._decide(message, image, (picture.width, picture.height), begin)
+        finally:
+            self._arrived(message, repeated)
 
-    def _decide(self, message: Any, image: Any, size: tuple[int, int], begin: float) -> None:
+    def _arrived(self, message: Any, repeated: bool) -> None:
+        self._camera.arrived(time.monotonic(), self.age_s(message.header.stamp), repeated)
+
+    def _decide(self, message: Any, image: Any, size: tuple[int, int], begin: float) -> bool:
+        """Decide on a frame, and pass it or not; returns whether it repeats the one before."""
         stamp = message.header.stamp
-        self._detect(message, to_seconds(stamp))
+        self._use_detector(message, to_seconds(stamp))
         decision = self._gate.step(image, to_seconds(stamp), full_size=size)
         self._frames_in += 1
-        self._camera.arrived(time.monotonic(), self.age_s(stamp), decision.repeated)
         if decision.reset and self._frames_in > 1:
+            if self._beside is not None:
+                self._beside.forget()
             self.stats.count("resets")
-            self.faults.set("reset", Level.WARN, f"gate began anew: {decision.reset}", 10.0)
+            self.faults.set("reset", Level.WARN, f"gate began anew: {decision.reset}", _SHOWN_S)
         if decision.repeated:
             self.stats.count("exact_repeats")
         if decision.open:
             self._frames_passed += 1
             self.stats.count(f"passed_{decision.reason.value}")
             self._passed.publish(message)
-            self._pass_info(to_nanoseconds(stamp))
+            info = self._infos.passed(to_nanoseconds(stamp), time.monotonic())
+            if info is not None:
+                self._passed_info.publish(info)
         self._state.publish(self._to_state(message, decision))
+        self._report_lonely_frames()
         self.stats.latency("gate", (time.perf_counter() - begin) * 1e3)
-
-    def _detect(self, message: Any, stamp_s: float) -> None:
-        """Run the gate's own detector, when it is asked for and due."""
-        if self._detector is not None and self._gate.wants_detections(stamp_s):
-            with self.stats.timed("gate_detector"):
-                found = self._detector.detect(images.to_rgb(message))
-            self._gate.note_detections(found.scores.tolist(), found.class_names, stamp_s)
+        return decision.repeated
 
     def _to_state(self, message: Any, decision: GateDecision) -> GateState:
         return GateState(
@@ -169,29 +187,17 @@ class GateNode(FunnelNode[GateSettings]):
             region_ids=[r.track_id for r in decision.regions], frames_in=self._frames_in,
             frames_passed=self._frames_passed)
 
-    # Camera info may come before or after its image: a passed frame's info goes on when both are here.
-
     def _on_info(self, message: CameraInfo) -> None:
-        stamp = to_nanoseconds(message.header.stamp)
-        if stamp in self._waiting_for_info:
-            del self._waiting_for_info[stamp]
-            self._passed_info.publish(message)
-            return
-        self._infos[stamp] = message
-        while len(self._infos) > _INFOS_KEPT:
-            self._infos.popitem(last=False)
+        info = self._infos.came(to_nanoseconds(message.header.stamp), message)
+        if info is not None:
+            self._passed_info.publish(info)
 
-    def _pass_info(self, stamp: int) -> None:
-        message = self._infos.pop(stamp, None)
-        if message is not None:
-            self._passed_info.publish(message)
-            return
-        self._waiting_for_info[stamp] = None
-        while len(self._waiting_for_info) > _INFOS_KEPT:
-            self._waiting_for_info.popitem(last=False)
-            self.stats.count("passed_without_camera_info")
-            self.faults.set("camera_info", Level.ERROR, "frames pass without camera_info of their stamp; "
-                            "publish camera_info with each image's stamp", 10.0)
+    def _report_lonely_frames(self) -> None:
+        alone = self._infos.alone(time.monotonic())
+        if alone:
+            self.stats.count("passed_without_camera_info", alone)
+            self.faults.set("camera_info", Level.ERROR, "frames pass without camera_info of their "
+                            "stamp; publish camera_info with each image's stamp", _SHOWN_S)
 
     def _on_request(self, _: Any, response: Any) -> Any:
         self._gate.request()
@@ -201,7 +207,27 @@ class GateNode(FunnelNode[GateSettings]):
                             else "requests are switched off; set the parameter request to true")
         return response
 
+    def _make_detector(self, settings: GateSettings) -> None:
+        if settings.detector and self._detector is None:
+            self._detector = make_detector(settings.gate_detector)
 
+    def _close_detector(self) -> None:
+        if self._detector is not None:
+            self._detector.close()
+
+    def _use_detector(self, message: Any, stamp_s: float) -> None:
+        """Take what the detector found meanwhile, and have it look again when it is due."""
+        if self._beside is None:
+            if self._detector is None:
+                return
+            self._beside = SideDetector(self, "gate_detector", self._detector,
+                                        lambda: self.settings.gate_detector)
+        seen = self._beside.answer()
+        if seen is not None:
+            self._gate.note_detections(seen.found.scores.tolist(), seen.found.class_names,
+                                       seen.stamp_s)
+        if self._gate.wants_detections(stamp_s):
+            self._beside.ask(message, stamp_s)
 
 
 def main(args: list[str] | None = None) -> int:

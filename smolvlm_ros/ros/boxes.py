@@ -32,8 +32,9 @@ def from_box(box: BoundingBox2D) -> tuple[float, float, float, float]:
         ValueError: on sizes below zero or numbers that are not finite.
     """
     x, y, turn = box.center.position.x, box.center.position.y, box.center.theta
-    if not np.isfinite((x, y, turn, box.size_x, box.size_y)).all() or min(box.size_x, box.size_y) < 0:
-        raise ValueError(f"box at ({x}, {y}) of size {box.size_x} x {box.size_y} px, rotated {turn} rad, "
+    size = (box.size_x, box.size_y)
+    if not np.isfinite((x, y, turn, *size)).all() or min(size) < 0:
+        raise ValueError(f"box at ({x}, {y}) of size {size[0]} x {size[1]} px, rotated {turn} rad, "
                          "is not a box; expected finite numbers and sizes of at least 0")
     c, s = abs(np.cos(turn)), abs(np.sin(turn))
     half_x = (box.size_x * c + box.size_y * s) / 2
@@ -43,7 +44,8 @@ def from_box(box: BoundingBox2D) -> tuple[float, float, float, float]:
 
 def hypothesis(class_name: str, score: float) -> ObjectHypothesisWithPose:
     """A class with its score, pose left empty."""
-    return ObjectHypothesisWithPose(hypothesis=ObjectHypothesis(class_id=class_name, score=float(score)))
+    return ObjectHypothesisWithPose(
+        hypothesis=ObjectHypothesis(class_id=class_name, score=float(score)))
 
 
 def to_detections(header: Header, xyxy: NDArray[np.floating], scores: Sequence[float],
@@ -58,7 +60,7 @@ def to_detections(header: Header, xyxy: NDArray[np.floating], scores: Sequence[f
     """
     return Detection2DArray(header=header, detections=[
         Detection2D(header=header, bbox=to_box(box), results=[hypothesis(name, score)])
-        for box, score, name in zip(xyxy, scores, class_names)])
+        for box, score, name in zip(xyxy, scores, class_names, strict=True)])
 
 
 def best_hypothesis(detection: Detection2D) -> tuple[str, float]:
@@ -73,6 +75,6 @@ def best_hypothesis(detection: Detection2D) -> tuple[str, float]:
     return best.hypothesis.class_id, float(best.hypothesis.score)
 
 
-def to_point(xyz: Sequence[float]) -> Point:
-    """A point of three metres."""
+def to_point(xyz: Sequence[float] | NDArray[np.floating]) -> Point:
+    """A point of three coordinates in metres."""
     return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))

@@ -57,3 +57,10 @@ class Faults:
                         if until is not None and until < now_s]:
                 del self._faults[key]
             return tuple(finding for finding, _ in self._faults.values())
+
+
+def in_words(error: BaseException) -> str:
+    """What went wrong; with the name of the error where the text alone may not tell."""
+    text = str(error).strip() or type(error).__name__
+    return text if isinstance(error, (ValueError, RuntimeError, OSError)) else (
+        f"{type(error).__name__}: {text}")

@@ -62,6 +62,21 @@ class Finding:
     text: str
 
 
+@dataclass(frozen=True)
+class WorkerFacts:
+    """What is known of a thread that works on one item after the other.
+
+    Attributes:
+        name: what it does, as the user knows it ('depth', 'detector').
+        busy_since_s: when it began its present item; None while it has none.
+        limit_s: time that no item takes unless the model is dead.
+    """
+
+    name: str
+    busy_since_s: float | None
+    limit_s: float
+
+
 _RECOVERED_FOR_S = 10.0
 
 
@@ -70,8 +85,9 @@ def check_input(rule: InputRule, facts: InputFacts, now_s: float) -> tuple[Findi
     if facts.last_arrival_s is None:
         silent_s = now_s - facts.waiting_since_s
         if rule.lost_after_s and silent_s > rule.lost_after_s:
-            return (Finding(Level.ERROR, f"nothing has ever come on {rule.name} in {silent_s:.1f} s; "
-                            "check that it is published and that its QoS matches"),)
+            return (Finding(Level.ERROR, f"nothing has ever come on {rule.name} in "
+                            f"{silent_s:.1f} s; check that it is published and that its QoS "
+                            "matches"),)
         return ()
     findings = []
     silent_s = now_s - facts.last_arrival_s
@@ -89,12 +105,21 @@ def check_input(rule: InputRule, facts: InputFacts, now_s: float) -> tuple[Findi
                                     "restart the camera driver"))
     if rule.late_after_s and facts.last_age_s is not None:
         if facts.last_age_s > rule.late_after_s:
-            findings.append(Finding(Level.WARN, f"{rule.name} late: {facts.last_age_s:.2f} s old on "
-                                    f"arrival, limit {rule.late_after_s:g} s"))
+            findings.append(Finding(Level.WARN, f"{rule.name} late: {facts.last_age_s:.2f} s old "
+                                    f"on arrival, limit {rule.late_after_s:g} s; the machine is "
+                                    "busy, or a recording plays without use_sim_time"))
         elif facts.last_age_s < -rule.late_after_s:
             findings.append(Finding(Level.WARN, f"{rule.name} is stamped {-facts.last_age_s:.2f} s "
                                     "in the future; synchronise the clocks"))
     return tuple(findings)
+
+
+def check_worker(facts: WorkerFacts, now_s: float) -> tuple[Finding, ...]:
+    """An error when a worker has not come back from its present item for too long."""
+    if facts.busy_since_s is None or now_s - facts.busy_since_s <= facts.limit_s:
+        return ()
+    return (Finding(Level.ERROR, f"{facts.name} is dead: {now_s - facts.busy_since_s:.1f} s on one "
+                    f"frame, limit {facts.limit_s:g} s; restart the node"),)
 
 
 @dataclass(frozen=True)
@@ -111,7 +136,8 @@ class Health:
 
 
 def assess(state: str, inputs: tuple[tuple[InputRule, InputFacts], ...],
-           faults: tuple[Finding, ...], now_s: float) -> Health:
+           faults: tuple[Finding, ...], now_s: float,
+           workers: tuple[WorkerFacts, ...] = ()) -> Health:
     """Health of a node.
 
     Args:
@@ -120,11 +146,14 @@ def assess(state: str, inputs: tuple[tuple[InputRule, InputFacts], ...],
         inputs: the inputs with what has been seen of them.
         faults: what the node itself knows to be wrong (a dead model, a missing transform, …).
         now_s: the time, of the clock of the facts.
+        workers: the threads that do the node's heavy work; they count when the node is active.
     """
     findings = list(faults)
     if state == "active":
         for rule, facts in inputs:
             findings.extend(check_input(rule, facts, now_s))
+        for worker in workers:
+            findings.extend(check_worker(worker, now_s))
     elif not any(f.level >= Level.ERROR for f in faults):
         findings.append(Finding(Level.WARN, f"not active: {state}"))
     findings.sort(key=lambda f: -f.level)
@@ -144,7 +173,9 @@ class InputWatch:
         before = self.facts
         lost = (self.rule.lost_after_s and before.last_arrival_s is not None
                 and now_s - before.last_arrival_s > self.rule.lost_after_s)
-        same_since = before.same_since_s if before.same_since_s is not None else before.last_arrival_s
+        same_since = before.same_since_s
+        if same_since is None:
+            same_since = before.last_arrival_s
         self.count += 1
         self.facts = InputFacts(before.waiting_since_s, now_s, age_s, same_since if same else None,
                                 now_s if lost else before.recovered_at_s)

@@ -5,24 +5,28 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Generic, TypeVar
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from smolvlm_ros.ros.diagnostics import make_status
+from smolvlm_ros.ros.autostart import Autostart
+from smolvlm_ros.ros.diagnostics import Diagnostics
 from smolvlm_ros.ros.endpoints import Endpoints
-from smolvlm_ros.ros.faults import Faults
-from smolvlm_ros.ros.health import InputRule, InputWatch, Level, assess
-from smolvlm_ros.ros.interface import DIAGNOSTICS, Interface
+from smolvlm_ros.ros.faults import Faults, in_words
+from smolvlm_ros.ros.health import InputRule, InputWatch, Level, WorkerFacts
+from smolvlm_ros.ros.interface import Interface
+from smolvlm_ros.ros.mailbox import Mailbox
 from smolvlm_ros.ros.parameters import NodeSettings, Parameters
 from smolvlm_ros.ros.stats import Stats
-from smolvlm_ros.settings import SettingError
 
 S = TypeVar("S", bound=NodeSettings)
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+_ERROR_SHOWN_S = 10.0
+# How long a busy worker is waited for: at deactivation, and at the end of the process.
+_PATIENCE_S, _LAST_PATIENCE_S = 10.0, 3.0
 
 
 class ConfigureError(RuntimeError):
@@ -51,21 +55,22 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(self.default_name, **kwargs)
         overrides = {k: p.value for k, p in self._parameter_overrides.items()}
-        self.parameters: Parameters[S] = Parameters(self.settings_class, overrides)  # type: ignore[arg-type]
+        kind: Any = self.settings_class
+        self.parameters: Parameters[S] = Parameters(kind, overrides)
         self.parameters.declare(self)
         self.stats = Stats()
         self.faults = Faults(self.get_logger())
         self.watches: dict[str, InputWatch] = {}
         self.endpoints = Endpoints(self)
+        self.steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._workers: dict[str, tuple[Mailbox[Any], Callable[[], float]]] = {}
         self._owned: list[tuple[str, Callable[[], Any]]] = []
         self._active_from = 0
+        self._closed = False
+        self._patience_s = _PATIENCE_S
+        self._diagnostics = Diagnostics(self, self.steady_clock)
+        self._autostart = Autostart(self, self.steady_clock)
         self._refuse_bad_transitions()
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._diagnostics = self.create_publisher(DiagnosticArray, DIAGNOSTICS.name, 10)
-        self.create_timer(self.settings.diagnostics_period_s, self._publish_diagnostics,
-                          clock=self._steady)
-        self.start_tried = threading.Event()  # set once the node has tried to start, or will not
-        self._start_timer = self.create_timer(0.01, self._autostart, clock=self._steady)
 
     # For subclasses ------------------------------------------------------------------------
 
@@ -79,6 +84,11 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         """Label of the lifecycle state: 'unconfigured', 'inactive', 'active', …"""
         return str(self._state_machine.current_state[1])
 
+    @property
+    def start_tried(self) -> threading.Event:
+        """Set once the node has tried to start by itself, or will not."""
+        return self._autostart.tried
+
     def setup(self) -> None:
         """Load what the node needs; raise to refuse with a reason."""
 
@@ -86,7 +96,7 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         """Begin to work: subscribe, start timers and workers."""
 
     def apply(self, settings: S) -> None:
-        """Take new run-time values; `settings` differs from the old in runtime parameters at most."""
+        """Take new run-time values; `settings` differs from the old in runtime parameters only."""
 
     def extra_diagnostics(self) -> Mapping[str, object]:
         """More values for /diagnostics."""
@@ -96,6 +106,16 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         """Have `close` called when the present phase (configured or active) ends."""
         self._owned.append((name, close))
 
+    def own_worker(self, name: str, worker: Mailbox[Any], limit_s: Callable[[], float]) -> None:
+        """Own a worker, and watch its health: an item that takes longer than the limit is dead."""
+        self._workers[name] = (worker, limit_s)
+
+        def close() -> None:
+            del self._workers[name]
+            if not worker.close(self._patience_s):
+                raise RuntimeError("it is still busy; what it holds stays in memory until it ends")
+        self.own(f"worker {name}", close)
+
     def watch(self, rule: InputRule) -> InputWatch:
         """Watch an input's health while the node is active."""
         watch = InputWatch(rule, time.monotonic())
@@ -103,15 +123,21 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         self.own(f"watch of {rule.name}", lambda: self.watches.pop(rule.name, None))
         return watch
 
-    def tick(self, period_s: float, callback: Callable[[], None]) -> None:
-        """Call `callback` every so often, in steady time, until the present phase ends."""
-        timer = self.create_timer(period_s, callback, clock=self._steady)
-        self.own("timer", lambda: self.destroy_timer(timer))
+    def worker_facts(self) -> tuple[WorkerFacts, ...]:
+        """What is known of the owned workers."""
+        return tuple(WorkerFacts(name, worker.busy_since_s, limit_s())
+                     for name, (worker, limit_s) in tuple(self._workers.items()))
 
     def age_s(self, stamp: Any) -> float:
         """Age of a builtin_interfaces/Time by the node's clock, in seconds."""
         now_ns = self.get_clock().now().nanoseconds
-        return (now_ns - stamp.sec * 1_000_000_000 - stamp.nanosec) * 1e-9
+        return float(now_ns - stamp.sec * 1_000_000_000 - stamp.nanosec) * 1e-9
+
+    def escaped(self, error: Exception) -> None:
+        """Count and show an exception that escaped a callback; the executor calls this."""
+        self.stats.count("callback_errors")
+        self.faults.set("callback", Level.ERROR, f"a callback failed: {in_words(error)}",
+                        _ERROR_SHOWN_S)
 
     # Lifecycle -----------------------------------------------------------------------------
 
@@ -123,12 +149,9 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
                 raise ConfigureError("; ".join(self.parameters.problems))
             self.setup()
         except Exception as error:  # a model library may raise anything; the node must stay usable
-            self._close_from(0)
-            self.stats.count("configure_failures")
-            self.faults.set("configure", Level.ERROR, f"configure failed: {_words(error)}")
-            self.get_logger().debug(traceback.format_exc())
-            return FAILURE
+            return self._give_up("configure", 0, error)
         self.faults.clear("configure")
+        self.faults.clear("parameters")
         self._active_from = len(self._owned)
         self.get_logger().info(f"configured in {time.perf_counter() - begin:.2f} s")
         return SUCCESS
@@ -138,9 +161,7 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         try:
             self.start()
         except Exception as error:
-            self._close_from(self._active_from)
-            self.faults.set("activate", Level.ERROR, f"activate failed: {_words(error)}")
-            return FAILURE
+            return self._give_up("activate", self._active_from, error)
         self.faults.clear("activate")
         self.get_logger().info("active")
         return SUCCESS
@@ -167,9 +188,20 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         return SUCCESS
 
     def close(self) -> None:
-        """Release everything and destroy the node; for the end of the process."""
-        self._close_from(0)
-        self.destroy_node()
+        """Release everything and destroy the node, in whatever state; again does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._patience_s = _LAST_PATIENCE_S
+            self._close_from(0)
+            self.destroy_node()
+
+    def _give_up(self, what: str, first: int, error: Exception) -> TransitionCallbackReturn:
+        self._close_from(first)
+        self.stats.count(f"{what}_failures")
+        self.faults.set(what, Level.ERROR, f"{what} failed: {in_words(error)}")
+        if not isinstance(error, (ValueError, RuntimeError, OSError)):  # a defect, not a refusal
+            self.get_logger().error(traceback.format_exc())
+        return FAILURE
 
     def _close_from(self, first: int) -> None:
         while len(self._owned) > first:
@@ -177,21 +209,7 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
             try:
                 close()
             except Exception as error:  # the rest must be closed too
-                self.get_logger().error(f"closing {name} failed: {_words(error)}")
-
-    def _autostart(self) -> None:
-        self._start_timer.cancel()
-        if self.parameters.problems:
-            self.faults.set("parameters", Level.ERROR, "; ".join(self.parameters.problems))
-        if self.settings.autostart and self.state == "unconfigured":
-            self.trigger_configure()
-        if self.settings.autostart and self.state == "inactive":
-            self.trigger_activate()
-        self.start_tried.set()
-        if self.state != "active" and self.settings.autostart and self.settings.autostart_retry_s > 0:
-            self.destroy_timer(self._start_timer)
-            self._start_timer = self.create_timer(self.settings.autostart_retry_s, self._autostart,
-                                                  clock=self._steady)
+                self.get_logger().error(f"closing {name} failed: {in_words(error)}")
 
     def _refuse_bad_transitions(self) -> None:
         # rclpy lets an impossible transition request raise through the executor, which would end
@@ -200,6 +218,7 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         answer = service.callback
 
         def guarded(request: Any, response: Any) -> Any:
+            self._autostart.give_up()
             try:
                 return answer(request, response)
             except Exception as error:
@@ -217,41 +236,23 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
     def set_parameters_atomically(self, parameter_list: Sequence[Any]) -> SetParametersResult:
         """Set all or none; a refusal names every bad value, its limit and the fix."""
         if not hasattr(self, "parameters"):  # rclpy sets parameters of its own while constructing
-            return super().set_parameters_atomically(parameter_list)
+            return super().set_parameters_atomically(list(parameter_list))
         configured = self.state not in ("unconfigured", "finalized")
-        try:
-            made = self.parameters.check(parameter_list, configured)
-        except SettingError as error:
-            self.get_logger().warn(f"parameters refused: {error}")
-            return SetParametersResult(successful=False, reason=str(error))
-        result = super().set_parameters_atomically(parameter_list)
-        if result.successful:
-            if made != self.parameters.current:
-                self.parameters.accept(made)
-            if configured:  # also when nothing differs: what a path names may have been edited
-                self.apply(made)
+        applied = False
+        with self.parameters.lock:
+            try:
+                change = self.parameters.check(parameter_list, configured)
+                applied = configured and change.settings != self.settings
+                if applied:
+                    self.apply(change.settings)
+                result = super().set_parameters_atomically(change.parameters)
+            except Exception as error:  # the caller gets an answer, whatever apply meets
+                result = SetParametersResult(successful=False, reason=in_words(error))
+            if result.successful:
+                self.parameters.accept(change)
+                return result
+            if applied:  # all or nothing
+                with suppress(Exception):
+                    self.apply(self.settings)
+        self.get_logger().warning(f"parameters refused: {result.reason}")
         return result
-
-    # Diagnostics ---------------------------------------------------------------------------
-
-    def _publish_diagnostics(self) -> None:
-        now_s = time.monotonic()
-        watched = tuple((w.rule, w.facts) for w in tuple(self.watches.values()))
-        health = assess(self.state, watched, self.faults.findings(now_s), now_s)
-        message = DiagnosticArray()
-        message.header.stamp = self.get_clock().now().to_msg()
-        extra: dict[str, object] = {"state": self.state}
-        extra.update({f"{w.rule.name}_received": w.count for w in tuple(self.watches.values())})
-        extra.update(self.endpoints.diagnostics())
-        try:
-            extra.update(self.extra_diagnostics())
-        except Exception as error:
-            extra["extra_diagnostics"] = _words(error)
-        message.status = [make_status(self.get_fully_qualified_name(), health, self.stats, extra)]
-        self._diagnostics.publish(message)
-
-
-def _words(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text if isinstance(error, (ValueError, RuntimeError, OSError)) else (
-        f"{type(error).__name__}: {text}")

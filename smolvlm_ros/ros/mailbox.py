@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import threading
+import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -25,7 +27,8 @@ class Mailbox(Generic[T]):
     Args:
         name: of the thread, for debuggers.
         work: called with each item, in the worker thread.
-        on_error: called in the worker thread with what `work` raised; the worker goes on.
+        on_error: called in the worker thread with what `work` raised; the worker goes on, whatever
+            this one raises.
     """
 
     def __init__(self, name: str, work: Callable[[T], None],
@@ -35,6 +38,7 @@ class Mailbox(Generic[T]):
         self._condition = threading.Condition()
         self._slot: list[T] = []
         self._closed = False
+        self._busy_since_s: float | None = None
         self._received = self._done = self._replaced = self._failed = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -57,6 +61,11 @@ class Mailbox(Generic[T]):
         with self._condition:
             return MailboxCounts(self._received, self._done, self._replaced, self._failed)
 
+    @property
+    def busy_since_s(self) -> float | None:
+        """When the item under way was begun, by time.monotonic(); None while there is none."""
+        return self._busy_since_s
+
     def close(self, timeout_s: float = 10.0) -> bool:
         """Forget what waits and stop the worker; returns False when it did not end in time."""
         with self._condition:
@@ -76,13 +85,21 @@ class Mailbox(Generic[T]):
                 if self._closed:
                     return
                 item = self._slot.pop()
-            try:
-                self._work(item)
-            except Exception as error:  # one bad item must not end the stage
-                with self._condition:
-                    self._failed += 1
-                self._on_error(error)
-            else:
-                with self._condition:
-                    self._done += 1
+            self._busy_since_s = time.monotonic()
+            self._run_one(item)
+            self._busy_since_s = None
             del item  # a large image is not kept alive while waiting for the next one
+
+    def _run_one(self, item: T) -> None:
+        try:
+            self._work(item)
+        except Exception as error:  # one bad item must not end the stage
+            with self._condition:
+                self._failed += 1
+            try:
+                self._on_error(error)
+            except Exception:
+                traceback.print_exc()
+        else:
+            with self._condition:
+                self._done += 1

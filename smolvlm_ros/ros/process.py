@@ -1,18 +1,23 @@
 """Run nodes in one process: an executor thread for each, a clean end on ctrl-C or SIGTERM."""
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
-_JOIN_S = 10.0
+# How long the end waits for a callback (a model that loads) or a worker that is still busy.
+_JOIN_S = 3.0
+_AFTER_ERROR_S = 0.01
 
 
 class Spinner:
@@ -21,7 +26,7 @@ class Spinner:
     An exception that escapes a callback is logged and counted, and spinning goes on.
 
     Args:
-        node: the node; with `threads` > 1 its re-entrant callbacks may run side by side.
+        node: the node; with `threads` > 1 callbacks of different groups run side by side.
     """
 
     def __init__(self, node: Any, threads: int = 1) -> None:
@@ -29,32 +34,56 @@ class Spinner:
         self._executor = (SingleThreadedExecutor() if threads == 1
                           else MultiThreadedExecutor(num_threads=threads))
         self._executor.add_node(node)
-        self._stopping = False
-        self._thread = threading.Thread(target=self._spin, name=f"spin {node.get_name()}", daemon=True)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._spin, name=f"spin {node.get_name()}",
+                                        daemon=True)
         self._thread.start()
 
     def _spin(self) -> None:
-        while not self._stopping and rclpy.ok():
+        while not self._stopping.is_set() and rclpy.ok():
             try:
-                self._executor.spin()
+                self._executor.spin_once()
             except ExternalShutdownException:
                 return
-            except Exception:
-                if self._stopping:
+            except InvalidHandle:  # an entity was destroyed while its callback ran
+                self._stopping.wait(_AFTER_ERROR_S)
+            except Exception as error:
+                if self._stopping.is_set():
                     return
-                self.node.stats.count("callback_errors")
                 self.node.get_logger().error(traceback.format_exc())
+                getattr(self.node, "escaped", lambda _: None)(error)
+                self._stopping.wait(_AFTER_ERROR_S)  # an error that comes at once, again and again
 
-    def stop(self) -> None:
-        """End spinning, then close and destroy the node."""
-        self._stopping = True
-        self._executor.shutdown(timeout_sec=_JOIN_S)
-        self._thread.join(_JOIN_S)
-        getattr(self.node, "close", self.node.destroy_node)()
+    def stop(self, timeout_s: float = _JOIN_S) -> bool:
+        """End spinning, then close and destroy the node.
+
+        Returns:
+            False when a callback did not end in time. The node is then left as it is: nothing may
+            be taken away from code that still runs.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        self._stopping.set()
+        self._executor.create_task(lambda: None)  # wakes it
+        self._thread.join(timeout_s)
+        pool = getattr(self._executor, "_executor", None)
+        threads = [self._thread]
+        if pool is not None:  # rclpy leaves the threads of its pool waiting for more
+            pool.shutdown(wait=False)
+            threads += pool._threads
+        for thread in threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+        ended = not any(thread.is_alive() for thread in threads)
+        self._executor.shutdown(timeout_sec=0)
+        if ended:
+            getattr(self.node, "close", self.node.destroy_node)()
+        return ended
 
 
 def run(factories: Sequence[Callable[[], Any]], args: list[str] | None = None) -> int:
     """Make the nodes, spin them until SIGINT or SIGTERM, and take them down in reverse order.
+
+    Where something is still busy after three seconds (a model that loads, an answer that is being
+    made), the process ends without it: a robot that is switched off does not wait.
 
     Args:
         factories: make the nodes, after rclpy has been initialised. Each is spun, and has tried to
@@ -62,13 +91,17 @@ def run(factories: Sequence[Callable[[], Any]], args: list[str] | None = None) -
         args: command line without the programme's name; None for sys.argv.
 
     Returns:
-        The exit code: 0 after a signal.
+        The exit code: 0 after a signal, 2 for ROS arguments that cannot be read.
     """
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    rclpy.init(args=sys.argv[1:] if args is None else args,
-               signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=sys.argv[1:] if args is None else args,
+                   signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:  # rcl's own text names the argument
+        print(f"{sys.argv[0]}: {error}", file=sys.stderr)
+        return 2
     spinners: list[Spinner] = []
     try:
         for factory in factories:
@@ -83,4 +116,14 @@ def run(factories: Sequence[Callable[[], Any]], args: list[str] | None = None) -
         for spinner in reversed(spinners):
             spinner.stop()
         rclpy.try_shutdown()
+    if _busy_threads():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)  # the interpreter's own end would wait for them, or crash under them
     return 0
+
+
+def _busy_threads() -> list[threading.Thread]:
+    """Threads of ours that have not ended."""
+    return [t for t in threading.enumerate()
+            if t is not threading.main_thread() and t is not threading.current_thread()]

@@ -20,7 +20,8 @@ except ImportError:  # Humble
 
 from smolvlm_ros.settings import Settings, setting
 
-_RELIABILITY = "Whether lost messages are sent again; a reliable input cannot hear a best-effort output."
+_RELIABILITY = ("Whether lost messages are sent again; a reliable input cannot hear a best-effort "
+                "output.")
 _DEPTH = "How many messages are kept for a slow receiver."
 _CHOICES = ("best_effort", "reliable")
 

@@ -39,8 +39,8 @@ def from_seconds(seconds: float) -> Time:
 class ExactStamps:
     """Gives the stamps of recent messages back exactly, from the seconds the algorithms work with.
 
-    Seconds as float64 are about 0.2 microseconds coarse, but a stamp is the key by which messages of
-    the funnel are joined: what goes out again must be the stamp that came in.
+    Seconds as float64 are about 0.2 microseconds coarse, but a stamp is the key by which messages
+    of the funnel are joined: what goes out again must be the stamp that came in.
     """
 
     def __init__(self, kept: int = 512) -> None:

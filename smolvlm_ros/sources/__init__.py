@@ -13,6 +13,7 @@ from smolvlm_ros.sources.base import (
 )
 from smolvlm_ros.sources.calibration import camera_model, read_calibration
 from smolvlm_ros.sources.opening import open_source
+from smolvlm_ros.sources.playing import PlayClock, Player, PlayEvents
 
-__all__ = ["FrameSource", "RawCameraInfo", "RawImage", "SourceError", "SourceFrame", "camera_model",
-           "open_source", "read_calibration"]
+__all__ = ["FrameSource", "PlayClock", "PlayEvents", "Player", "RawCameraInfo", "RawImage",
+           "SourceError", "SourceFrame", "camera_model", "open_source", "read_calibration"]

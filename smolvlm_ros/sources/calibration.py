@@ -171,7 +171,7 @@ class _Entries:
         if entry is None and default is not None:
             return default
         data = entry.get("data") if isinstance(entry, dict) else None
-        if not isinstance(data, list):
+        if not isinstance(entry, dict) or not isinstance(data, list):
             raise SourceError(f"{self._name}: {key} is {_short(entry)}, expected rows, cols and "
                               "data: [...]")
         rows, cols = shape or (1, len(data))
