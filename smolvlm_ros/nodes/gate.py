@@ -144,7 +144,7 @@ class GateNode(FunnelNode[GateSettings]):
     def _on_compressed(self, message: CompressedImage) -> None:
         begin, repeated = time.perf_counter(), False
         try:
-            picture = bitstream.inspect(message.data)
+            picture = bitstream.inspect(bytes(message.data))
             image = images.to_gray(message, min_width=self.settings.work_width_px)
             repeated = self._decide(message, image, (picture.width, picture.height), begin)
         finally:

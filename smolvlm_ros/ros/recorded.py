@@ -31,7 +31,8 @@ def size_of(picture: Image | CompressedImage) -> tuple[int, int]:
     Raises:
         ValueError: when compressed data is no JPEG or PNG.
     """
-    found = bitstream.inspect(picture.data) if isinstance(picture, CompressedImage) else picture
+    found = (bitstream.inspect(bytes(picture.data)) if isinstance(picture, CompressedImage)
+             else picture)
     return int(found.width), int(found.height)
 
 

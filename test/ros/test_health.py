@@ -9,8 +9,10 @@ from smolvlm_ros.ros.health import (
     InputRule,
     InputWatch,
     Level,
+    WorkerFacts,
     assess,
     check_input,
+    check_worker,
 )
 
 RULE = InputRule("camera", lost_after_s=2.0, stuck_after_s=3.0, late_after_s=0.5)
@@ -75,6 +77,27 @@ def test_the_worst_comes_first_and_nothing_is_hidden() -> None:
 def test_state_and_faults(state: str, faults: tuple[Finding, ...], level: Level, word: str) -> None:
     health = assess(state, (), faults, 0.0)
     assert health.level is level and word in health.text
+
+
+@pytest.mark.parametrize(("busy_since_s", "now_s", "dead"), [
+    (None, 100.0, False),  # nothing to do
+    (10.0, 12.0, False),  # at work
+    (10.0, 15.0, False),  # exactly at the limit
+    (10.0, 15.1, True),  # it has not come back
+])
+def test_a_worker(busy_since_s: float | None, now_s: float, dead: bool) -> None:
+    findings = check_worker(WorkerFacts("depth", busy_since_s, 5.0), now_s)
+    assert [f.level for f in findings] == ([Level.ERROR] if dead else [])
+    assert not dead or "depth is dead: 5.1 s on one frame, limit 5 s" in findings[0].text
+
+
+def test_a_dead_model_and_a_lost_camera_are_both_told_while_active() -> None:
+    lost = (RULE, InputFacts(0.0, 1.0))
+    dead = (WorkerFacts("depth", 0.0, 5.0),)
+    health = assess("active", (lost,), (), 10.0, dead)
+    assert [f.level for f in health.findings] == [Level.ERROR, Level.ERROR]
+    assert "depth is dead" in health.text and "camera lost" in health.text
+    assert "dead" not in assess("inactive", (lost,), (), 10.0, dead).text
 
 
 def test_inputs_do_not_count_while_the_node_does_not_listen() -> None:

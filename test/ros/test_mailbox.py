@@ -2,8 +2,19 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
+
+import pytest
 
 from smolvlm_ros.ros.mailbox import Mailbox
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.001)
 
 
 def test_the_newest_replaces_the_waiting_one_and_is_counted() -> None:
@@ -19,8 +30,7 @@ def test_the_newest_replaces_the_waiting_one_and_is_counted() -> None:
     assert started.wait(5)
     assert [box.put(i) for i in (2, 3, 4)] == [False, True, True]  # 2 waits, 3 and 4 replace
     release.set()
-    while box.counts.done < 2:
-        pass
+    wait_for(lambda: box.counts.done == 2)
     counts = box.counts
     assert seen == [1, 4]
     assert (counts.received, counts.done, counts.replaced, counts.failed) == (4, 2, 2, 0)
@@ -38,8 +48,7 @@ def test_an_exception_is_reported_and_the_worker_goes_on() -> None:
 
     box: Mailbox[int] = Mailbox("test", work, errors.append)
     box.put(1)
-    while box.counts.failed < 1:
-        pass
+    wait_for(lambda: box.counts.failed == 1)
     box.put(2)
     assert done.wait(5)
     assert [str(e) for e in errors] == ["bad item"]
@@ -75,3 +84,42 @@ def test_close_from_the_worker_itself_does_not_deadlock() -> None:
     box: Mailbox[int] = Mailbox("test", work, lambda e: None)
     box.put(1)
     assert ended.wait(5)
+
+
+def test_it_tells_since_when_it_is_busy() -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def work(_: int) -> None:
+        started.set()
+        release.wait(5)
+
+    box: Mailbox[int] = Mailbox("test", work, lambda e: None)
+    assert box.busy_since_s is None
+    before_s = time.monotonic()
+    box.put(1)
+    assert started.wait(5)
+    since_s = box.busy_since_s
+    assert since_s is not None and before_s <= since_s <= time.monotonic()
+    assert box.close(0.01) is False  # it is busy still
+    release.set()
+    assert box.close() and box.busy_since_s is None
+
+
+def test_not_even_a_failing_error_report_ends_the_worker(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    done = threading.Event()
+
+    def work(item: int) -> None:
+        if item == 1:
+            raise ValueError("bad item")
+        done.set()
+
+    def report(_: Exception) -> None:
+        raise RuntimeError("the log is full")
+
+    box: Mailbox[int] = Mailbox("test", work, report)
+    box.put(1)
+    wait_for(lambda: "the log is full" in capsys.readouterr().err)
+    box.put(2)
+    assert done.wait(5)
+    assert box.close()
