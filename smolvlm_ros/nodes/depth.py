@@ -139,7 +139,6 @@ class DepthNode(FunnelNode[DepthSettings]):
         self._worker.put((image, info))
 
     def _on_jump(self, jump_s: float) -> None:
-        self._transforms.clear()
         self._reset_why = f"time went back by {jump_s:.3f} s"
 
     # The worker's thread -------------------------------------------------------------------

@@ -130,7 +130,7 @@ class FusionNode(FunnelNode[FusionSettings]):
         self._tracker.clear()
         self._evidence: Evidence | None = None
         self._image_size: tuple[int, int] | None = None
-        self.own("faults", lambda: [self.faults.clear(key) for key in _FAULTS])
+        self.own("faults", self._clear_faults)
         self._objects = self.endpoints.publish(OBJECTS)
         self._markers = self.endpoints.publish(MARKERS)
         self._annotator = Annotator(self, IMAGE, ANNOTATED, self.settings.image_qos.depth)
@@ -148,12 +148,7 @@ class FusionNode(FunnelNode[FusionSettings]):
 
     def apply(self, settings: FusionSettings) -> None:
         """Give tracker and zones their new parameters; unchanged zones keep their state."""
-        try:
-            zones = read_zones(settings.zones)
-        except ValueError as error:  # the file was changed after it had been checked
-            self.faults.set("zones", Level.ERROR, f"the zones stay as they were: {error}")
-            return
-        self.faults.clear("zones")
+        zones = read_zones(settings.zones)
         with self._lock:
             self._tracker.configure(settings.tracks)
             if self.state == "active":
@@ -171,6 +166,10 @@ class FusionNode(FunnelNode[FusionSettings]):
             extra["frames_replaced"] = self._worker.counts.replaced
             extra["inputs_unmatched"] = self._sync.unmatched
         return extra
+
+    def _clear_faults(self) -> None:
+        for key in _FAULTS:
+            self.faults.clear(key)
 
     def _on_image_info(self, message: CameraInfo) -> None:
         self._image_size = infos.image_size(message)

@@ -155,6 +155,12 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
             self._memory.configure(settings.moments)
             self.scheduler.config = settings.queue
 
+    def hurry(self) -> None:
+        """Refuse what waits."""
+        if self.state == "active":
+            self.scheduler.close()
+            self.frames.wake()
+
     def extra_diagnostics(self) -> Mapping[str, object]:
         """The model, and what waits."""
         if self.state not in ("inactive", "active"):
@@ -214,7 +220,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
             scheduler.run_next(timeout_s=0.5)
 
     def _send_away(self) -> None:
-        """Refuse what waits, so that every client has its answer before the services end."""
+        """Let every client have its answer before the services end."""
         self.scheduler.close()
         self.frames.wake()
         self.waiters.wait_empty(_LEAVE_S)

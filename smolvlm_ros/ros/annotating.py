@@ -61,7 +61,7 @@ class Annotator:
 
     def _unsubscribe(self) -> None:
         if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
+            self._node.endpoints.stop_listening(self._image, self._subscription)
             self._subscription = None
         self._images.clear()
 

@@ -96,7 +96,14 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         """Begin to work: subscribe, start timers and workers."""
 
     def apply(self, settings: S) -> None:
-        """Take new run-time values; `settings` differs from the old in runtime parameters only."""
+        """Take new run-time values; raise to refuse them, with nothing changed.
+
+        `settings` differs from the old in runtime parameters at most. It may not differ at all:
+        what a path names can have been edited, and setting it again reads it again.
+        """
+
+    def hurry(self) -> None:
+        """Let every callback that waits come back: the process is about to end."""
 
     def extra_diagnostics(self) -> Mapping[str, object]:
         """More values for /diagnostics."""
@@ -242,7 +249,7 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         with self.parameters.lock:
             try:
                 change = self.parameters.check(parameter_list, configured)
-                applied = configured and change.settings != self.settings
+                applied = configured  # also when nothing differs: a file may have been edited
                 if applied:
                     self.apply(change.settings)
                 result = super().set_parameters_atomically(change.parameters)

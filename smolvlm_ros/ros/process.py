@@ -63,6 +63,7 @@ class Spinner:
         """
         deadline_s = time.monotonic() + timeout_s
         self._stopping.set()
+        getattr(self.node, "hurry", lambda: None)()
         self._executor.create_task(lambda: None)  # wakes it
         self._thread.join(timeout_s)
         pool = getattr(self._executor, "_executor", None)

@@ -12,14 +12,16 @@ from smolvlm_ros.ros.interface import Endpoint
 from smolvlm_ros.ros.stamps import to_nanoseconds
 
 _JUMP_NS = 1_000_000_000
-_SHOWN_S = 10.0
+_PARTNERLESS_S = 5.0  # no stage takes as long for a frame
+_SHOWN_S = 60.0  # frames may pass the gate rarely; the next match clears it
 
 
 class StampSync:
     """Calls back with one message of each topic, all of the same stamp (or within a slop).
 
     Every input is watched, so that a silent or a late one shows in the node's health, and what
-    found no partner is counted; when the messages of one topic find none at all, that is an error.
+    found no partner is counted. Where the first input goes on coming and finds none at all, that
+    is an error; the others may come more often (an RGB-D camera's depth, beside gated boxes).
     message_filters keeps the newest stamps; after a jump back in time (a recording that loops)
     these would for ever push out what comes, so its queues are emptied.
 
@@ -43,6 +45,8 @@ class StampSync:
         self._newest_ns: dict[str, int] = {}
         self._received = self._matched = 0
         self._since_match = {endpoint.name: 0 for endpoint in inputs}
+        self._first = inputs[0].name
+        self._alone_since_s = 0.0
         subscribers = []
         for endpoint in inputs:
             subscriber = node.endpoints.filter(endpoint)
@@ -62,18 +66,28 @@ class StampSync:
         watch.arrived(time.monotonic(), self._node.age_s(message.header.stamp))
         self._received += 1
         self._since_match[name] += 1
-        if self._since_match[name] > self._depth:
-            others = ", ".join(f"{count} on {other}" for other, count in self._since_match.items()
-                               if other != name)
-            self._node.faults.set(
-                "sync", Level.ERROR, f"no stamp of the last {self._since_match[name]} messages on "
-                f"{name} has come on the other inputs (messages there since then: {others}); "
-                "publish them all with the image's stamp, or remap them", _SHOWN_S)
+        if name == self._first:
+            self._look_for_partners(time.monotonic())
         stamp = to_nanoseconds(message.header.stamp)
         newest = self._newest_ns.get(name, stamp)
         self._newest_ns[name] = stamp
         if stamp < newest - _JUMP_NS:
             self._forget_after(stamp, name, (newest - stamp) * 1e-9)
+
+    def _look_for_partners(self, now_s: float) -> None:
+        """Raise a fault when the first input goes on coming without any partner."""
+        count = self._since_match[self._first]
+        if count == 1:
+            self._alone_since_s = now_s
+        alone_s = now_s - self._alone_since_s
+        if count <= self._depth and (count < 2 or alone_s < _PARTNERLESS_S):
+            return
+        others = ", ".join(f"{came} on {other}" for other, came in self._since_match.items()
+                           if other != self._first)
+        self._node.faults.set(
+            "sync", Level.ERROR, f"no stamp of the last {count} messages on {self._first} has "
+            f"come on the other inputs (messages there since then: {others}); publish them all "
+            "with the image's stamp, or remap them", _SHOWN_S)
 
     def _forget_after(self, stamp: int, name: str, jump_s: float) -> None:
         self._node.stats.count("time_jumps_back")

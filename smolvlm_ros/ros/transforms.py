@@ -120,10 +120,6 @@ class TransformSource:
                 f"({error}); publish it, raise tf_timeout_s, or set another frame") from error
         return from_message(message)
 
-    def clear(self) -> None:
-        """Forget everything that depends on time."""
-        self._buffer.clear()
-
     def close(self) -> None:
         """Stop listening."""
         self._listener.unregister()
