@@ -55,11 +55,10 @@ class Diagnostics:
         self._clock = clock
         self._timer: Any = None
         self._period_s = 0.0
-        self._keep_period()
+        self.keep_period()
 
     def publish(self) -> None:
         """Publish the status as it is now."""
-        self._keep_period()
         node, now_s = self._node, time.monotonic()
         node.endpoints.review_mismatches()
         watches = tuple(node.watches.values())
@@ -77,7 +76,7 @@ class Diagnostics:
         message.status = [make_status(node.get_fully_qualified_name(), health, node.stats, extra)]
         self._publisher.publish(message)
 
-    def _keep_period(self) -> None:
+    def keep_period(self) -> None:
         """Run the timer at the period of the parameters, which may have changed."""
         wanted_s = self._node.settings.diagnostics_period_s
         if wanted_s != self._period_s:

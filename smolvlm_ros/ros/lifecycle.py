@@ -257,6 +257,7 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
                 result = SetParametersResult(successful=False, reason=in_words(error))
             if result.successful:
                 self.parameters.accept(change)
+                self._diagnostics.keep_period()
                 return result
             if applied:  # all or nothing
                 with suppress(Exception):
