@@ -30,7 +30,8 @@ COMPRESSED = Endpoint("image/compressed", "sensor_msgs/msg/CompressedImage",
 CAMERA_INFO = Endpoint("camera_info", "sensor_msgs/msg/CameraInfo", "Calibration with each frame.",
                        qos="image_qos")
 PASSED = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames that passed: the received "
-                  "messages themselves.", qos="output_qos")
+                  "messages themselves; decoded ones, rgb8, with image_transport:=compressed.",
+                  qos="output_qos")
 PASSED_COMPRESSED = Endpoint("gate/image/compressed", "sensor_msgs/msg/CompressedImage",
                              "The frames that passed, byte for byte, with "
                              "image_transport:=compressed.", qos="output_qos")
@@ -101,6 +102,7 @@ class GateNode(FunnelNode[GateSettings]):
         self._infos: InfoPairing[CameraInfo] = InfoPairing(_INFO_WAIT_S)
         compressed = self.settings.image_transport == "compressed"
         self._passed = self.endpoints.publish(PASSED_COMPRESSED if compressed else PASSED)
+        self._decoded = self.endpoints.publish(PASSED) if compressed else None
         self._passed_info = self.endpoints.publish(PASSED_INFO)
         self._state = self.endpoints.publish(STATE)
         self._camera = self.watch(self._camera_rule(self.settings))
@@ -170,6 +172,9 @@ class GateNode(FunnelNode[GateSettings]):
             self._frames_passed += 1
             self.stats.count(f"passed_{decision.reason.value}")
             self._passed.publish(message)
+            if self._decoded is not None and self._decoded.get_subscription_count():
+                # The stages behind read pictures; decoded here once, and only what passed.
+                self._decoded.publish(images.from_rgb(images.to_rgb(message), message.header))
             info = self._infos.passed(to_nanoseconds(stamp), time.monotonic())
             if info is not None:
                 self._passed_info.publish(info)
