@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -108,7 +109,9 @@ class Peer:
         """Call a service once it is there; the future of its response."""
         client = self._clients.get(service)
         if client is None:
-            client = self._clients[service] = self.node.create_client(kind, service)
+            # Of many answers at once a client keeps as many as its depth says, by default ten.
+            client = self._clients[service] = self.node.create_client(
+                kind, service, qos_profile=RELIABLE)
         wait_for(client.service_is_ready, f"the service {client.srv_name}")
         return client.call_async(request)
 
@@ -119,8 +122,11 @@ class Peer:
         return future.result()
 
     def status(self, node: str) -> tuple[int, str, dict[str, str]]:
-        """Level, message and values of a node's newest diagnostics; level -1 before the first."""
-        return self._statuses.get(f"{self.namespace}/{node}", (-1, "", {}))
+        """Level, message and values of a node's newest diagnostics; level -1 before the first.
+
+        A value that is not there is an empty text.
+        """
+        return self._statuses.get(f"{self.namespace}/{node}", (-1, "", defaultdict(str)))
 
     def await_status(self, node: str, condition: Callable[[int, str, dict[str, str]], Any],
                      what: str) -> tuple[int, str, dict[str, str]]:
@@ -154,7 +160,7 @@ class Peer:
             level = status.level
             self._statuses[status.name] = (
                 int.from_bytes(level, "big") if isinstance(level, bytes) else int(level),
-                status.message, {v.key: v.value for v in status.values})
+                status.message, defaultdict(str, {v.key: v.value for v in status.values}))
 
 
 @contextmanager

@@ -1,0 +1,117 @@
+"""A scene_qa node with a peer at its topics that plays camera, gate and planner."""
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from peer import Peer, fresh_namespace, running, stamp, textured, wait_for
+from sensor_msgs.msg import Image
+from smolvlm_ros.msg import SceneVerdict, ZoneEvent
+from smolvlm_ros.srv import AskScene
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+
+from smolvlm_ros.nodes.scene_qa import SceneQaNode
+from smolvlm_ros.ros import images
+from smolvlm_ros.ros.stamps import to_seconds
+
+FRAME = "camera_optical_frame"
+YES_NO, FREE, AUTO = AskScene.Request.YES_NO, AskScene.Request.FREE, AskScene.Request.AUTO
+NEWEST, FRESH = AskScene.Request.NEWEST, AskScene.Request.FRESH
+OK, REFUSED, NO_FRAME, NO_MODEL, GEOMETRY = (
+    AskScene.Response.OK, AskScene.Response.REFUSED, AskScene.Response.NO_FRAME,
+    AskScene.Response.NO_MODEL, AskScene.Response.GEOMETRY)
+TEMPLATES = """
+templates:
+  - name: lying
+    question: "Is the {class} in {zone} lying on the floor?"
+    events: [enter]
+"""
+
+
+def ago(seconds: float = 0.0) -> Time:
+    """A stamp, by the clock that the node compares with."""
+    return stamp(time.time_ns() - int(seconds * 1e9))
+
+
+@dataclass
+class Gate:
+    """Plays the gate's request service.
+
+    Attributes:
+        requests: how often a frame was asked for.
+        passes: ages in seconds of the frames to send, one for each request; none when empty.
+        refusal: what to refuse with; empty to accept.
+    """
+
+    peer: Peer
+    requests: int = 0
+    passes: list[float] = field(default_factory=list)
+    refusal: str = ""
+
+    def __post_init__(self) -> None:
+        self.peer.node.create_service(Trigger, "gate/request_frame", self._on_request)
+
+    def _on_request(self, _: Any, response: Any) -> Any:
+        self.requests += 1
+        response.success, response.message = not self.refusal, self.refusal
+        if self.passes:
+            self.peer.publisher("gate/image", Image, matched=False).publish(
+                picture(ago(self.passes.pop(0)), self.requests))
+        return response
+
+
+def picture(at: Time, seed: int = 0) -> Image:
+    return images.from_rgb(textured(seed=seed), Header(stamp=at, frame_id=FRAME))
+
+
+@dataclass
+class QaBench:
+    """A scene_qa node with a peer."""
+
+    node: SceneQaNode
+    peer: Peer
+    verdicts: list[SceneVerdict]
+
+    def frame(self, age_s: float = 0.0, seed: int | None = None) -> Image:
+        """Send a frame and wait until the node has it; returns its message."""
+        message = picture(ago(age_s), round(age_s * 1000) if seed is None else seed)
+        self.peer.send("gate/image", message)
+        pixels, at_s = images.to_rgb(message), to_seconds(message.header.stamp)
+
+        def there() -> bool:
+            shown = self.node.frames.shown_at(at_s)
+            return shown is not None and np.array_equal(shown.image_rgb, pixels)
+        wait_for(there, "the frame in the node")
+        return message
+
+    def two_frames(self) -> tuple[Image, Image]:
+        """An older and a newer frame, far enough apart for a verdict."""
+        return self.frame(1.5), self.frame(0.5)
+
+    def ask(self, question: str = "Is there a person in the room?", mode: int = YES_NO,
+            **fields: Any) -> Any:
+        request = AskScene.Request(question=question, mode=mode, **fields)
+        return self.peer.call("scene_qa/ask", AskScene, request)
+
+    def event(self, kind: int = ZoneEvent.ENTER, class_name: str = "person", zone: str = "door",
+              at: Time | None = None) -> ZoneEvent:
+        """Send a zone event."""
+        message = ZoneEvent(header=Header(stamp=at or ago(), frame_id="map"), kind=kind, zone=zone,
+                            class_name=class_name, track_id="7")
+        self.peer.send("zone_events", message)
+        return message
+
+
+@contextmanager
+def qa_bench(**parameters: Any) -> Iterator[QaBench]:
+    namespace = fresh_namespace()
+    parameters.setdefault("engine__model", "none")
+    with running(SceneQaNode, namespace, **parameters) as node, Peer(namespace) as peer:
+        yield QaBench(node, peer, peer.listen("verdicts", SceneVerdict,
+                                              matched=node.state == "active"))

@@ -1,0 +1,408 @@
+"""The scene_qa node over real DDS with a real, tiny SmolVLM: verdicts, texts, descriptions."""
+from __future__ import annotations
+
+import math
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
+from action_msgs.msg import GoalStatus  # noqa: E402
+from peer import Peer, wait_for  # noqa: E402
+from qa_bench import (  # noqa: E402
+    AUTO,
+    FREE,
+    FRESH,
+    NO_FRAME,
+    OK,
+    REFUSED,
+    TEMPLATES,
+    YES_NO,
+    Gate,
+    QaBench,
+    ago,
+    qa_bench,
+)
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
+from rcl_interfaces.srv import SetParametersAtomically  # noqa: E402
+from rclpy.action import ActionClient  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from smolvlm_ros.action import DescribeScene  # noqa: E402
+from smolvlm_ros.msg import SceneVerdict  # noqa: E402
+from smolvlm_ros.srv import AskScene  # noqa: E402
+
+from smolvlm_ros.qa.policy import SceneQA  # noqa: E402
+from smolvlm_ros.qa.verdict import Answer, Frame, Verdict  # noqa: E402
+from smolvlm_ros.ros import images  # noqa: E402
+from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
+
+# Random weights are never sure: with these any probability is a clear one.
+EASY = {"policy__min_mass": 0.0, "policy__yes_threshold": 0.5, "policy__no_threshold": 0.49}
+THINGS = ("person", "box", "ball", "cone", "dog", "chair", "lamp", "door", "cable", "stair")
+ADJECTIVES = ("red", "open", "small", "wet", "broken", "empty")
+
+
+def set_string(peer: Peer, name: str, value: str) -> Any:
+    parameter = Parameter(name=name, value=ParameterValue(
+        type=ParameterType.PARAMETER_STRING, string_value=value))
+    return peer.call("scene_qa/set_parameters_atomically", SetParametersAtomically,
+                     SetParametersAtomically.Request(parameters=[parameter])).result
+
+
+def decided(b: QaBench, messages: Sequence[Any]) -> Verdict | None:
+    """The verdict on a question that the node's weights answer YES or NO on these frames."""
+    frames = [Frame(images.to_rgb(m), to_seconds(m.header.stamp), m.header.frame_id)
+              for m in messages]
+    policy = SceneQA(b.node.settings.policy)
+    verdicts = (policy.decide(f"Is the {thing} {adjective}?", frames, b.node.engine)
+                for adjective in ADJECTIVES[:3] for thing in THINGS[:5])
+    return next((v for v in verdicts if v.answer is not Answer.UNSURE), None)
+
+
+# Verdicts ---------------------------------------------------------------------------------------
+
+def test_a_verdict_stands_on_four_passes_on_two_frames(other_vlms: Iterator[Path]) -> None:
+    for weights in other_vlms:
+        with qa_bench(engine__model=str(weights), **EASY) as b:
+            older, newer = b.two_frames()
+            expected = decided(b, (older, newer))
+            if expected is not None:  # most random weights decide something, some nothing
+                check_verdict(b, older, newer, expected)
+                return
+    pytest.fail("no weights decide anything")
+
+
+def check_verdict(b: QaBench, older: Image, newer: Image, expected: Verdict) -> None:
+    answer = b.ask(expected.question)
+    verdict = answer.verdict
+    assert (answer.status, answer.message) == (OK, "")
+    assert verdict.answer == {Answer.YES: SceneVerdict.YES,
+                              Answer.NO: SceneVerdict.NO}[expected.answer]
+    assert verdict.pass_questions == [p.question for p in expected.passes]
+    assert verdict.pass_negated == [False, True, False, True]
+    # The stamps are those of the frames, to the nanosecond.
+    assert verdict.pass_stamps == [newer.header.stamp] * 2 + [older.header.stamp] * 2
+    assert verdict.header == newer.header
+    assert list(verdict.pass_p_yes) == pytest.approx([p.p_yes for p in expected.passes],
+                                                     abs=1e-4)
+    assert verdict.p_yes == pytest.approx(expected.p_yes, abs=1e-4)
+    assert all(0 < mass <= 1 for mass in verdict.pass_mass)
+    assert verdict.model and verdict.reason.startswith("4 passes on 2 frames agree")
+    shelf_s = to_seconds(verdict.valid_until) - to_seconds(newer.header.stamp)
+    assert shelf_s == pytest.approx(b.node.settings.policy.shelf_life_s, abs=1e-5)
+    wait_for(lambda: b.verdicts, "the verdict on its topic")
+    assert b.verdicts == [verdict]
+    assert 0 < verdict.latency_ms <= answer.latency_ms
+
+
+def test_what_the_model_is_not_sure_of_is_unsure_with_the_reason(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        b.two_frames()
+        answer = b.ask()  # with the default thresholds random weights decide nothing
+        assert answer.status == OK
+        assert answer.verdict.answer == SceneVerdict.UNSURE and answer.verdict.reason
+        assert len(answer.verdict.pass_questions) == 2  # the second frame is not asked in vain
+
+
+def test_one_frame_is_not_enough(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        assert b.ask().status == NO_FRAME
+        b.frame()
+        answer = b.ask()
+        assert answer.status == OK and answer.verdict.answer == SceneVerdict.UNSURE
+        assert "two frames" in answer.verdict.reason
+        assert math.isnan(answer.verdict.p_yes)
+
+
+def test_the_same_question_on_the_same_frames_is_computed_once(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        b.two_frames()
+        calls = []
+        yes_no = b.node.engine.yes_no
+        b.node.engine.yes_no = lambda *a: calls.append(a) or yes_no(*a)
+        first, again = b.ask(), b.ask()
+        assert len(calls) == 1
+        assert again.verdict.p_yes == first.verdict.p_yes
+        # Other thresholds make another verdict of it.
+        assert set_string(b.peer, "describe_prompt", "What is there?").successful
+        parameter = Parameter(name="policy.min_mass", value=ParameterValue(
+            type=ParameterType.PARAMETER_DOUBLE, double_value=0.9))
+        assert b.peer.call("scene_qa/set_parameters_atomically", SetParametersAtomically,
+                           SetParametersAtomically.Request(parameters=[parameter])
+                           ).result.successful
+        assert "min_mass = 0.9" in b.ask().verdict.reason
+        assert len(calls) == 2
+
+
+# Free answers -----------------------------------------------------------------------------------
+
+def test_an_open_question_gets_a_text_and_a_yes_no_question_a_verdict(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=5) as b:
+        b.two_frames()
+        free = b.ask("What is on the floor?", FREE)
+        assert free.status == OK and free.text and free.verdict.question == ""
+        # AUTO sends each kind its way; the same question gives the same text.
+        assert b.ask("What is on the floor?", AUTO).text == free.text
+        verdict = b.ask("Is there a box?", AUTO)
+        assert verdict.text == "" and verdict.verdict.question == "Is there a box?"
+
+
+def test_a_text_that_takes_too_long_is_refused_not_cut(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=2000, timeout_s=0.3) as b:
+        b.frame()
+        answer = b.ask("What is there?", FREE)
+        assert answer.status == REFUSED and answer.text == ""
+        assert b.ask("What is there?", FREE, timeout_ms=1).status == REFUSED
+        # The model is free again: a verdict does not wait for the rest of the text.
+        b.peer.await_status("scene_qa", lambda level, text, values: values["waiting"] == "0",
+                            "the end of it")
+
+
+# Which frame ------------------------------------------------------------------------------------
+
+def test_a_frame_that_is_too_old_is_refused(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        b.frame(3.0), b.frame(2.0)
+        assert b.ask().status == OK
+        answer = b.ask(max_age_ms=500)
+        assert answer.status == NO_FRAME and "more than 0.5 s" in answer.message
+        assert b.ask(frame=7).status == REFUSED
+
+
+def test_a_fresh_frame_is_asked_of_the_gate(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        b.frame(1.0)
+        # The first that passes was under way when it was asked for: not fresh. The next one is.
+        gate = Gate(b.peer, passes=[0.5, 0.0])
+        asked = ago()
+        answer = b.ask(frame=FRESH)
+        assert answer.status == OK and gate.requests == 2
+        assert to_seconds(answer.verdict.header.stamp) > to_seconds(asked)
+
+
+def test_without_a_fresh_frame_the_answer_says_why(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        b.frame()
+        answer = b.ask(frame=FRESH)
+        assert answer.status == NO_FRAME and "no gate" in answer.message
+        gate = Gate(b.peer, refusal="requests are switched off")
+        wait_for(b.node.frames._client.service_is_ready, "the gate")
+        answer = b.ask(frame=FRESH)
+        assert answer.status == NO_FRAME and "requests are switched off" in answer.message
+        gate.refusal = ""
+        answer = b.ask(frame=FRESH, timeout_ms=300)
+        assert answer.status == NO_FRAME and "no fresh frame came in time" in answer.message
+
+
+# Zone events ------------------------------------------------------------------------------------
+
+def test_an_event_s_second_frame_is_asked_of_the_gate(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES) as b:
+        gate = Gate(b.peer, passes=[0.0])
+        first = b.frame()
+        b.event(at=first.header.stamp)
+        wait_for(lambda: b.verdicts, "the verdict")
+        (verdict,) = b.verdicts
+        assert gate.requests == 1
+        assert (verdict.zone, verdict.track_id) == ("door", "7")
+        assert verdict.pass_questions[0] == "Is the person in door lying on the floor?"
+        assert to_seconds(verdict.header.stamp) - to_seconds(first.header.stamp) >= 0.5
+
+
+def test_an_event_whose_second_frame_does_not_come_is_unsure(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
+                  second_frame_timeout_s=0.3) as b:
+        b.frame()
+        b.event()
+        wait_for(lambda: b.verdicts, "the verdict")
+        assert b.verdicts[0].answer == SceneVerdict.UNSURE
+        assert "two frames" in b.verdicts[0].reason
+
+
+def test_an_event_that_cannot_be_answered_in_time_gets_a_verdict_that_says_so(tiny_vlm: Path
+                                                                              ) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, queue__max_waiting=1,
+                  second_frame_timeout_s=0.1) as b:
+        b.two_frames()
+        hold = threading.Event()
+        b.node.scheduler.submit("blocks", hold.wait, deadline_s=math.inf, priority=9)
+        wait_for(lambda: len(b.node.scheduler) == 0, "the worker to be busy")
+        b.event(zone="a")
+        b.event(zone="b")  # one may wait
+        wait_for(lambda: b.verdicts, "the refusal")
+        hold.set()
+        wait_for(lambda: len(b.verdicts) == 2, "the other verdict")
+        refused = next(v for v in b.verdicts if not v.pass_questions)
+        assert refused.answer == SceneVerdict.UNSURE and "max_waiting" in refused.reason
+        assert refused.header.stamp.sec > 0 and refused.zone == "b"
+
+
+# Many clients -----------------------------------------------------------------------------------
+
+def test_many_clients_at_once_are_all_answered_or_refused(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        b.two_frames()
+        requests = [AskScene.Request(question=f"Is the {thing} {adjective}?", mode=YES_NO)
+                    for thing in THINGS for adjective in ADJECTIVES[:4]]
+        futures = [b.peer.call_async("scene_qa/ask", AskScene, r) for r in requests]
+        wait_for(lambda: all(f.done() for f in futures), "forty answers", 30.0)
+        answers = [f.result() for f in futures]
+        assert {a.status for a in answers} <= {OK, REFUSED}
+        assert sum(a.status == OK for a in answers) >= 16  # as many as may wait, at the least
+        for answer in answers:
+            assert answer.message or answer.status == OK
+            assert answer.verdict.reason
+
+
+def test_clients_that_wait_for_a_frame_do_not_keep_it_from_coming(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=1) as b:
+        Gate(b.peer)  # accepts, and passes nothing
+        b.frame(1.0)
+        request = AskScene.Request(question="What is there?", mode=FREE, frame=FRESH)
+        futures = [b.peer.call_async("scene_qa/ask", AskScene, request) for _ in range(40)]
+        # More than may wait are refused at once; the others wait for a frame.
+        wait_for(lambda: sum(f.done() for f in futures) == 40 - 24, "the refusals")
+        assert all("24 clients wait already" in f.result().message for f in futures if f.done())
+        b.frame()
+        wait_for(lambda: all(f.done() for f in futures), "the answers")
+        assert sum(f.result().status == OK for f in futures) == 24
+
+
+def test_who_waits_when_the_node_is_deactivated_gets_an_answer(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        gate = Gate(b.peer)
+        waiting = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(
+            question="Is there a box?", mode=YES_NO, frame=FRESH))
+        wait_for(lambda: gate.requests, "the client to wait")
+        assert b.node.trigger_deactivate().name == "SUCCESS"
+        wait_for(waiting.done, "its answer")
+        assert waiting.result().status == NO_FRAME
+        assert "shutting down" in waiting.result().message
+
+
+# Descriptions -----------------------------------------------------------------------------------
+
+class Describer:
+    """A client of ~/describe that collects the feedback."""
+
+    def __init__(self, b: QaBench, cancel_at: int = 0, **goal: Any) -> None:
+        self.feedback: list[DescribeScene.Feedback] = []
+        self.client = ActionClient(b.peer.node, DescribeScene, "scene_qa/describe")
+        wait_for(self.client.server_is_ready, "the action")
+        self.cancel_at = cancel_at
+        self.handle: Any = None
+        accepted = self.client.send_goal_async(DescribeScene.Goal(**goal), self._on_feedback)
+        wait_for(accepted.done, "the goal's acceptance")
+        self.handle = accepted.result()
+        self._result = self.handle.get_result_async()
+
+    def _on_feedback(self, message: Any) -> None:
+        self.feedback.append(message.feedback)
+
+    def result(self) -> Any:
+        """Status and result at the end."""
+        wait_for(self._result.done, "the result")
+        self.client.destroy()
+        return self._result.result().status, self._result.result().result
+
+
+def test_a_description_streams_token_by_token(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        message = b.frame()
+        describer = Describer(b, max_tokens=7)
+        status, result = describer.result()
+        assert status == GoalStatus.STATUS_SUCCEEDED and result.success and not result.message
+        assert result.header == message.header
+        wait_for(lambda: len(describer.feedback) == result.tokens, "all feedback")
+        assert 0 < result.tokens <= 7
+        assert [f.tokens for f in describer.feedback] == list(range(1, result.tokens + 1))
+        assert "".join(f.token for f in describer.feedback) == result.text
+        assert describer.feedback[-1].text == result.text
+        assert 0 < result.first_token_ms <= result.total_ms
+
+
+def test_cancelling_stops_a_description_within_one_token(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=2000) as b:
+        b.frame()
+        # Each token waits for the test, so that what happens when is known.
+        stream, steps, made = b.node.engine.stream, threading.Semaphore(1), []
+
+        def stepped(image: Any, question: str, most: int, stop: Any) -> Any:
+            for piece in stream(image, question, most, stop):
+                steps.acquire(timeout=10)
+                made.append(piece)
+                yield piece
+        b.node.engine.stream = stepped
+        describer = Describer(b)
+        wait_for(lambda: describer.feedback, "the first token")
+        cancelled = describer.handle.cancel_goal_async()
+        wait_for(cancelled.done, "the cancel's acceptance")
+        assert cancelled.result().goals_canceling
+        for _ in range(50):
+            steps.release()
+        status, result = describer.result()
+        assert status == GoalStatus.STATUS_CANCELED
+        assert result.message == "cancelled" and not result.success
+        assert result.tokens == len(made) <= 2  # the one on its way when the cancel came
+        # The next one is not disturbed.
+        b.node.engine.stream = stream
+        assert Describer(b, max_tokens=3).result()[0] == GoalStatus.STATUS_SUCCEEDED
+
+
+def test_a_description_that_must_not_be_asked_for_is_aborted(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        for goal, text in (({}, "no frame"), ({"prompt": "<image>"}, "prompt token"),
+                           ({"prompt": "a" * 301}, "at most 300")):
+            status, result = Describer(b, **goal).result()
+            assert status == GoalStatus.STATUS_ABORTED and text in result.message
+
+
+# Checkpoints ------------------------------------------------------------------------------------
+
+def test_a_broken_checkpoint_refuses_to_configure_until_another_is_set(
+        tiny_vlm: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_vlm, broken)
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with qa_bench(active=False, engine__model=str(broken)) as b:
+        assert b.node.trigger_configure().name == "FAILURE"
+        b.peer.await_error("scene_qa", "configure failed: ")
+        assert str(broken) in b.peer.status("scene_qa")[1]
+        assert set_string(b.peer, "engine.model", str(tmp_path / "none")).successful
+        assert b.node.trigger_configure().name == "FAILURE"
+        b.peer.await_error("scene_qa", str(tmp_path / "none"))
+        assert set_string(b.peer, "engine.model", str(tiny_vlm)).successful
+        assert b.node.trigger_configure().name == "SUCCESS"
+        assert b.node.trigger_activate().name == "SUCCESS"
+        b.peer.await_status("scene_qa", lambda level, text, values:
+                            level == 0 and values.get("model") == tiny_vlm.name, "health")
+        refused = set_string(b.peer, "engine.model", "none")  # not while it is loaded
+        assert not refused.successful and "clean the node up first" in refused.reason
+
+
+def test_a_model_that_fails_is_an_error_and_its_return_ends_it(tiny_vlm: Path) -> None:
+    from smolvlm_ros.qa.engine import EngineError
+
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
+                  second_frame_timeout_s=0.1) as b:
+        b.two_frames()
+        yes_no = b.node.engine.yes_no
+
+        def fails(*_: Any) -> Any:
+            raise EngineError("out of memory")
+        b.node.engine.yes_no = fails
+        answer = b.ask()
+        assert answer.status == REFUSED and "the model failed: out of memory" in answer.message
+        b.peer.await_error("scene_qa", "the model failed: out of memory")
+        b.event()
+        wait_for(lambda: b.verdicts, "the event's verdict")
+        assert b.verdicts[0].answer == SceneVerdict.UNSURE
+        assert "out of memory" in b.verdicts[0].reason
+        b.node.engine.yes_no = yes_no
+        assert b.ask().status == OK
+        b.peer.await_status("scene_qa", lambda level, text, values: level == 0, "health again")
