@@ -29,7 +29,8 @@ STRING_HASH = "RIHS01_df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f
 VERDICT = "demo_msgs/msg/Verdict"
 VERDICT_TEXT = ("uint8 YES=1  # a constant\nstd_msgs/Header header\nstring<=20 text\n"
                 "float64[] values\n" + "=" * 80 +
-                "\nMSG: std_msgs/Header\nbuiltin_interfaces/Time stamp\nstring frame_id\n" + "=" * 80 +
+                "\nMSG: std_msgs/Header\nbuiltin_interfaces/Time stamp\n"
+                "string frame_id\n" + "=" * 80 +
                 "\nMSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec\n")
 
 
@@ -81,7 +82,8 @@ def test_the_metadata_is_what_humble_and_jazzy_read(tmp_path: Path) -> None:
 
 def test_own_types_carry_their_definition_and_hash(tmp_path: Path) -> None:
     cdr = b"\0\1\0\0" + struct.pack("<iI", 5, 6) + struct.pack("<I", 4) + b"map\0" + (
-        struct.pack("<I", 3) + b"ok\0\0" + struct.pack("<I", 1)) + b"\0\0\0\0" + struct.pack("<d", 2.5)
+        struct.pack("<I", 3) + b"ok\0\0" + struct.pack("<I", 1)) + b"\0\0\0\0" + struct.pack(
+            "<d", 2.5)
     with McapRecorder(tmp_path / "bag") as recorder:
         recorder.add_topic("/verdicts", VERDICT, VERDICT_TEXT)
         recorder.add("/verdicts", cdr, 9)
@@ -222,7 +224,8 @@ def test_a_closed_file_that_lacks_its_metadata(chunks: Path) -> None:
     assert (result.messages, result.lost_bytes) == (10, 0)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89MCAP0\r\n", b"something else, but long enough to read"])
+@pytest.mark.parametrize("content", [b"", b"\x89MCAP0\r\n",
+                                     b"something else, but long enough to read"])
 def test_nothing_to_recover_is_said(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.mcap").write_bytes(content)
     with pytest.raises(RecordingError, match="nothing to recover"):
@@ -236,7 +239,8 @@ def test_nothing_to_recover_is_said(content: bytes, tmp_path: Path) -> None:
 
 def test_definitions_are_collected_from_installed_packages(tmp_path: Path) -> None:
     for name, content in (
-            ("a_msgs/msg/Top", "uint8 K=1\n# b_msgs/No no\nMid[] mids\nb_msgs/Low[3] low # c_msgs/X x\n"
+            ("a_msgs/msg/Top", "uint8 K=1\n# b_msgs/No no\nMid[] mids\n"
+             "b_msgs/Low[3] low # c_msgs/X x\n"
                                "string<=5 s\n"),
             ("a_msgs/msg/Mid", "b_msgs/Low low\n"), ("b_msgs/msg/Low", "float64 x\n")):
         file = tmp_path / "share" / f"{name}.msg"
@@ -253,7 +257,8 @@ def test_definitions_are_collected_from_installed_packages(tmp_path: Path) -> No
 
 
 def test_hashes_are_those_of_installed_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    shares = [Path(p) / "share" for p in (*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep),
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    shares = [Path(p) / "share" for p in (*prefixes,
                                           sys.prefix) if p]
     found = [s for s in shares if (s / "sensor_msgs/msg/Image.json").exists()]
     if not found:
