@@ -110,7 +110,7 @@ def _play(options: DemoOptions, journal: Journal, recorder: McapRecorder | None,
 
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     children: list[Child] = []
-    watch = DemoWatch(journal, recorder, film)
+    watch = DemoWatch(journal, recorder, film, first.compressed is not None)
     spinner = Spinner(watch)
     try:
         children.append(Child("funnel", _arguments(options, _funnel_extra(options, first)),

@@ -10,8 +10,8 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import Image
-from std_msgs.msg import Bool
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Bool, Header
 from vision_msgs.msg import Detection3DArray
 
 from smolvlm_ros.demo.film import Film
@@ -23,6 +23,8 @@ from smolvlm_ros.ros import images
 from smolvlm_ros.ros.interface import DIAGNOSTICS, Endpoint
 from smolvlm_ros.ros.qos import make_profile
 from smolvlm_ros.ros.stamps import to_nanoseconds, to_seconds
+from smolvlm_ros.ros.stats import Stats
+from smolvlm_ros.ros.transforms import MissingTransform, TransformSource
 from smolvlm_ros.srv import AskScene, MeasureDistance
 
 _REASONS = ("dropped", "motion", "novelty", "detector", "heartbeat", "request")
@@ -32,8 +34,8 @@ _STATUS = ("OK", "REFUSED", "NO_FRAME", "NO_MODEL", "GEOMETRY")
 _TF = Endpoint("/tf", "tf2_msgs/msg/TFMessage", "Moving transforms.")
 _TF_STATIC = Endpoint("/tf_static", "tf2_msgs/msg/TFMessage", "Fixed transforms.", latched=True)
 _RECORDED = (gate.PASSED, gate.PASSED_INFO, gate.STATE, depth.DEPTH, depth.DEPTH_INFO,
-             detector.DETECTIONS, detector.LABELS, fusion.OBJECTS, fusion.ZONE_EVENTS, fusion.MARKERS,
-             fusion.ANNOTATED, scene_qa.VERDICTS, DIAGNOSTICS, _TF, _TF_STATIC)
+             detector.DETECTIONS, detector.LABELS, fusion.OBJECTS, fusion.ZONE_EVENTS,
+             fusion.MARKERS, fusion.ANNOTATED, scene_qa.VERDICTS, DIAGNOSTICS, _TF, _TF_STATIC)
 _PICTURES_KEPT = 16
 _STAGES = {"gate": "gate", "depth": "depth", "detector": "detector", "fusion": "fusion",
            "age_at_fusion": "camera_to_objects", "verdict": "verdict"}
@@ -46,10 +48,14 @@ class DemoWatch(Node):  # type: ignore[misc]
         journal: what it fills.
         recorder: takes every message as it came; None for no recording.
         film: takes every camera frame; None for no film.
+        compressed: the camera's frames are CompressedImage.
     """
 
-    def __init__(self, journal: Journal, recorder: McapRecorder | None, film: Film | None) -> None:
+    def __init__(self, journal: Journal, recorder: McapRecorder | None, film: Film | None,
+                 compressed: bool = False) -> None:
         super().__init__("demo_watch")
+        self.stats = Stats()
+        self._transforms = TransformSource(self)
         self._journal = journal
         self._recorder = recorder
         self._film = film
@@ -67,7 +73,8 @@ class DemoWatch(Node):  # type: ignore[misc]
         for endpoint in _RECORDED:
             self._listen(endpoint, handlers.get(endpoint.name))
         if film is not None:
-            self.create_subscription(Image, video_source.IMAGE.name, self._on_image,
+            camera = video_source.COMPRESSED if compressed else video_source.IMAGE
+            self.create_subscription(camera.load_type(), camera.name, self._on_image,
                                      make_profile("reliable", 30))
         self.create_subscription(Bool, "video_source/finished", self._on_finished,
                                  make_profile("reliable", 1, latched=True))
@@ -120,7 +127,7 @@ class DemoWatch(Node):  # type: ignore[misc]
         self.create_subscription(kind, topic, received,
                                  make_profile("reliable", 30, endpoint.latched), raw=True)
 
-    def _on_image(self, message: Image) -> None:
+    def _on_image(self, message: Image | CompressedImage) -> None:
         self.last_message_s = time.monotonic()
         if self._film is not None:
             self._film.camera(images.to_rgb(message), to_nanoseconds(message.header.stamp))
@@ -131,8 +138,10 @@ class DemoWatch(Node):  # type: ignore[misc]
     def _on_state(self, message: GateState) -> None:
         self.last_message_s = time.monotonic()
         stamp_s = to_seconds(message.header.stamp)
-        reason = _REASONS[message.reason] if message.reason < len(_REASONS) else str(message.reason)
-        self._journal.gate(stamp_s, message.passed, reason, message.frames_in, message.frames_passed)
+        reason = (_REASONS[message.reason] if message.reason < len(_REASONS)
+                  else str(message.reason))
+        self._journal.gate(stamp_s, message.passed, reason, message.frames_in,
+                           message.frames_passed)
         if self._film is not None:
             self._film.gate(to_nanoseconds(message.header.stamp), message.passed, reason)
 
@@ -153,11 +162,25 @@ class DemoWatch(Node):  # type: ignore[misc]
 
     def _on_objects(self, message: Detection3DArray) -> None:
         self.last_message_s = time.monotonic()
+        camera = self._camera_place(message.header)
         found = []
         for item in message.detections:
             p = item.results[0].pose.pose.position
-            found.append((item.id, item.results[0].hypothesis.class_id, math.sqrt(p.x**2 + p.y**2 + p.z**2)))
+            distance_m = math.dist((p.x, p.y, p.z), camera)
+            found.append((item.id, item.results[0].hypothesis.class_id, distance_m))
         self._journal.objects(to_seconds(message.header.stamp), found)
+
+    def _camera_place(self, header: Header) -> tuple[float, float, float]:
+        """Where the camera is in the frame of the objects; NaN when that is not known."""
+        seen = self._passed.get(to_nanoseconds(header.stamp))
+        try:
+            if seen is not None:
+                x, y, z = self._transforms.lookup(header.frame_id, seen.header.frame_id,
+                                                  header.stamp, 0.0).translation
+                return float(x), float(y), float(z)
+        except MissingTransform as error:
+            self.get_logger().debug(str(error))
+        return math.nan, math.nan, math.nan
 
     def _on_zone_event(self, message: ZoneEvent) -> None:
         kind = _KINDS.get(message.kind, str(message.kind))
@@ -170,7 +193,7 @@ class DemoWatch(Node):  # type: ignore[misc]
             self._picture(to_nanoseconds(message.header.stamp), message, kind)
 
     def _picture(self, stamp: int, event: ZoneEvent, kind: str) -> None:
-        """Keep pictures of a visit: of its beginning, and better ones once the object has stayed."""
+        """Keep pictures of a visit: its beginning, and better ones once the object has stayed."""
         shown = max((s for s in self._passed if s <= stamp), default=None)
         if shown is None:
             return
@@ -203,7 +226,8 @@ class DemoWatch(Node):  # type: ignore[misc]
             values = {v.key: v.value for v in status.values}
             if values.get("state") == "active":
                 self.active.add(name)
-            level = int.from_bytes(status.level, "big") if isinstance(status.level, bytes) else status.level
+            level = (int.from_bytes(status.level, "big") if isinstance(status.level, bytes)
+                     else status.level)
             with self._journal.lock:
                 self._journal.health[name] = (level, status.message)
                 for stage, label in _STAGES.items():

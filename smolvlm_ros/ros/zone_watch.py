@@ -52,7 +52,8 @@ class ZoneWatch:
 
     def transforms(self, header: Header, timeout_s: float) -> dict[str, Transform]:
         """From the camera to each zone's frame; one that is missing is left out and reported."""
-        result, blind = {}, set()
+        result: dict[str, Transform] = {}
+        blind: set[str] = set()
         for frame in self._monitor.frames:
             try:
                 result[frame] = self._source.lookup(frame, header.frame_id, header.stamp,
