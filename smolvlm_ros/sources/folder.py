@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.sources.base import FrameSource, SourceError, SourceFrame
+from smolvlm_ros.sources.calibration import fitted
 
 _IMAGES = (".png", ".jpg", ".jpeg")
 _COLOUR = re.compile(r"frame-(\d+)\.color\.(?:png|jpe?g)")
@@ -54,7 +55,8 @@ class ImageFolderSource(FrameSource):
         file, stamp_s = self._files[self._index], self._index / self._rate_hz
         self._index += 1
         image = read_colour(file)
-        return SourceFrame(stamp_s, image=image, camera=_same_size(self.camera, image, file))
+        return SourceFrame(stamp_s, image=image,
+                           camera=fitted(self.camera, image.shape, f"image {file}"))
 
     def _restart(self) -> None:
         self._index = 0
