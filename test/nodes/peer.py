@@ -164,7 +164,7 @@ class Peer:
 
 
 @contextmanager
-def running(kind: type, namespace: str, active: bool = True, **parameters: Any) -> Iterator[Any]:
+def running(kind: type, namespace: str, /, active: bool = True, **parameters: Any) -> Iterator[Any]:
     """A node of this package, spun in this process and closed at the end.
 
     Args:
