@@ -11,6 +11,7 @@ from smolvlm_ros.sources.base import FrameSource, SourceError
 from smolvlm_ros.sources.demo_scene import DemoSource
 from smolvlm_ros.sources.folder import ImageFolderSource, RgbdFolderSource, is_rgbd_folder
 from smolvlm_ros.sources.video import CameraDeviceSource, VideoFileSource, is_device
+from smolvlm_ros.sources.world import WorldSource, is_world
 
 
 def open_source(spec: str, *, loop: bool = False, rate_hz: float | None = None,
@@ -21,7 +22,7 @@ def open_source(spec: str, *, loop: bool = False, rate_hz: float | None = None,
     Args:
         spec: a video file; a folder of png or jpg images; an RGB-D folder; a rosbag2 folder, .db3
             or .mcap file; '0' or '/dev/video0' for a camera; 'demo' or 'demo?seed=3' for the drawn
-            scene.
+            scene; 'world:corridor?seed=3&camera=robot' for the embedded world (`sources.world`).
         loop: start again after the last frame. A camera has no last frame.
         rate_hz: frames per second of the stamps in place of the medium's own; asked of a camera.
         image_topic: of a recording; empty for its only one.
@@ -43,6 +44,8 @@ def open_source(spec: str, *, loop: bool = False, rate_hz: float | None = None,
     scheme, _, query = spec.partition("?")
     if scheme == "demo":
         return DemoSource(seed=_seed(spec, query), loop=loop, rate_hz=rate_hz)
+    if is_world(spec):
+        return WorldSource(spec, loop=loop, rate_hz=rate_hz)
     if is_device(spec):
         return CameraDeviceSource(spec, rate_hz=rate_hz, size=size, camera=camera)
     path = Path(spec).expanduser()
