@@ -102,28 +102,20 @@ class _Interrupt:
 
 def _play(options: DemoOptions, journal: Journal, recorder: McapRecorder | None, film: Film | None,
           first: Any, interrupted: _Interrupt) -> None:
-    import rclpy
-    from rclpy.signals import SignalHandlerOptions
+    from smolvlm_ros.nodes.demo_watch import watching  # ROS, once the environment is set
 
-    from smolvlm_ros.nodes.demo_watch import DemoWatch
-    from smolvlm_ros.ros.process import Spinner
-
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     children: list[Child] = []
-    watch = DemoWatch(journal, recorder, film, first.compressed is not None)
-    spinner = Spinner(watch)
-    try:
-        children.append(Child("funnel", _arguments(options, _funnel_extra(options, first)),
-                              options.output / "funnel.log"))
-        _until(lambda: _STAGES <= watch.active, children, interrupted, _READY_S)
-        children.append(Child("video_source", _arguments(options, _source_extra(options, film)),
-                              options.output / "video_source.log"))
-        _watch(options, journal, watch, children, interrupted)
-    finally:
-        for child in reversed(children):
-            child.stop()
-        spinner.stop()
-        rclpy.try_shutdown()
+    with watching(journal, recorder, film, first.compressed is not None) as watch:
+        try:
+            children.append(Child("funnel", _arguments(options, _funnel_extra(options, first)),
+                                  options.output / "funnel.log"))
+            _until(lambda: _STAGES <= watch.active, children, interrupted, _READY_S)
+            children.append(Child("video_source", _arguments(options, _source_extra(options, film)),
+                                  options.output / "video_source.log"))
+            _watch(options, journal, watch, children, interrupted)
+        finally:
+            for child in reversed(children):
+                child.stop()
 
 
 def _watch(options: DemoOptions, journal: Journal, watch: Any, children: list[Child],

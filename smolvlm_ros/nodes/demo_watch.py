@@ -4,12 +4,15 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Bool, Header
 from vision_msgs.msg import Detection3DArray
@@ -21,6 +24,7 @@ from smolvlm_ros.nodes import depth, detector, fusion, gate, scene_qa, video_sou
 from smolvlm_ros.recording import McapRecorder, RecordingError, TopicQos, definition_text
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.interface import DIAGNOSTICS, Endpoint
+from smolvlm_ros.ros.process import Spinner
 from smolvlm_ros.ros.qos import make_profile
 from smolvlm_ros.ros.stamps import to_nanoseconds, to_seconds
 from smolvlm_ros.ros.stats import Stats
@@ -39,6 +43,20 @@ _RECORDED = (gate.PASSED, gate.PASSED_INFO, gate.STATE, depth.DEPTH, depth.DEPTH
 _PICTURES_KEPT = 16
 _STAGES = {"gate": "gate", "depth": "depth", "detector": "detector", "fusion": "fusion",
            "age_at_fusion": "camera_to_objects", "verdict": "verdict"}
+
+
+@contextmanager
+def watching(*arguments: Any) -> Iterator[DemoWatch]:
+    """A DemoWatch of these arguments, spun until the block ends; signals are the caller's."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        spinner = Spinner(DemoWatch(*arguments))
+        try:
+            yield spinner.node
+        finally:
+            spinner.stop()
+    finally:
+        rclpy.try_shutdown()
 
 
 class DemoWatch(Node):  # type: ignore[misc]
