@@ -66,7 +66,7 @@ def to_zone_event(event: ZoneTransition, stamp: Time, distance_m: float) -> Zone
     Args:
         event: the transition.
         stamp: of the frame that showed it.
-        distance_m: from the camera, NaN when not known.
+        distance_m: from the camera at its last sighting, NaN when not known.
     """
     return ZoneEvent(
         header=Header(stamp=stamp, frame_id=event.zone.frame_id),

@@ -47,6 +47,7 @@ class ZoneWatch:
         self._stamps = stamps
         self._under_way = FramesUnderWay()
         self._blind: set[str] = set()
+        self._ranges_m: dict[int, float] = {}  # of each track's last sighting
         self._events = node.endpoints.publish(events)
         node.own("zone faults", lambda: self._see(set()))
 
@@ -82,23 +83,25 @@ class ZoneWatch:
         back = to_tracks.inverse()
         seen = {frame: Sightings.of(tracks, chained(to_zone, back))
                 for frame, to_zone in to_zones.items()}
-        self._tell(self._monitor.update(seen, stamp_s), {t.id: t.range_m for t in tracks})
+        self._ranges_m = {t.id: t.range_m for t in tracks}
+        self._tell(self._monitor.update(seen, stamp_s))
         self._under_way.fused(stamp_s)
         return {z.name: self._monitor.occupants(z.name) for z in self._monitor.zones}
 
     def decided(self, stamp_s: float, passed: bool) -> None:
         """Take the gate's decision on a frame: time goes on while nothing changes."""
         if self._under_way.decided(stamp_s, passed) and self._monitor.zones:
-            self._tell(self._monitor.tick(stamp_s), {})
+            self._tell(self._monitor.tick(stamp_s))
 
     def configure(self, zones: Sequence[Zone]) -> None:
         """Watch other zones; unchanged ones keep their state."""
-        self._tell(self._monitor.configure(zones), {})
+        self._tell(self._monitor.configure(zones))
 
-    def _tell(self, events: Sequence[ZoneTransition], ranges_m: Mapping[int, float]) -> None:
+    def _tell(self, events: Sequence[ZoneTransition]) -> None:
         for event in events:
+            distance_m = self._ranges_m.get(event.track_id, math.nan)
             self._events.publish(to_zone_event(event, self._stamps.stamp(event.stamp_s),
-                                               ranges_m.get(event.track_id, math.nan)))
+                                               distance_m))
             self._node.stats.count(f"zone_{event.kind}")
 
     def _see(self, blind: set[str]) -> None:

@@ -121,6 +121,7 @@ def test_while_the_gate_drops_frames_its_decisions_keep_the_time() -> None:
         wait_for(lambda: len(b.events) >= 2, "the dwell")
         # After 1 s, at the stamp of the dropped frame that came first then.
         assert b.kinds() == [(ZoneEvent.ENTER, 0), (ZoneEvent.DWELL, 10)]
+        assert b.events[1].distance_m == pytest.approx(2.0, abs=0.05)  # as last seen
         # A frame that shows nobody; by the next dropped ones the person has left.
         b.gate(20, passed=True)
         b.send(20, boxes=())
