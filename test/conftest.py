@@ -14,6 +14,8 @@ def pytest_configure() -> None:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     if os.environ.get("ROS_DISTRO") == "humble":  # which does not know that variable yet
         os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
+    # A wrong type in a message raises, as on Humble; newer ones send NaN for an integer.
+    os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
     # Shared memory that holds camera images; the file says why.
     profiles = Path(__file__).resolve().parent.parent / "config/fastdds.xml"
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profiles))
