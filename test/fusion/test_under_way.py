@@ -1,0 +1,37 @@
+"""When the zones may be told the time, as a table of what happened before."""
+from __future__ import annotations
+
+import pytest
+
+from smolvlm_ros.fusion import FramesUnderWay
+
+PASS, DROP, FUSED = "pass", "drop", "fused"
+
+
+@pytest.mark.parametrize(("story", "told"), [
+    # Nothing has passed: nothing is under way.
+    ([(DROP, 1.0), (DROP, 2.0)], [1.0, 2.0]),
+    # From a frame's passing to its end nothing is told, however long it takes.
+    ([(PASS, 1.0), (DROP, 1.1), (DROP, 60.0), (FUSED, 1.0), (DROP, 60.1)], [60.1]),
+    # The newest counts: one before it may have been replaced on its way.
+    ([(PASS, 1.0), (PASS, 1.2), (FUSED, 1.0), (DROP, 1.3), (FUSED, 1.2), (DROP, 1.4)], [1.4]),
+    # A newer frame that came through means that an older one never will.
+    ([(PASS, 1.0), (FUSED, 1.5), (DROP, 1.6)], [1.6]),
+    # The decision may arrive after the frame it is about has gone through.
+    ([(DROP, 0.9), (FUSED, 1.0), (PASS, 1.0), (DROP, 1.1)], [0.9, 1.1]),
+    # A recording loops while a frame of its end is under way: that one is waited for no longer,
+    # and when it comes through it does not stand for one of the new time.
+    ([(PASS, 90.0), (DROP, 0.1), (PASS, 0.2), (FUSED, 90.0), (DROP, 0.3), (FUSED, 0.2),
+      (DROP, 0.4)], [0.1, 0.4]),
+    # A frame slightly out of order is no new clock.
+    ([(PASS, 5.0), (DROP, 4.5), (FUSED, 5.0), (DROP, 5.1)], [5.1]),
+])
+def test_what_is_told(story: list[tuple[str, float]], told: list[float]) -> None:
+    frames = FramesUnderWay()
+    heard = []
+    for what, stamp_s in story:
+        if what == FUSED:
+            frames.fused(stamp_s)
+        elif frames.decided(stamp_s, what == PASS):
+            heard.append(stamp_s)
+    assert heard == told

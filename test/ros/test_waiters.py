@@ -1,0 +1,38 @@
+"""A bounded number of clients that wait, and an end in which they leave."""
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from smolvlm_ros.qa.scheduler import Refused
+from smolvlm_ros.ros.waiters import Waiters
+
+
+def test_as_many_as_are_allowed_wait_and_the_next_is_refused() -> None:
+    waiters = Waiters(2)
+    with waiters.admitted(), waiters.admitted():
+        with pytest.raises(Refused, match="2 clients wait already"), waiters.admitted():
+            pass
+        assert not waiters.wait_empty(0.0)
+    with waiters.admitted():  # places are free again, also after an error
+        pass
+    with pytest.raises(KeyError), waiters.admitted():
+        raise KeyError
+    assert waiters.wait_empty(0.0)
+
+
+def test_the_end_is_waited_for() -> None:
+    waiters, leave, inside = Waiters(1), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with waiters.admitted():
+            inside.set()
+            leave.wait(10)
+    thread = threading.Thread(target=wait)
+    thread.start()
+    inside.wait(10)
+    assert not waiters.wait_empty(0.01)
+    leave.set()
+    assert waiters.wait_empty(10.0)
+    thread.join()
