@@ -21,6 +21,7 @@ from smolvlm_ros.ros.interface import Interface
 from smolvlm_ros.ros.mailbox import Mailbox
 from smolvlm_ros.ros.parameters import NodeSettings, Parameters
 from smolvlm_ros.ros.stats import Stats
+from smolvlm_ros.ros.transitions import guard_transitions
 
 S = TypeVar("S", bound=NodeSettings)
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -70,7 +71,7 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
         self._patience_s = _PATIENCE_S
         self._diagnostics = Diagnostics(self, self.steady_clock)
         self._autostart = Autostart(self, self.steady_clock)
-        self._refuse_bad_transitions()
+        guard_transitions(self, self._autostart.give_up)
 
     # For subclasses ------------------------------------------------------------------------
 
@@ -217,22 +218,6 @@ class FunnelNode(LifecycleNode, Generic[S]):  # type: ignore[misc]
                 close()
             except Exception as error:  # the rest must be closed too
                 self.get_logger().error(f"closing {name} failed: {in_words(error)}")
-
-    def _refuse_bad_transitions(self) -> None:
-        # rclpy lets an impossible transition request raise through the executor, which would end
-        # the process; such a request is refused instead.
-        service = self._service_change_state
-        answer = service.callback
-
-        def guarded(request: Any, response: Any) -> Any:
-            self._autostart.give_up()
-            try:
-                return answer(request, response)
-            except Exception as error:
-                self.get_logger().error(f"transition refused in state {self.state}: {error}")
-                response.success = False
-                return response
-        service.callback = guarded
 
     # Parameters ----------------------------------------------------------------------------
 
