@@ -105,14 +105,15 @@ class Peer:
         """Publish once somebody listens."""
         self.publisher(topic, type(message), qos).publish(message)
 
-    def call_async(self, service: str, kind: Any, request: Any) -> Any:
+    def call_async(self, service: str, kind: Any, request: Any, timeout_s: float = PATIENCE_S
+                   ) -> Any:
         """Call a service once it is there; the future of its response."""
         client = self._clients.get(service)
         if client is None:
             # Of many answers at once a client keeps as many as its depth says, by default ten.
             client = self._clients[service] = self.node.create_client(
                 kind, service, qos_profile=RELIABLE)
-        wait_for(client.service_is_ready, f"the service {client.srv_name}")
+        wait_for(client.service_is_ready, f"the service {client.srv_name}", timeout_s)
         return client.call_async(request)
 
     def call(self, service: str, kind: Any, request: Any, timeout_s: float = PATIENCE_S) -> Any:

@@ -12,7 +12,8 @@ import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
 from action_msgs.msg import GoalStatus  # noqa: E402
-from peer import Peer, wait_for  # noqa: E402
+from node_process import NodeProcess  # noqa: E402
+from peer import Peer, fresh_namespace, wait_for  # noqa: E402
 from qa_bench import (  # noqa: E402
     AUTO,
     FREE,
@@ -284,6 +285,22 @@ def test_who_waits_when_the_node_is_deactivated_gets_an_answer(tiny_vlm: Path) -
         assert "shutting down" in waiting.result().message
 
 
+def test_ctrl_c_while_clients_wait_ends_at_once_and_answers_them(tiny_vlm: Path, tmp_path: Path
+                                                                 ) -> None:
+    namespace = fresh_namespace()
+    parameters = {"scene_qa": {"autostart": True, "engine.model": str(tiny_vlm)}}
+    with NodeProcess(tmp_path, "scene_qa", namespace, parameters) as process, \
+            Peer(namespace) as peer:
+        gate = Gate(peer)
+        request = AskScene.Request(question="Is there a box?", mode=YES_NO, frame=FRESH)
+        waiting = peer.call_async("scene_qa/ask", AskScene, request, 60.0)
+        wait_for(lambda: gate.requests, "the client to wait")
+        assert process.interrupt() == 0
+        wait_for(waiting.done, "its answer")
+        assert "shutting down" in waiting.result().message
+        assert "Traceback" not in process.output
+
+
 # Descriptions -----------------------------------------------------------------------------------
 
 class Describer:
@@ -306,8 +323,10 @@ class Describer:
     def result(self) -> Any:
         """Status and result at the end."""
         wait_for(self._result.done, "the result")
+        status, result = self._result.result().status, self._result.result().result
+        wait_for(lambda: len(self.feedback) == result.tokens, "the feedback of every token")
         self.client.destroy()
-        return self._result.result().status, self._result.result().result
+        return status, result
 
 
 def test_a_description_streams_token_by_token(tiny_vlm: Path) -> None:
@@ -317,7 +336,6 @@ def test_a_description_streams_token_by_token(tiny_vlm: Path) -> None:
         status, result = describer.result()
         assert status == GoalStatus.STATUS_SUCCEEDED and result.success and not result.message
         assert result.header == message.header
-        wait_for(lambda: len(describer.feedback) == result.tokens, "all feedback")
         assert 0 < result.tokens <= 7
         assert [f.tokens for f in describer.feedback] == list(range(1, result.tokens + 1))
         assert "".join(f.token for f in describer.feedback) == result.text
