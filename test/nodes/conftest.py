@@ -28,7 +28,7 @@ def tiny_vlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def other_vlms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The same with other weights, one after the other."""
-    return (_make_vlm(tmp_path_factory.mktemp("vlm"), seed) for seed in (4, 5, 2, 3, 6, 7, 8, 9))
+    return (_make_vlm(tmp_path_factory.mktemp("vlm"), seed) for seed in (21, 14, 5, 15, 12, 11, 4))
 
 
 def _make_vlm(folder: Path, seed: int) -> Path:
