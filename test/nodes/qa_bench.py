@@ -90,6 +90,12 @@ class QaBench:
         wait_for(there, "the frame in the node")
         return message
 
+    def gate(self, **kind: Any) -> Gate:
+        """A gate that the node knows of."""
+        gate = Gate(self.peer, **kind)
+        wait_for(self.node.frames._client.service_is_ready, "the gate to be known")
+        return gate
+
     def two_frames(self) -> tuple[Image, Image]:
         """An older and a newer frame, far enough apart for a verdict."""
         return self.frame(1.5), self.frame(0.5)

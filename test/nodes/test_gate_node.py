@@ -113,8 +113,7 @@ class TestPassing:
         message.data = array("B", cv2.imencode(".jpg", SCENE)[1].tobytes())
         with camera(compressed=True) as front:
             decoded: list[Image] = front.peer.listen("gate/image", Image)
-            wait_for(lambda: front.node.count_subscribers(front.peer.node.resolve_topic_name(
-                "gate/image")), "the subscription")
+            wait_for(lambda: front.node._decoded.get_subscription_count(), "the subscription")
             assert front.send(message).passed
             picture = wait_for(lambda: decoded and decoded[0], "the decoded frame")
             assert picture.header == message.header and picture.encoding == "rgb8"

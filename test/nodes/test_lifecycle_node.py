@@ -254,6 +254,13 @@ class TestHealth:
                               "a warning")
 
 
+    def test_in_simulation_it_starts_and_tells_its_health_before_time_does(self) -> None:
+        namespace = fresh_namespace()
+        with Peer(namespace) as peer, running(ExampleNode, namespace, use_sim_time=True) as node:
+            assert node.get_clock().now().nanoseconds == 0  # nobody publishes /clock
+            peer.await_status("example", lambda *s: s[2]["state"] == "active", "diagnostics")
+
+
 class TestClose:
     @pytest.mark.parametrize("steps", [
         [], [Transition.TRANSITION_CONFIGURE],

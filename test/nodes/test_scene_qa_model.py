@@ -178,7 +178,7 @@ def test_a_fresh_frame_is_asked_of_the_gate(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm)) as b:
         b.frame(1.0)
         # The first that passes was under way when it was asked for: not fresh. The next one is.
-        gate = Gate(b.peer, passes=[0.5, 0.0])
+        gate = b.gate(passes=[0.5, 0.0])
         asked = ago()
         answer = b.ask(frame=FRESH)
         assert answer.status == OK and gate.requests == 2
@@ -190,8 +190,7 @@ def test_without_a_fresh_frame_the_answer_says_why(tiny_vlm: Path) -> None:
         b.frame()
         answer = b.ask(frame=FRESH)
         assert answer.status == NO_FRAME and "no gate" in answer.message
-        gate = Gate(b.peer, refusal="requests are switched off")
-        wait_for(b.node.frames._client.service_is_ready, "the gate")
+        gate = b.gate(refusal="requests are switched off")
         answer = b.ask(frame=FRESH)
         assert answer.status == NO_FRAME and "requests are switched off" in answer.message
         gate.refusal = ""
@@ -203,7 +202,7 @@ def test_without_a_fresh_frame_the_answer_says_why(tiny_vlm: Path) -> None:
 
 def test_an_event_s_second_frame_is_asked_of_the_gate(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES) as b:
-        gate = Gate(b.peer, passes=[0.0])
+        gate = b.gate(passes=[0.0])
         first = b.frame()
         b.event(at=first.header.stamp)
         wait_for(lambda: b.verdicts, "the verdict")
@@ -261,7 +260,7 @@ def test_many_clients_at_once_are_all_answered_or_refused(tiny_vlm: Path) -> Non
 
 def test_clients_that_wait_for_a_frame_do_not_keep_it_from_coming(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=1) as b:
-        Gate(b.peer)  # accepts, and passes nothing
+        b.gate()  # accepts, and passes nothing
         b.frame(1.0)
         request = AskScene.Request(question="What is there?", mode=FREE, frame=FRESH)
         futures = [b.peer.call_async("scene_qa/ask", AskScene, request) for _ in range(40)]
@@ -275,7 +274,7 @@ def test_clients_that_wait_for_a_frame_do_not_keep_it_from_coming(tiny_vlm: Path
 
 def test_who_waits_when_the_node_is_deactivated_gets_an_answer(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm)) as b:
-        gate = Gate(b.peer)
+        gate = b.gate()
         waiting = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(
             question="Is there a box?", mode=YES_NO, frame=FRESH))
         wait_for(lambda: gate.requests, "the client to wait")
@@ -293,8 +292,9 @@ def test_ctrl_c_while_clients_wait_ends_at_once_and_answers_them(tiny_vlm: Path,
             Peer(namespace) as peer:
         gate = Gate(peer)
         request = AskScene.Request(question="Is there a box?", mode=YES_NO, frame=FRESH)
-        waiting = peer.call_async("scene_qa/ask", AskScene, request, 60.0)
-        wait_for(lambda: gate.requests, "the client to wait")
+        while not gate.requests:  # the node may not know of the gate yet
+            waiting = peer.call_async("scene_qa/ask", AskScene, request, 60.0)
+            wait_for(lambda w=waiting: gate.requests or w.done(), "the client to wait")
         assert process.interrupt() == 0
         wait_for(waiting.done, "its answer")
         assert "shutting down" in waiting.result().message

@@ -22,7 +22,6 @@ from qa_bench import (  # noqa: E402
     REFUSED,
     TEMPLATES,
     YES_NO,
-    Gate,
     ago,
     qa_bench,
 )
@@ -65,7 +64,7 @@ def test_without_a_model_a_free_question_is_not_answered() -> None:
 
 def test_without_a_model_an_event_s_question_is_unsure_at_once() -> None:
     with qa_bench(templates=TEMPLATES) as b:
-        gate = Gate(b.peer)
+        gate = b.gate()
         b.frame()
         b.event()
         wait_for(lambda: b.verdicts, "the verdict")
