@@ -9,9 +9,13 @@ LAUNCHER = """\
 #!/usr/bin/env python3
 import sys
 
-from {module} import {function}
+try:
+    from {module} import {function}
 
-sys.exit({function}())
+    code = {function}()
+except KeyboardInterrupt:  # ctrl-C while Python still imports
+    code = 0
+sys.exit(code)
 """
 
 GROUPS = ("console_scripts", "smolvlm_ros.nodes")

@@ -15,7 +15,7 @@ class MomentsConfig(Settings):
     """How much is remembered."""
 
     max_count: int = setting(
-        1000, "Moments kept; the oldest are forgotten first.", unit="moments", ge=1, le=100000)
+        300, "Moments kept; the oldest are forgotten first.", unit="moments", ge=1, le=100000)
     max_found: int = setting(
         20, "Moments returned at most by one search.", unit="moments", ge=1, le=1000, runtime=True)
     absent_s: float = setting(

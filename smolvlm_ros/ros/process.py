@@ -135,7 +135,7 @@ def _keep_memory_flat() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
+        mallopt(_M_MMAP_THRESHOLD, 64 * 1024)
         mallopt(_M_ARENA_MAX, 2)
 
 

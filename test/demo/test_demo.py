@@ -150,6 +150,7 @@ def test_ctrl_c_writes_the_files_and_leaves_nothing(tmp_path: Path) -> None:
     assert children_of(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not VIDEO.exists(), reason=f"../shared/data has no {VIDEO.name}")
 def test_a_real_recording_its_first_visit(tmp_path: Path) -> None:
     process = start(tmp_path / "out", "--source", str(VIDEO), "--duration", "26", "--no-film")
