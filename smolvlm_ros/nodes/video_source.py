@@ -73,9 +73,11 @@ class Mount(Settings):
 class VideoSourceSettings(NodeSettings):
     """Parameters of video_source."""
 
-    source: str = setting("demo", "A video file, a folder of images, an RGB-D folder, a rosbag2 or "
-                          "MCAP recording, a camera ('0' or '/dev/video0'), or 'demo' for the "
-                          "drawn scene.", ge=1, le=4096)
+    source: str = setting(
+        "demo", "A video file, a folder of images, an RGB-D folder, a rosbag2 or MCAP recording, a "
+        "camera ('0' or '/dev/video0'), 'demo' for the drawn scene, or 'world:corridor?seed=3' for "
+        "the embedded world (corridor, room or path; camera=static, robot or drone).",
+        ge=1, le=4096)
     loop: bool = setting(False, "Start again after the last frame.")
     rate: float = setting(1.0, "Speed of playing, 1 for real time.", ge=0.01, le=100.0)
     rate_hz: float = setting(0.0, "Frames per second in place of the medium's own; 0 for its own.",
