@@ -7,6 +7,7 @@ from pathlib import Path
 
 LAUNCHER = """\
 #!/usr/bin/env python3
+import signal
 import sys
 
 try:
@@ -15,6 +16,7 @@ try:
     code = {function}()
 except KeyboardInterrupt:  # ctrl-C while Python still imports
     code = 0
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one while Python ends: still an end
 sys.exit(code)
 """
 
