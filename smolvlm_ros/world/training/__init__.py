@@ -1,0 +1,8 @@
+"""Training of the checkpoints that come with the package, on scenes of the embedded world.
+
+    python -m smolvlm_ros.world.training depth-indoor --output checkpoints/depth-indoor
+
+Each is the real architecture of transformers at a small size, written in the hub's format. It
+needs the extra `train`. The same seed gives the same run on the same machine; a run that was
+stopped goes on from its last saved state.
+"""

@@ -1,0 +1,170 @@
+"""The training loop: schedule, progress, saved state."""
+from __future__ import annotations
+
+import math
+import os
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+
+class Task(Protocol):
+    """What is trained.
+
+    Attributes:
+        model: its parameters that require gradients are trained.
+    """
+
+    model: torch.nn.Module
+
+    def loss(self, step: int, rng: np.random.Generator) -> tuple[torch.Tensor, Mapping[str, float]]:
+        """The loss of one batch, and values to show.
+
+        Args:
+            step: from 0.
+            rng: source of the batch; the same at the same step of another run.
+        """
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast.
+
+    Attributes:
+        steps: number of batches.
+        learning_rate: of AdamW, at its highest.
+        warmup: steps of linear rise.
+        cooldown: share of the steps, at the end, in which the rate falls (cosine) to nothing.
+        weight_decay: of matrices; biases and norms have none.
+        clip: greatest norm of the gradient.
+        seed: of weights and batches.
+        save_every_s: time between two saved states.
+        average: decay of the moving average of the weights that is kept in the end; 0 for none.
+    """
+
+    steps: int
+    learning_rate: float = 1e-3
+    warmup: int = 200
+    cooldown: float = 0.4
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    seed: int = 0
+    save_every_s: float = 120.0
+    average: float = 0.0
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step."""
+        rise = min(1.0, (step + 1) / max(1, self.warmup))
+        begin = (1 - self.cooldown) * self.steps
+        if step < begin:
+            return self.learning_rate * rise
+        progress = (step - begin) / max(1.0, self.steps - begin)
+        return self.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def make_repeatable(seed: int) -> None:
+    """Seed every source of chance that weights are made from."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def train(task: Task, plan: Plan, state_file: Path, label: str) -> None:
+    """Train to the plan's end, going on from `state_file` where there is one.
+
+    The state is saved now and then and at the end; SIGINT ends the run with its state saved.
+    The task's model holds the trained weights afterwards.
+    """
+    model = task.model
+    optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate,
+                                  betas=(0.9, 0.98))
+    average = ({name: value.detach().clone() for name, value in model.state_dict().items()}
+               if plan.average else {})
+    begin = _restore(state_file, model, optimizer, average)
+    model.train()
+    saved_s = time.monotonic()
+    shown: dict[str, float] = {}
+    step = begin
+    try:
+        with tqdm(total=plan.steps, initial=begin, desc=label, unit="step",
+                  mininterval=1.0) as bar:
+            for step in range(begin, plan.steps):
+                rate = plan.rate(step)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate * group["scale"]
+                loss, values = task.loss(step, np.random.default_rng([plan.seed, step, 97]))
+                if not torch.isfinite(loss):
+                    raise FloatingPointError(f"{label}: the loss of step {step} is "
+                                             f"{float(loss)}; lower the learning rate")
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+                optimizer.step()
+                _blend(average, model, min(plan.average, (step + 1) / (step + 10)))
+                for name, value in {"loss": float(loss), **values}.items():
+                    shown[name] = shown.get(name, value) * 0.98 + value * 0.02
+                bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items()},
+                                refresh=False)
+                bar.update()
+                if time.monotonic() - saved_s > plan.save_every_s:
+                    _save(state_file, step + 1, model, optimizer, average)
+                    saved_s = time.monotonic()
+            step = plan.steps
+    finally:
+        _save(state_file, step, model, optimizer, average)
+    if average:
+        model.load_state_dict(average)
+    model.eval()
+
+
+def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups; a parameter's attribute `rate_scale` scales its learning rate."""
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for value in model.parameters():
+        if value.requires_grad:
+            decay = weight_decay if value.ndim > 1 else 0.0
+            groups.setdefault((decay, getattr(value, "rate_scale", 1.0)), []).append(value)
+    return [{"params": params, "weight_decay": decay, "scale": scale}
+            for (decay, scale), params in groups.items()]
+
+
+@torch.no_grad()
+def _blend(average: dict[str, torch.Tensor], model: torch.nn.Module, decay: float) -> None:
+    if not average:
+        return
+    for name, value in model.state_dict().items():
+        if value.dtype.is_floating_point:
+            average[name].lerp_(value, 1 - decay)
+        else:
+            average[name].copy_(value)
+
+
+def _save(path: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
+          average: dict[str, torch.Tensor]) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    torch.save({"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
+                "average": average, "torch_rng": torch.get_rng_state()}, new)
+    os.replace(new, path)
+
+
+def _restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
+             average: dict[str, torch.Tensor]) -> int:
+    if not path.exists():
+        return 0
+    device = next(model.parameters()).device
+    state = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    if average:
+        average.update(state["average"] or state["model"])
+    torch.set_rng_state(state["torch_rng"].cpu())
+    return int(state["step"])
