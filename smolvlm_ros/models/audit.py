@@ -8,6 +8,7 @@ from typing import Any
 
 from smolvlm_ros.models.checkpoint import open_checkpoint, sha256
 from smolvlm_ros.models.depth_metadata import DepthMetadata
+from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint, find, named
@@ -54,6 +55,8 @@ def audit(item: str) -> AuditRow:
     if known is None:
         raise CheckpointError(f"{item} is no file, no folder and no known checkpoint; give one of "
                               "these, or see 'smolvlm_ros audit' for the known names")
+    if known.embedded:
+        return _embedded(item, known)
     return _row(item, known, known.name, known.hub_id, "")
 
 
@@ -98,8 +101,17 @@ def _file(item: str, path: Path) -> AuditRow:
                     metadata.source_sha256)
 
 
+def _embedded(item: str, known: KnownCheckpoint) -> AuditRow:
+    try:
+        folder = folder_of(known)
+    except CheckpointError:  # known, and not on this machine
+        return _row(item, known, known.name, known.part, "")
+    return _row(item, known, known.name, str(folder), open_checkpoint(folder).sha256())
+
+
 def _row(item: str, known: KnownCheckpoint | None, name: str, source: str,
          digest: str) -> AuditRow:
     if known is None:
         return AuditRow(item, name, UNKNOWN_LICENCE, None, source, digest)
-    return AuditRow(item, known.name, known.licence, known.commercial, known.hub_id, digest)
+    return AuditRow(item, known.name, known.licence, known.commercial, known.hub_id or source,
+                    digest)

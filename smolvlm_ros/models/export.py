@@ -122,7 +122,7 @@ def _describe(checkpoint: Checkpoint, source: str, size: tuple[int, int], precis
         licence = licence or UNKNOWN_LICENCE
         commercial = "-NC-" not in licence.upper() + "-"
     return DepthMetadata(variant, RANGES_M[variant], "metric", *size, *_normalisation(checkpoint),
-                         precision, known.hub_id if known else Path(source).name,
+                         precision, known.source if known else Path(source).name,
                          checkpoint.sha256(), licence, commercial, checkpoint.parameters)
 
 

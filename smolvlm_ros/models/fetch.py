@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.registry import named
 
@@ -19,6 +20,8 @@ def local_folder(source: str, revision: str = "") -> Path:
     if folder.exists():
         return folder
     known = named(source)
+    if known is not None and known.embedded:
+        return folder_of(known)
     hub_id = known.hub_id if known else source
     if hub_id.count("/") != 1 or source.startswith((".", "~")):
         raise CheckpointError(f"{source} does not exist; give a folder, a hub id (owner/name) or a "

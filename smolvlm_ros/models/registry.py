@@ -6,6 +6,9 @@ contradict it (Depth Anything V2 Base and Large are non-commercial, whatever the
 - Depth Anything V2: https://github.com/DepthAnything/Depth-Anything-V2, section LICENSE
 - SmolVLM2: model cards of HuggingFaceTB
 - D-FINE: https://github.com/Peterande/D-FINE, RT-DETR: https://github.com/lyuwenyu/RT-DETR
+
+The four `world-…` checkpoints come with the package (`smolvlm_ros/world/checkpoints/`), made by
+`smolvlm_ros.world.training`. They know the embedded world and nothing else; see `models.embedded`.
 """
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ from typing import Any
 APACHE = "Apache-2.0"
 CC_BY_NC = "CC-BY-NC-4.0"
 UNKNOWN_LICENCE = "unknown"
+# What config.json of a checkpoint trained on the embedded world has as true: a copy in another
+# folder is still known by it.
+WORLD_KEY = "smolvlm_ros_world"
 
 # Depth Anything V2: width of the vision transformer by size. It tells a copy under another name.
 _DEPTH_WIDTHS = {384: "small", 768: "base", 1024: "large", 1536: "giant"}
@@ -30,6 +36,10 @@ class Task(str, Enum):
     VLM = "vlm"
 
 
+# Architectures of the embedded world's checkpoints, as config.json names them.
+_WORLD_TYPES = {"depth_anything": Task.DEPTH, "d_fine": Task.DETECTION, "smolvlm": Task.VLM}
+
+
 @dataclass(frozen=True)
 class KnownCheckpoint:
     """One checkpoint.
@@ -37,7 +47,7 @@ class KnownCheckpoint:
     Attributes:
         name: short name, unique: 'depth-anything-v2-metric-indoor-small'.
         task: what it is for.
-        hub_id: 'owner/name' on the Hugging Face hub.
+        hub_id: 'owner/name' on the Hugging Face hub; empty for one that comes with the package.
         licence: SPDX identifier, from the authors' README.
         commercial: True when the licence allows commercial use.
         parameters_million: size in millions of parameters.
@@ -49,6 +59,8 @@ class KnownCheckpoint:
         max_depth_m: depth only: the range it was trained for, in metres.
         revision: commit on the hub that was checked; empty while none is pinned, which means the
             hub's newest.
+        part: for one that comes with the package: its folder in `world/checkpoints`. It is for the
+            embedded world only.
     """
 
     name: str
@@ -63,6 +75,17 @@ class KnownCheckpoint:
     variant: str = ""
     max_depth_m: float = 0.0
     revision: str = ""
+    part: str = ""
+
+    @property
+    def embedded(self) -> bool:
+        """True for one that was trained on the embedded world, and is of use nowhere else."""
+        return bool(self.part)
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, as exported files say it: the hub id, or the short name."""
+        return self.hub_id or self.name
 
 
 def _depth(size: str, scene: str, parameters_million: float, smaller: str) -> KnownCheckpoint:
@@ -98,20 +121,26 @@ CHECKPOINTS: tuple[KnownCheckpoint, ...] = (
                     APACHE, True, 10.4, smaller="d-fine-n"),
     KnownCheckpoint("rt-detr-v2-r18", Task.DETECTION, "PekingU/rtdetr_v2_r18vd",
                     APACHE, True, 20.0, smaller="d-fine-s"),
+    KnownCheckpoint("world-depth-indoor", Task.DEPTH, "", APACHE, True, 2.2, variant="indoor",
+                    max_depth_m=20.0, part="depth-indoor"),
+    KnownCheckpoint("world-depth-outdoor", Task.DEPTH, "", APACHE, True, 2.2, variant="outdoor",
+                    max_depth_m=80.0, part="depth-outdoor"),
+    KnownCheckpoint("world-detector", Task.DETECTION, "", APACHE, True, 2.9, part="detector"),
+    KnownCheckpoint("world-vlm", Task.VLM, "", APACHE, True, 3.6, part="vlm"),
 )
 
 
 def named(name: str) -> KnownCheckpoint | None:
     """The checkpoint of that short name or hub id (upper or lower case); None when not known."""
     wanted = name.strip().lower()
-    return next((c for c in CHECKPOINTS if wanted in (c.name, c.hub_id.lower())), None)
+    return next((c for c in CHECKPOINTS if wanted and wanted in (c.name, c.hub_id.lower())), None)
 
 
 def find(name: str, config: Mapping[str, Any] | None = None) -> KnownCheckpoint | None:
     """The checkpoint of that name, or the one its configuration shows it to be.
 
-    A metric Depth Anything V2 is told by its width and range, so that a Base or Large copied into
-    a folder of another name keeps its licence.
+    One of the embedded world is told by a mark in its configuration, a metric Depth Anything V2 by
+    its width and range, so that a copy in a folder of another name stays what it is.
 
     Args:
         name: short name, hub id, or the name of a folder.
@@ -120,8 +149,16 @@ def find(name: str, config: Mapping[str, Any] | None = None) -> KnownCheckpoint 
     Returns:
         None for one that is not known.
     """
-    by_shape = _depth_by_shape(config or {})
-    return by_shape or named(name)
+    config = config or {}
+    return _of_the_world(config) or _depth_by_shape(config) or named(name)
+
+
+def _of_the_world(config: Mapping[str, Any]) -> KnownCheckpoint | None:
+    task = _WORLD_TYPES.get(str(config.get("model_type")))
+    if task is None or config.get(WORLD_KEY) is not True:
+        return None
+    return next((c for c in CHECKPOINTS if c.embedded and c.task is task and (
+        task is not Task.DEPTH or c.max_depth_m == config.get("max_depth"))), None)
 
 
 def _depth_by_shape(config: Mapping[str, Any]) -> KnownCheckpoint | None:

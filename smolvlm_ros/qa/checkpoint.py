@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint
+from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import ModelError
 from smolvlm_ros.models.memory import check_memory
 from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, Task, find, named
@@ -77,6 +78,8 @@ def _named(config: EngineConfig) -> Found:
                           f"use one of {_names()}")
     if folder.is_dir():
         return _checked(folder, config, folder.name)
+    if known is not None and known.embedded:
+        return _checked(folder_of(known), config, known.name)
     hub_id = known.hub_id if known else config.model
     if known is None and (hub_id.count("/") != 1 or hub_id[0] in "./~"):
         raise EngineError(f"model {config.model!r} is neither a folder nor a known name; give a "
@@ -185,7 +188,8 @@ def _snapshot(hub_id: str, revision: str, local: bool) -> Path | None:
 
 
 def _by_size() -> list[KnownCheckpoint]:
-    return sorted((c for c in CHECKPOINTS if c.task is Task.VLM),
+    """Those of the hub; one of the embedded world is never taken by itself."""
+    return sorted((c for c in CHECKPOINTS if c.task is Task.VLM and not c.embedded),
                   key=lambda c: -c.parameters_million)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 
 from smolvlm_ros.models import CHECKPOINTS, Task, find, named
+from smolvlm_ros.models.registry import WORLD_KEY
 
 SPDX_COMMERCIAL = {"Apache-2.0": True, "CC-BY-NC-4.0": False}
 
@@ -13,7 +14,9 @@ def test_each_is_complete_and_consistent() -> None:
     assert len(set(names)) == len(names)
     for known in CHECKPOINTS:
         assert known.commercial is SPDX_COMMERCIAL[known.licence]
-        assert known.hub_id.count("/") == 1 and known.parameters_million > 0
+        # From the hub, or in the package.
+        assert known.hub_id.count("/") == (0 if known.part else 1)
+        assert bool(known.hub_id) != known.embedded and known.parameters_million > 0
         assert not known.smaller or known.smaller in names, known.name
         assert (known.memory_mib > 0) == bool(known.memory_note)
         assert bool(known.variant) == (known.task is Task.DEPTH)
@@ -54,3 +57,23 @@ def test_a_renamed_copy_keeps_its_licence() -> None:
 ])
 def test_others_are_not_known(config: dict[str, object]) -> None:
     assert find("whatever", config) is None
+
+
+WORLD = {"depth_anything": "world-depth-outdoor", "d_fine": "world-detector",
+         "smolvlm": "world-vlm"}
+
+
+@pytest.mark.parametrize("kind", WORLD)
+def test_a_copy_of_an_embedded_one_is_known_by_its_mark(kind: str) -> None:
+    config = {"model_type": kind, "max_depth": 80.0, WORLD_KEY: True}
+    known = find("somewhere-else", config)
+    assert known is not None and known.name == WORLD[kind] and known.embedded
+    assert find("somewhere-else", {**config, WORLD_KEY: "yes"}) is None
+
+
+def test_an_embedded_one_without_a_known_range_is_not_known() -> None:
+    assert find("x", {"model_type": "depth_anything", "max_depth": 7, WORLD_KEY: True}) is None
+
+
+def test_no_name_is_no_checkpoint() -> None:
+    assert named("") is None and named(" ") is None
