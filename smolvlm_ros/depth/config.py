@@ -40,11 +40,11 @@ class DepthConfig(Settings):
         "indoor", "Variant of the network: indoor (trained on Hypersim, range 20 m) or outdoor "
         "(Virtual KITTI 2, 80 m).", choices=SCENES)
     model_indoor: str = setting(
-        "", "ONNX file of the indoor variant, as 'smolvlm_ros export' wrote it, or a folder of "
-        "such files.")
+        "", "The indoor variant: an ONNX file as 'smolvlm_ros export' wrote it, a folder of such "
+        "files, or a checkpoint (its folder, or its name in the registry), which is exported on "
+        "first use where torch is installed.")
     model_outdoor: str = setting(
-        "", "ONNX file of the outdoor variant, as 'smolvlm_ros export' wrote it, or a folder of "
-        "such files.")
+        "", "The outdoor variant; see model_indoor.")
     allow_noncommercial: bool = setting(
         False, "Load weights whose licence forbids commercial use (Base and Large), with a "
         "warning at every start.")

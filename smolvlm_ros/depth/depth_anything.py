@@ -48,7 +48,8 @@ class DepthAnythingV2:
         self._info = DepthInfo(
             "depth_anything_v2", self._variant, meta.max_depth_m, self._network.provider,
             self._network.path.name, meta.licence, meta.commercial, meta.height, meta.width,
-            meta.precision, self._network.self_check, self._network.notes)
+            meta.precision, self._network.self_check, self._network.notes,
+            meta.source)
         self._warned_stretch: tuple[int, int] | None = None
 
     @property
@@ -77,7 +78,7 @@ class DepthAnythingV2:
         model_ms = 1e3 * (time.perf_counter() - begin)
         scale = 1.0
         if camera is not None and self._config.focal_correction:
-            scale = focal_scale(camera, self._variant)
+            scale = focal_scale(camera, self._network.metadata.focal)
         depth = metric_depth(predicted, self._info.max_depth_m, self._config.far_share, scale)
         size = scaled_size(image_rgb.shape[1], image_rgb.shape[0], self._config.output_scale)
         depth = upsample_depth(depth, *size, guide_rgb=image_rgb)

@@ -12,9 +12,10 @@ from smolvlm_ros.depth.preprocess import Preprocessor
 from smolvlm_ros.models.canary import canary_image, fingerprint
 from smolvlm_ros.models.depth_metadata import DepthMetadata
 from smolvlm_ros.models.errors import CheckpointError, LicenceError, ProviderError
+from smolvlm_ros.models.exported import exported, is_checkpoint
 from smolvlm_ros.models.memory import check_memory
 from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions, compare_outputs
-from smolvlm_ros.models.registry import UNKNOWN_LICENCE
+from smolvlm_ros.models.registry import UNKNOWN_LICENCE, Task
 
 # Differences from the reference allowed in the self-check, as shares of the variant's range.
 # Half precision measures about a tenth of these; the faults seen in the field are far above.
@@ -89,10 +90,11 @@ def open_network(config: DepthConfig) -> Network:
 
 
 def find_file(config: DepthConfig) -> Path:
-    """The ONNX file for the chosen scene and input size.
+    """The ONNX file for the chosen scene and input size; of a checkpoint it is made on first use.
 
     Raises:
         CheckpointError: when none is set, it does not exist, or a folder has none that fits.
+        ModelError: a checkpoint cannot be exported here.
     """
     name = f"model_{config.scene}"
     if not config.model():
@@ -101,6 +103,10 @@ def find_file(config: DepthConfig) -> Path:
     path = Path(config.model()).expanduser()
     if path.is_file():
         return path
+    if is_checkpoint(config.model()):
+        wanted = (config.input_height, config.input_width)
+        return exported(Task.DEPTH, config.model(), wanted if all(wanted) else None,
+                        allow_noncommercial=config.allow_noncommercial)
     if not path.is_dir():
         raise CheckpointError(f"{name} = {config.model()} does not exist; give an exported ONNX "
                               f"file, or {_EXPORT_HINT}")

@@ -39,6 +39,7 @@ class DepthInfo:
         precision: 'fp32' or 'int8'; empty without a network.
         self_check: how the network's answer to a fixed picture compared, in words.
         notes: what a user should be warned of at every start: fall-backs and licences.
+        source: hub id, registry name or folder of the checkpoint that the file was made from.
     """
 
     estimator: str
@@ -53,6 +54,7 @@ class DepthInfo:
     precision: str = ""
     self_check: str = ""
     notes: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from smolvlm_ros.depth import (
     Variant,
     make_estimator,
 )
+from smolvlm_ros.models.embedded import is_embedded, require_world
 from smolvlm_ros.ros import camera_info as infos
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.health import Level
@@ -148,6 +149,9 @@ class DepthNode(FunnelNode[DepthSettings]):
         with self.stats.timed("depth"):
             camera = infos.to_camera_model(info) if any(info.k) else None
             with self._lock:
+                source = self._estimator.info.source
+                if is_embedded(source):
+                    require_world(source, message.header.frame_id)
                 self._prepare(message)
                 result = self._estimator.estimate(images.to_rgb(message), camera,
                                                   to_seconds(message.header.stamp))

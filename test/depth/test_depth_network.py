@@ -201,3 +201,15 @@ def test_memory_floor_comes_before_loading(tmp_path: Path,
         open_network(config(path))
     meminfo.write_text("MemAvailable:    512000 kB\n")
     open_network(config(path)).close()
+
+
+def test_a_checkpoint_is_exported_on_first_use(checkpoint_folder: Path, tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnx", reason="the export writes with onnx")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked = config(checkpoint_folder, input_height=SIZE[0], input_width=SIZE[1])
+    estimator = make_estimator(asked)
+    assert estimator.info.source == checkpoint_folder.name
+    estimator.close()
+    made = list((tmp_path / "smolvlm_ros/onnx").glob("*.onnx"))
+    assert len(made) == 1 and find_file(asked) == made[0]

@@ -26,6 +26,7 @@ from smolvlm_ros.srv import SetDepthScene  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from smolvlm_ros.camera import CameraModel  # noqa: E402
+from smolvlm_ros.models.embedded import WORLD_FRAME_ID  # noqa: E402
 from smolvlm_ros.nodes import depth as depth_module  # noqa: E402
 from smolvlm_ros.nodes.depth import DepthNode  # noqa: E402
 from smolvlm_ros.ros import images  # noqa: E402
@@ -415,3 +416,20 @@ class TestFaults:
             assert node.set_parameters([Parameter("model_indoor", value=models["model_indoor"])]
                                        )[0].successful
             assert peer.call("depth/change_state", ChangeState, request).success
+
+
+class TestEmbedded:
+    """A network of the embedded world, which knows no real camera."""
+
+    def test_a_real_camera_is_refused_and_the_world_is_not(self, tmp_path: Path) -> None:
+        pytest.importorskip("onnxruntime", reason="the network runs on it")
+        model = formula_onnx(tmp_path / "world.onnx", {"source": "world-depth-indoor"})
+        with gate(model_indoor=str(model), num_threads=1) as funnel:
+            refused = funnel.send()
+            _, text, values = funnel.peer.await_status(
+                "depth", lambda level, text, _: level == 2 and "embedded world" in text, "health")
+            assert "'front_optical'" in text and "models:=hub" in text
+            world = Header(stamp=stamp(next(_stamps)), frame_id=WORLD_FRAME_ID)
+            assert np.isfinite(funnel.look(header=world)).all()
+            # Nothing was said about the other: no empty depth, no depth of nonsense.
+            assert all(d.header != refused for d in funnel.depths)
