@@ -30,6 +30,7 @@ from smolvlm_ros.ros.health import InputRule, Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
 from smolvlm_ros.ros.memory import Memory
+from smolvlm_ros.ros.origin import FAULT, note_origin
 from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qos import FunnelQos
@@ -124,6 +125,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         """Listen, and answer in a worker thread."""
         s = self.settings
         self.own("fault", lambda: self.faults.clear("model"))
+        self.own("origin", lambda: self.faults.clear(FAULT))
         self.scheduler = Scheduler(s.queue)
         worker = threading.Thread(target=self._work, args=(self.scheduler,), name="scene_qa",
                                   daemon=True)
@@ -234,8 +236,9 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
     def _on_image(self, message: Image) -> None:
         stamp = message.header.stamp
         self._watch.arrived(time.monotonic(), self.age_s(stamp))
-        self.frames.add(Frame(images.to_rgb(message), self.stamps.seconds(stamp),
-                              message.header.frame_id))
+        frame = Frame(images.to_rgb(message), self.stamps.seconds(stamp), message.header.frame_id)
+        self.frames.add(frame)
+        note_origin(self, self.engine, frame)
         self._questions.tick()
 
     def _on_zone_event(self, event: ZoneEvent) -> None:

@@ -96,7 +96,8 @@ class VideoSourceSettings(NodeSettings):
                                         "nothing is calibrated; 0 leaves the camera uncalibrated.",
                                         unit="deg", ge=0.0, le=179.0)
     frame_id: str = setting("camera_optical_frame", "Optical frame of the images, REP-103, where "
-                            "the medium names none.", ge=1, le=200)
+                            "the medium names none (a recording and the embedded world do).",
+                            ge=1, le=200)
     world_frame: str = setting("map", "Parent frame of the poses of a source that has poses.",
                                ge=1, le=200)
     reconnect_s: float = setting(2.0, "Time after which a lost camera is opened again.", unit="s",

@@ -30,11 +30,13 @@ class Found:
         checkpoint: folder, configuration and size.
         name: for verdicts and logs.
         why: why this one was taken, for 'auto'; else empty.
+        embedded: it was trained on the embedded world.
     """
 
     checkpoint: Checkpoint
     name: str
     why: str = ""
+    embedded: bool = False
 
 
 def locate(config: EngineConfig) -> Found | NoEngine:
@@ -141,7 +143,7 @@ def _checked(folder: Path, config: EngineConfig, name: str) -> Found:
     known = find(name, checkpoint.config)
     need_mib = memory_need_mib(checkpoint.parameters, cpu_dtype(config))
     check_memory(need_mib, name, known.smaller if known else "")
-    return Found(checkpoint, name)
+    return Found(checkpoint, name, embedded=known is not None and known.embedded)
 
 
 def cpu_dtype(config: EngineConfig) -> str:

@@ -26,10 +26,12 @@ class Engine(Protocol):
     Attributes:
         name: the model, for verdicts.
         description: the model, where and how it runs, for logs.
+        embedded: it was trained on the embedded world and may be asked about nothing else.
     """
 
     name: str
     description: str
+    embedded: bool
 
     def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
         """The probability of yes for each question; the image is worked on once for all of them.
@@ -75,7 +77,8 @@ class EngineConfig(Settings):
 
     model: str = setting(
         AUTO, "'none'; 'auto' (the largest SmolVLM2 at hand that fits the memory); a name of the "
-        "registry (smolvlm2-256m, smolvlm2-500m, smolvlm2-2.2b); a folder; or a hub id.", ge=1)
+        "registry (smolvlm2-256m, smolvlm2-500m, smolvlm2-2.2b; world-vlm for the embedded world); "
+        "a folder; or a hub id.", ge=1)
     revision: str = setting("", "Commit of a hub id; empty for the registry's pinned one, or main.")
     allow_download: bool = setting(False, "Fetch a model that is not on this machine.")
     device: str = setting("auto", "'auto' is CUDA where it works, else the CPU.",

@@ -5,6 +5,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from smolvlm_ros.models.embedded import ForeignFrame, require_world
 from smolvlm_ros.qa.engine import Engine, NoEngine
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open, negate
@@ -73,6 +74,9 @@ class SceneQA:
             return Cause.OPEN_QUESTION, "this is not a yes/no question; ask it in mode FREE"
         if isinstance(engine, NoEngine):
             return Cause.NO_MODEL, f"no model is loaded: {engine.reason}"
+        foreign = refusal_of(engine, frames)
+        if foreign:
+            return Cause.NO_MODEL, foreign
         if not frames:
             return Cause.NO_FRAME, "no frame to look at; has one passed the gate?"
         separation_s = frames[-1].stamp_s - frames[0].stamp_s
@@ -89,6 +93,17 @@ class SceneQA:
         newest = frames[-1]
         return Verdict(question, Answer.UNSURE, math.nan, (), cause, reason,
                        newest.stamp_s + self.config.shelf_life_s, newest.stamp_s, newest.frame_id)
+
+
+def refusal_of(engine: Engine, frames: Sequence[Frame]) -> str:
+    """Why these frames may not be shown to this model; empty when they may."""
+    if engine.embedded:
+        try:
+            for frame in frames:
+                require_world(engine.name, frame.frame_id)
+        except ForeignFrame as error:
+            return str(error)
+    return ""
 
 
 def _ask(engine: Engine, frame: Frame, question: str, opposite: str) -> list[Pass]:

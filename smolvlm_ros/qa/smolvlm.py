@@ -36,12 +36,14 @@ class SmolVlmEngine:
     Attributes:
         name: of the checkpoint.
         description: name, device, number format and, for 'auto', why it was taken.
+        embedded: see `Engine`.
     """
 
     def __init__(self, loaded: loading.Loaded, tile: Tile, config: EngineConfig, name: str,
-                 why: str = "") -> None:
+                 why: str = "", embedded: bool = False) -> None:
         """Use `load` to make one with all checks."""
         self.name = name
+        self.embedded = embedded
         self.description = (f"{name} on {loaded.device} in {loaded.dtype}"
                             + (f": {why}" if why else ""))
         self.tile = tile
@@ -67,7 +69,8 @@ class SmolVlmEngine:
             tile = Tile.of_checkpoint(found.checkpoint.folder, found.checkpoint.config)
         except CheckpointError as error:
             raise EngineError(str(error)) from error
-        engine = cls(loading.load(found, config), tile, config, found.name, found.why)
+        engine = cls(loading.load(found, config), tile, config, found.name, found.why,
+                     found.embedded)
         try:
             engine.check_sight()
         except BaseException:

@@ -11,6 +11,7 @@ from smolvlm_ros.qa.engine import EngineError, NoEngine
 from smolvlm_ros.qa.frames import FramePick
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open
+from smolvlm_ros.qa.policy import refusal_of
 from smolvlm_ros.qa.prompt import QuestionError, clean_question
 from smolvlm_ros.qa.scheduler import Refused
 from smolvlm_ros.qa.verdict import Cause
@@ -130,6 +131,9 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float) -> FramePick
                                          max_age_ms * 1e-3 or None)
     if not picked.frames:
         raise Unanswered(_Response.NO_FRAME, picked.reason)
+    foreign = refusal_of(node.engine, picked.frames)
+    if foreign:
+        raise Unanswered(_Response.NO_MODEL, foreign)
     return picked
 
 

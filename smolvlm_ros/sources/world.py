@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 import cv2
 
+from smolvlm_ros.models.embedded import WORLD_FRAME_ID
 from smolvlm_ros.sources.base import FrameSource, SourceError, SourceFrame
 
 USAGE = ("write world:corridor, world:room or world:path, with any of seed, camera (static, robot, "
@@ -60,6 +61,8 @@ def parse_world(spec: str) -> WorldSpec:
 class WorldSource(FrameSource):
     """Plays a world; see `smolvlm_ros.world.World`.
 
+    Its frames have the frame_id by which the embedded checkpoints know them (`models.embedded`).
+
     Args:
         spec: a text as in `WorldSpec`.
         loop: start again after the last frame.
@@ -93,7 +96,8 @@ class WorldSource(FrameSource):
         return SourceFrame(frame.index / self._rate_hz,
                            image=cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2BGR),
                            depth=frame.depth_m if self._depth else None, camera=frame.camera,
-                           pose_world_from_camera=frame.pose_world_from_camera)
+                           pose_world_from_camera=frame.pose_world_from_camera,
+                           frame_id=WORLD_FRAME_ID)
 
     def _restart(self) -> None:
         self._index = 0

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from smolvlm_ros.models.embedded import WORLD_FRAME_ID
 from smolvlm_ros.qa.engine import NoEngine
 from smolvlm_ros.qa.policy import SceneQA
 from smolvlm_ros.qa.prompt import QuestionError
@@ -19,6 +20,7 @@ class Scripted:
     """Stands for a model: answers by the image's first pixel and the question; counts calls."""
 
     name = "scripted"
+    embedded = False
 
     def __init__(self, answers: dict[tuple[int, str], float], mass: float = 0.9) -> None:
         self.answers = answers
@@ -136,3 +138,22 @@ def test_frames_are_checked(image) -> None:
 def test_a_frame_needs_a_finite_stamp() -> None:
     with pytest.raises(ValueError, match="stamp"):
         Frame(np.zeros((4, 4, 3), np.uint8), math.nan)
+
+
+def test_an_embedded_model_is_not_asked_about_a_real_camera() -> None:
+    engine = Scripted(YES)
+    engine.embedded = True
+    verdict = SceneQA().decide(QUESTION, TWO, engine)
+    assert (verdict.answer, verdict.cause) == (Answer.UNSURE, Cause.NO_MODEL)
+    assert "camera_optical_frame" in verdict.reason and "models:=hub" in verdict.reason
+    assert engine.calls == []
+    # One frame of two is enough to refuse.
+    mixed = [Frame(TWO[0].image_rgb, 10.0, WORLD_FRAME_ID), TWO[1]]
+    assert SceneQA().decide(QUESTION, mixed, engine).cause is Cause.NO_MODEL
+
+
+def test_an_embedded_model_answers_about_its_world() -> None:
+    engine = Scripted(YES)
+    engine.embedded = True
+    world = [Frame(f.image_rgb, f.stamp_s, WORLD_FRAME_ID) for f in TWO]
+    assert SceneQA().decide(QUESTION, world, engine).answer is Answer.YES

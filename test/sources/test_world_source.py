@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from smolvlm_ros.models.embedded import is_of_the_world
 from smolvlm_ros.sources import SourceError, open_source
 from smolvlm_ros.sources.world import WorldSpec, parse_world
 from smolvlm_ros.world import World
@@ -27,6 +28,7 @@ def test_a_world_plays_as_its_frames():
         assert_array_equal(frame.pose_world_from_camera, truth.pose_world_from_camera)
         # Depth is the package's to find out, unless asked for.
         assert frame.depth is None and frame.camera == world.camera
+        assert is_of_the_world(frame.frame_id)
 
 
 def test_depth_comes_when_asked_for():
