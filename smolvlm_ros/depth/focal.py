@@ -10,20 +10,17 @@ image width, because the whole view is resized to the network's input, whatever 
 from __future__ import annotations
 
 from smolvlm_ros.camera import CameraModel
-from smolvlm_ros.depth.types import Variant
-
-# fx in pixels and image width in pixels of the training cameras.
-TRAINING_CAMERAS: dict[Variant, tuple[float, float]] = {
-    Variant.INDOOR: (887.0, 1024.0),   # Hypersim
-    Variant.OUTDOOR: (725.0, 1242.0),  # Virtual KITTI 2
-}
 
 
-def focal_scale(camera: CameraModel, variant: Variant) -> float:
+def focal_scale(camera: CameraModel, training_focal: float) -> float:
     """What to multiply the network's metres with; 1 for the training camera.
 
     Example: a 640 px wide image with fx = 554 px (60 degrees) has 0.866 of its width as focal
-    length, as Hypersim has: the scale indoors is 1.0.
+    length, as Hypersim has: the scale of the published indoor variant is 1.0.
+
+    Args:
+        camera: of the image.
+        training_focal: focal length over image width of the camera that the network was trained
+            on; `DepthMetadata.focal` knows it.
     """
-    focal, width = TRAINING_CAMERAS[variant]
-    return (camera.fx / camera.width) / (focal / width)
+    return (camera.fx / camera.width) / training_focal

@@ -17,6 +17,11 @@ from smolvlm_ros.models.errors import CheckpointError
 KEY = "smolvlm_ros.depth"
 FORMAT = 1
 RANGES_M = {"indoor": 20.0, "outdoor": 80.0}
+# Focal length over image width of the cameras that the published variants were trained on:
+# Hypersim and Virtual KITTI 2.
+PUBLISHED_FOCAL = {"indoor": 887 / 1024, "outdoor": 725 / 1242}
+# Where config.json of a checkpoint trained on another camera has this value.
+TRAINING_FOCAL = "training_focal"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 PATCH = 14
@@ -27,7 +32,8 @@ class DepthMetadata:
     """The description of an exported depth model.
 
     Attributes:
-        variant: 'indoor' (trained on Hypersim) or 'outdoor' (trained on Virtual KITTI 2).
+        variant: 'indoor' or 'outdoor'; the published ones were trained on Hypersim and Virtual
+            KITTI 2.
         max_depth_m: the range it was trained for, metres.
         depth_estimation_type: 'metric'; relative models are refused.
         height, width: its fixed input size in pixels, multiples of 14.
@@ -40,6 +46,8 @@ class DepthMetadata:
         parameters: number of elements of its weights.
         canary: 8x8 means of the source model's output, in metres, on `canary_image`, row by row;
             empty when the export did not compute them.
+        training_focal: focal length over image width of the camera it was trained on; 0 in files
+            of earlier versions, which means the published variant's.
         format: version of this description.
 
     Raises:
@@ -60,6 +68,7 @@ class DepthMetadata:
     commercial: bool = True
     parameters: int = 0
     canary: tuple[float, ...] = ()
+    training_focal: float = 0.0
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -85,7 +94,15 @@ class DepthMetadata:
             return f"mean {self.mean} and std {self.std} must be three numbers, std positive"
         if self.canary and len(self.canary) != 64:
             return f"canary has {len(self.canary)} values, expected 64"
+        if self.training_focal and not 0.05 <= self.training_focal <= 20:
+            return (f"training_focal is {self.training_focal:g}, expected the focal length over "
+                    "the image width, 0.05 to 20")
         return ""
+
+    @property
+    def focal(self) -> float:
+        """Focal length over image width of the camera it was trained on."""
+        return self.training_focal or PUBLISHED_FOCAL[self.variant]
 
     def to_entry(self) -> tuple[str, str]:
         """Key and JSON text for the ONNX file's metadata."""

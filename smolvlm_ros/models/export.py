@@ -25,7 +25,9 @@ from smolvlm_ros.models.depth_metadata import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     PATCH,
+    PUBLISHED_FOCAL,
     RANGES_M,
+    TRAINING_FOCAL,
     DepthMetadata,
 )
 from smolvlm_ros.models.errors import CheckpointError, LicenceError, ModelError
@@ -123,7 +125,18 @@ def _describe(checkpoint: Checkpoint, source: str, size: tuple[int, int], precis
         commercial = "-NC-" not in licence.upper() + "-"
     return DepthMetadata(variant, RANGES_M[variant], "metric", *size, *_normalisation(checkpoint),
                          precision, known.source if known else Path(source).name,
-                         checkpoint.sha256(), licence, commercial, checkpoint.parameters)
+                         checkpoint.sha256(), licence, commercial, checkpoint.parameters,
+                         training_focal=_focal(checkpoint, variant))
+
+
+def _focal(checkpoint: Checkpoint, variant: str) -> float:
+    """Focal length over image width of the camera it was trained on, as its config.json tells."""
+    value = checkpoint.config.get(TRAINING_FOCAL, PUBLISHED_FOCAL[variant])
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+        raise CheckpointError(f"{checkpoint.folder / 'config.json'} has {TRAINING_FOCAL} "
+                              f"{value!r}, expected the focal length over the image width; "
+                              "get the file again")
+    return float(value)
 
 
 def _normalisation(checkpoint: Checkpoint) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -39,10 +39,17 @@ def test_survives_the_way_through_a_file() -> None:
     ({"commercial": "yes"}, "commercial"),
     ({"max_depth_m": "80"}, "max_depth_m"),
     ({"surprise": 1}, "surprise"),
+    ({"training_focal": -0.7}, "training_focal is -0.7"),
+    ({"training_focal": "0.7"}, "training_focal must be"),
 ])
 def test_contradictions_are_named(values: dict[str, object], text: str) -> None:
     with pytest.raises(CheckpointError, match=text):
         DepthMetadata.from_entries(changed(**values))
+
+
+def test_the_training_focal_is_the_published_one_where_the_file_has_none() -> None:
+    assert GOOD.focal == pytest.approx(725 / 1242)
+    assert DepthMetadata.from_entries(changed(training_focal=0.77)).focal == 0.77
 
 
 def test_missing_entry_names_the_exporter() -> None:

@@ -50,7 +50,17 @@ def copied(source: Path, target: Path, **config: object) -> Path:
     return target
 
 
+def test_the_training_focal_comes_from_the_checkpoint(checkpoint_folder: Path,
+                                                      tmp_path: Path) -> None:
+    own = export_depth(copied(checkpoint_folder, tmp_path / "own", training_focal=0.77),
+                       tmp_path / "own.onnx", SIZE).metadata
+    assert own.focal == 0.77
+    published = export_depth(checkpoint_folder, tmp_path / "published.onnx", SIZE).metadata
+    assert published.training_focal == pytest.approx(887 / 1024)
+
+
 @pytest.mark.parametrize(("config", "text"), [
+    ({"training_focal": "wide"}, "training_focal 'wide'"),
     ({"depth_estimation_type": "relative"}, "'relative'"),
     ({"max_depth": 40}, "max_depth 40"),
     ({"model_type": "dpt"}, "'dpt', expected 'depth_anything'"),
