@@ -1,0 +1,91 @@
+"""Trains the embedded world's SmolVLM: first to see, then to answer."""
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from torch import nn
+
+from smolvlm_ros.world.training import vlm_checkpoint
+from smolvlm_ros.world.training.loop import Plan, make_repeatable, train
+from smolvlm_ros.world.training.options import Options
+from smolvlm_ros.world.training.vlm_answers import AnswerTask
+from smolvlm_ros.world.training.vlm_batches import draw_blocks
+from smolvlm_ros.world.training.vlm_card import Run, write
+from smolvlm_ros.world.training.vlm_network import Learner, make_vlm
+from smolvlm_ros.world.training.vlm_sight import SightTask
+from smolvlm_ros.world.training.vlm_tokenizer import ids_of, make_tokenizer
+
+_SIGHT_SHARE = 0.5      # of the steps, when the weights are fresh
+_FROZEN_SHARE = 0.2     # of the steps of the second part: the tower waits for the text model
+_TOWER_RATE = 0.3       # of tower and connector in the second part
+_SEEDS_APART = 1_000_000     # between the scenes of two runs' seeds; a multiple of 8
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the command line's zeros stand for.
+
+    Attributes:
+        scenes: number of scenes to draw.
+        steps: number of batches of both parts together.
+        batch: images in each.
+        learning_rate: of AdamW.
+    """
+
+    scenes: int
+    steps: int
+    batch: int
+    learning_rate: float = 1e-3
+
+
+CPU = Recipe(scenes=8000, steps=16_000, batch=24)
+CUDA = Recipe(scenes=24_000, steps=20_000, batch=96)
+
+
+def run(job: str, options: Options) -> None:
+    """Train and write the checkpoint; see the command line.
+
+    With a checkpoint to go on from, all steps belong to the second part.
+
+    Raises:
+        ValueError: the device cannot be used, or the checkpoint to go on from does not fit.
+        OSError: a file cannot be read or written.
+    """
+    device = options.torch_device()
+    recipe = CUDA if device.type == "cuda" else CPU
+    steps = options.steps or recipe.steps
+    scenes = options.scenes or recipe.scenes
+    began = time.monotonic()
+    views = draw_blocks(options.work / "vlm-scenes", scenes, options.workers,
+                        options.seed * _SEEDS_APART)
+    tokenizer = make_tokenizer()
+    make_repeatable(options.seed)
+    sight_steps = 0
+    if options.start:
+        learner = Learner(vlm_checkpoint.load(options.start, tokenizer)).to(device)
+    else:
+        learner = Learner(make_vlm(ids_of(tokenizer))).to(device)
+        sight_steps = round(steps * _SIGHT_SHARE)
+        train(SightTask(learner, views, device, recipe.batch),
+              Plan(sight_steps, recipe.learning_rate, seed=options.seed, average=0.998),
+              options.work / f"{job}-sight.pt", f"{job}: seeing")
+    answer_steps = steps - sight_steps
+    slow_down(learner, _TOWER_RATE)
+    task = AnswerTask(learner, views, tokenizer, device, recipe.batch,
+                      round(answer_steps * _FROZEN_SHARE))
+    train(task, Plan(answer_steps, recipe.learning_rate, seed=options.seed + 1, average=0.998),
+          options.work / f"{job}-answers.pt", f"{job}: answering")
+    vlm_checkpoint.save(options.output, learner.vlm, tokenizer)
+    write(options.output, Run(scenes, options.seed * _SEEDS_APART, sight_steps, answer_steps,
+                              recipe.batch, recipe.learning_rate, device.type,
+                              options.start.name if options.start else "",
+                              time.monotonic() - began))
+
+
+def slow_down(learner: Learner, rate: float) -> None:
+    """Lower the learning rate of tower and connector, relative to everything else."""
+    parts: list[nn.Module] = [learner.vlm.model.vision_model, learner.vlm.model.connector]
+    for part in parts:
+        for value in part.parameters():
+            value.rate_scale = rate  # type: ignore[attr-defined]

@@ -1,0 +1,150 @@
+"""Second part of the training: the text model learns to answer from what the tower sees."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from smolvlm_ros.qa.negation import negate
+from smolvlm_ros.qa.prompt import SYSTEM_PROMPT, YES_NO_HINT
+from smolvlm_ros.world.training.precision import mixed
+from smolvlm_ros.world.training.vlm_batches import Batch, Views
+from smolvlm_ros.world.training.vlm_network import Learner
+from smolvlm_ros.world.training.vlm_prompts import Packer, Turn, told_logits
+from smolvlm_ros.world.training.vlm_questions import (
+    CLASSES,
+    DESCRIBE,
+    UNKNOWN,
+    answers,
+    caption,
+    subjects,
+)
+from smolvlm_ros.world.training.vlm_sight import Balance, sight_loss
+from smolvlm_ros.world.training.vlm_views import COLOURS
+
+QUESTIONS = 6             # on an image
+_NEGATED = 0.4
+_PLAIN = 0.1              # without the hint
+_BARE = 0.05              # without the system prompt
+_CAPTION_WEIGHT = 0.25    # of a token of a description, over that of an answer
+_NEAR = 3.0               # how much likelier a wrong pair is that is wrong by one word only
+_MOST_WEIGHT = 6.0
+
+
+class Asker:
+    """Chooses what is asked of each view so that no text has one answer more often.
+
+    A subject is chosen by chance, rarer answers more often; what is left of an imbalance is
+    counted once over all views and made up for by weights.
+    """
+
+    def __init__(self, views: Views, seed: int = 0) -> None:
+        self._subjects = subjects()
+        clear, unclear = (value.numpy().astype(np.uint8) for value in views.truth())
+        told = answers(clear, unclear)
+        self._chance = np.zeros((2, told.shape[1]))
+        kinds = [subject.kind for subject in self._subjects]
+        for kind, share in (("presence", 0.35), ("colour", 0.4), ("state", 0.25)):
+            own = np.array([k == kind for k in kinds])
+            for answer in (0, 1):
+                count = (told[:, own] == answer).sum(0)
+                self._chance[answer, own] = share / (count + 10)
+        self._weight = np.ones_like(self._chance)
+        chosen = self.choose(told, np.random.default_rng([seed, 41]))
+        picked = [np.zeros(told.shape[1]) + 1 for _ in range(2)]
+        for row, numbers in enumerate(chosen):
+            for number in numbers:
+                picked[told[row, number]][number] += 1
+        both = picked[0] + picked[1]
+        for answer in (0, 1):
+            self._weight[answer] = np.minimum(0.5 * both / picked[answer], _MOST_WEIGHT)
+
+    def choose(self, told: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Up to QUESTIONS subjects for each row of `answers`, shape (N, QUESTIONS)."""
+        chance = np.where(told == 1, self._chance[1], self._chance[0])
+        pairs = told[:, 5:5 + len(CLASSES) * len(COLOURS)].reshape(-1, len(CLASSES), len(COLOURS))
+        there = pairs == 1
+        near = there.any(1, keepdims=True) | there.any(2, keepdims=True)
+        boost = np.where(near & ~there, _NEAR, 1.0).reshape(len(told), -1)
+        chance[:, 5:5 + boost.shape[1]] *= boost
+        chance = np.where(told == UNKNOWN, 1e-12, chance)
+        keys = np.log(chance) + rng.gumbel(size=chance.shape)
+        return np.argpartition(-keys, QUESTIONS, axis=1)[:, :QUESTIONS]
+
+    def turns(self, batch: Batch, rng: np.random.Generator) -> list[list[Turn]]:
+        """Questions, and a description where everything in sight is clear."""
+        clear = batch.clear.cpu().numpy().astype(np.uint8)
+        unclear = batch.unclear.cpu().numpy().astype(np.uint8)
+        told = answers(clear, unclear)
+        made = []
+        for row, numbers in enumerate(self.choose(told, rng)):
+            own = [self._turn(int(number), bool(told[row, number]), rng) for number in numbers
+                   if told[row, number] != UNKNOWN]
+            if not unclear[row].any():
+                order = DESCRIBE[int(rng.integers(len(DESCRIBE)))]
+                own.append(Turn(order, "", f" {caption(clear[row])}", _CAPTION_WEIGHT))
+            made.append(own)
+        return made
+
+    def _turn(self, number: int, yes: bool, rng: np.random.Generator) -> Turn:
+        question = self._subjects[number].wording(rng)
+        said = yes
+        if rng.random() < _NEGATED:
+            question, said = negate(question), not yes
+        hint = "" if rng.random() < _PLAIN else YES_NO_HINT
+        return Turn(question, hint, " Yes" if said else " No", float(self._weight[int(yes), number]))
+
+
+class AnswerTask:
+    """The second part, as the training loop wants it.
+
+    Args:
+        learner: with a vision tower that knows what it sees.
+        views: to learn from.
+        tokenizer: of the model.
+        device: where the model is.
+        batch_size: images.
+        frozen_steps: so many first steps leave the tower and the connector alone.
+    """
+
+    def __init__(self, learner: Learner, views: Views, tokenizer: Any, device: torch.device,
+                 batch_size: int, frozen_steps: int) -> None:
+        self.model = learner
+        self._views, self._device, self._batch_size = views, device, batch_size
+        self._packer, self._asker = Packer(tokenizer), Asker(views)
+        self._balance = Balance.of(views, device)
+        self._frozen_steps = frozen_steps
+        self._answers = [int(tokenizer(t, add_special_tokens=False)["input_ids"][0])
+                         for t in (" No", " Yes")]
+
+    def loss(self, step: int, rng: np.random.Generator
+             ) -> tuple[torch.Tensor, Mapping[str, float]]:
+        """Loss of a batch of images with their questions; see `loop.Task`."""
+        batch = self._views.batch(self._batch_size, rng, self._device)
+        system_prompt = "" if rng.random() < _BARE else SYSTEM_PROMPT
+        packed = self._packer.pack(self._asker.turns(batch, rng), system_prompt).to(self._device)
+        frozen = step < self._frozen_steps
+        with mixed(self._device):
+            with torch.set_grad_enabled(not frozen):
+                patches, tokens = self.model.see(batch.tiles)
+            logits = told_logits(self.model, packed, tokens).float()
+            wrong = functional.cross_entropy(logits, packed.targets, reduction="none")
+            total = (wrong * packed.weights).sum() / packed.weights.sum()
+            values = self._values(logits, packed.targets)
+            if not frozen:
+                seen = sight_loss(self.model, batch, patches, tokens, self._balance)
+                total = total + 0.3 * seen.total
+                values |= {"class": seen.values["class"], "colour": seen.values["colour"]}
+        return total, values
+
+    def _values(self, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+        no, yes = self._answers
+        asked = (targets == no) | (targets == yes)
+        said = (logits[:, yes] > logits[:, no]) == (targets == yes)
+        best = logits.argmax(-1) == targets
+        return {"yes_no": float(said[asked].float().mean()),
+                "words": float(best[~asked].float().mean())}

@@ -1,0 +1,56 @@
+"""The small SmolVLM on disk, in the hub's form."""
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from smolvlm_ros.models.registry import WORLD_KEY
+from smolvlm_ros.world.training.vlm_network import attention, make_vlm
+from smolvlm_ros.world.training.vlm_tokenizer import ids_of
+from smolvlm_ros.world.training.vlm_views import TILE_PX
+
+
+def save(folder: Path, vlm: Any, tokenizer: Any) -> None:
+    """Write configuration, weights in float16, tokenizer and image preparation."""
+    from transformers.utils import logging
+
+    folder.mkdir(parents=True, exist_ok=True)
+    half = copy.deepcopy(vlm).cpu().half()
+    setattr(half.config, WORLD_KEY, True)
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        half.save_pretrained(folder)
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    tokenizer.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps({
+        "image_processor_type": "SmolVLMImageProcessor", "do_image_splitting": False,
+        "size": {"longest_edge": TILE_PX}, "max_image_size": {"longest_edge": TILE_PX},
+        "rescale_factor": 1 / 255, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
+        "resample": 1}, indent=2) + "\n", encoding="utf-8")
+
+
+def load(folder: Path, tokenizer: Any) -> Any:
+    """The model of a checkpoint, to go on with.
+
+    Raises:
+        ValueError: it has other sizes or another vocabulary than this training makes.
+        OSError: it cannot be read.
+    """
+    from transformers import AutoTokenizer, SmolVLMForConditionalGeneration
+
+    vlm = SmolVLMForConditionalGeneration.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, attn_implementation=attention())
+    expected = {name: value.shape for name, value in make_vlm(ids_of(tokenizer)).named_parameters()}
+    found = {name: value.shape for name, value in vlm.named_parameters()}
+    known = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if found != expected or known.get_vocab() != tokenizer.get_vocab():
+        raise ValueError(f"{folder} has other layers or another vocabulary than this training "
+                         "makes; begin without --start, or with a checkpoint of this version")
+    return vlm

@@ -1,0 +1,149 @@
+"""First part of the training: the vision tower learns what is where, without any text."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from smolvlm_ros.world.training.precision import mixed
+from smolvlm_ros.world.training.vlm_batches import Batch, Views
+from smolvlm_ros.world.training.vlm_network import SCALE_FACTOR, Learner
+from smolvlm_ros.world.training.vlm_views import CATEGORIES, COLOURS, KINDS, PATCH_PX
+
+_ENOUGH_PX = 12.0        # of a tile: as many pixels of a thing let a token show it
+_BACKGROUND = 0.25       # weight of a patch without any thing
+_PEOPLE = 2              # the first kinds are people
+
+
+def groups() -> torch.Tensor:
+    """Which categories belong together, shape (CATEGORIES, 32).
+
+    Columns: 5 classes; 25 classes and colours; 2 postures of people.
+    """
+    columns = []
+    kind, colour = np.divmod(np.arange(CATEGORIES), len(COLOURS))
+    class_of = np.maximum(kind - _PEOPLE + 1, 0)
+    for number in range(len(KINDS) - _PEOPLE + 1):
+        columns.append(class_of == number)
+    for number in range(len(KINDS) - _PEOPLE + 1):
+        columns += [(class_of == number) & (colour == shade) for shade in range(len(COLOURS))]
+    columns += [kind == posture for posture in range(_PEOPLE)]
+    return torch.from_numpy(np.stack(columns, 1).astype(np.float32))
+
+
+CLASS_GROUPS, COLOUR_GROUPS, POSTURE_GROUPS = slice(0, 5), slice(5, 30), slice(30, 32)
+
+
+@dataclass(frozen=True)
+class SightLoss:
+    """Losses of one batch, and what the image tokens together say.
+
+    Attributes:
+        total: scalar, to be lowered.
+        values: parts, to be shown.
+    """
+
+    total: torch.Tensor
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Makes yes and no count alike for each group.
+
+    Attributes:
+        members: which categories are in which group, from `groups`.
+        yes: weight of a group that is there, shape (32,).
+        no: weight of one that is not.
+    """
+
+    members: torch.Tensor
+    yes: torch.Tensor
+    no: torch.Tensor
+
+    @classmethod
+    def of(cls, views: Views, device: torch.device) -> Balance:
+        """Counted over all views, frames and crops alike."""
+        members = groups()
+        clear, unclear = views.truth()
+        there = (clear @ members) > 0
+        gone = ~there & ((unclear @ members) == 0)
+        yes, no = there.sum(0).float() + 1, gone.sum(0).float() + 1
+        return cls(members.to(device), (0.5 * (yes + no) / yes).to(device),
+                   (0.5 * (yes + no) / no).to(device))
+
+
+def sight_loss(learner: Learner, batch: Batch, patches: torch.Tensor, tokens: torch.Tensor,
+               balance: Balance) -> SightLoss:
+    """How far the heads are from the truth by patch, by image token and by image."""
+    shares = batch.shares.flatten(1, 2)
+    background = (1 - shares.sum(-1, keepdim=True)).clamp(min=0)
+    target = torch.cat([background, shares], -1)
+    target = target / target.sum(-1, keepdim=True)
+    weight = torch.where(background[..., 0] < 1, 1.0, _BACKGROUND)
+    wrong = -(target * functional.log_softmax(learner.patch_head(patches).float(), -1)).sum(-1)
+    by_patch = (wrong * weight).sum() / weight.sum()
+
+    logits = learner.token_head(tokens).float()
+    by_token = functional.binary_cross_entropy_with_logits(
+        logits, token_targets(batch.shares), reduction="sum") / (10 * len(logits))
+
+    wrong, right, known = image_loss(logits, batch, balance)
+    by_image = (wrong * known).sum() / known.sum()
+    total = by_patch + by_token + 3 * by_image
+    values = {"patch": float(by_patch), "token": float(by_token), "image": float(by_image)}
+    for name, part in (("class", CLASS_GROUPS), ("colour", COLOUR_GROUPS)):
+        values[name] = float((right * known)[:, part].sum() / known[:, part].sum())
+    return SightLoss(total, values)
+
+
+def token_targets(shares: torch.Tensor) -> torch.Tensor:
+    """How surely each image token shows each category, shape (N, IMAGE_TOKENS, CATEGORIES)."""
+    pooled = functional.avg_pool2d(shares.permute(0, 3, 1, 2), SCALE_FACTOR)
+    area = pooled * (SCALE_FACTOR * PATCH_PX) ** 2
+    return (area / _ENOUGH_PX).clamp(max=1).flatten(2).transpose(1, 2)
+
+
+def image_loss(logits: torch.Tensor, batch: Batch, balance: Balance
+               ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Of each group: something of it is there when any token shows any of its categories.
+
+    Args:
+        logits: by image token, shape (N, IMAGE_TOKENS, CATEGORIES).
+        batch: the truth.
+        balance: of the groups.
+
+    Returns:
+        Cross entropy, whether p > 0.5 is right, and weights (0 where nobody could say), each of
+        shape (N, 32).
+    """
+    absent = functional.softplus(logits).sum(1) @ balance.members   # -log p(nothing of it)
+    absent = absent.clamp(min=1e-5, max=60)
+    there = (batch.clear @ balance.members) > 0
+    known = there | ((batch.unclear @ balance.members) == 0)
+    wrong = torch.where(there, -torch.log(-torch.expm1(-absent)), absent)
+    right = (absent > 0.6931) == there
+    return wrong, right.float(), known * torch.where(there, balance.yes, balance.no)
+
+
+class SightTask:
+    """The first part, as the training loop wants it."""
+
+    def __init__(self, learner: Learner, views: Views, device: torch.device,
+                 batch_size: int) -> None:
+        self.model = learner
+        self._views, self._device, self._batch_size = views, device, batch_size
+        self._balance = Balance.of(views, device)
+
+    def loss(self, step: int, rng: np.random.Generator
+             ) -> tuple[torch.Tensor, Mapping[str, float]]:
+        """Loss of a batch of tiles; see `loop.Task`."""
+        batch = self._views.batch(self._batch_size, rng, self._device)
+        with mixed(self._device):
+            patches, tokens = self.model.see(batch.tiles)
+            found = sight_loss(self.model, batch, patches, tokens, self._balance)
+        return found.total, found.values
+
