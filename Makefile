@@ -33,13 +33,15 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-zA-Z%_-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo 'variables: PYTHON=python3.12  SOURCE=video, folder or bag (demo)  ARGS=more arguments'
-	@echo '           VLM=1 or 0: with or without torch and transformers (test: 1, else 0)'
+	@echo '           VLM=1 or 0: with or without torch and transformers (demo, test: 1, else 0)'
 
 setup: ## make or repair the environment, and build
 	$(build)
 	$(in) true
 
-demo: ## play SOURCE (by default a drawn scene) through the whole funnel
+# The embedded checkpoints, its default, need torch; VLM=0 plays the same world without weights.
+demo: VLM ?= 1
+demo: ## play SOURCE (by default the embedded world) through the whole funnel
 	$(build)
 	$(in) $(python) -m smolvlm_ros.cli demo --output demo_output $${SOURCE:+--source "$$SOURCE"} $(ARGS)
 
@@ -58,6 +60,7 @@ docs: ## write the pages that are made from the declarations in the code
 	$(build)
 	$(in) $(python) docs/reference.py $(ARGS)
 
+bench-world: VLM ?= 1
 bench-%: ## run benchmark/%.py, for example: make bench-gate ARGS="--quick --json f.json"
 	$(build)
 	$(in) $(python) benchmark/$*.py $(ARGS)

@@ -1,6 +1,6 @@
 """Launches the funnel on a video, folder, recording or camera, played by video_source.
 
-Without arguments it plays a scene that the package draws itself, and needs no file and no weights.
+Without arguments it plays a minute of the embedded world, with the checkpoints made for it.
 """
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from smolvlm_ros.demo.world import DEMO_SOURCE, world_parameters
 from smolvlm_ros.launching.arguments import flag, is_true, refuse_unknown_arguments
+from smolvlm_ros.launching.models import choose_models, models_argument
+from smolvlm_ros.launching.requirements import require_parameters
 from smolvlm_ros.launching.startup import Stage, full_name, start_in_order
+from smolvlm_ros.models.choice import AUTO
+from smolvlm_ros.sources import SourceError
 
 HERE = Path(__file__).parent
+PARAMETERS = str(HERE.parent / "config/demo.yaml")
 # Fast DDS with room for images; where another middleware is in use nobody reads it.
 FAST_DDS = "FASTRTPS_DEFAULT_PROFILES_FILE"
 
@@ -29,20 +35,35 @@ def generate_launch_description() -> LaunchDescription:
     """Describe the launch; the arguments of funnel.launch.py are its arguments too."""
     return LaunchDescription([
         OpaqueFunction(function=refuse_unknown_arguments),
-        DeclareLaunchArgument("source", default_value="demo",
+        DeclareLaunchArgument("source", default_value=DEMO_SOURCE,
                               description="A video file, a folder of images, an RGB-D folder, a "
-                              "rosbag2 or MCAP recording, a camera (0 or /dev/video0), or demo "
-                              "for the drawn scene."),
+                              "rosbag2 or MCAP recording, a camera (0 or /dev/video0), a minute of "
+                              "the embedded world (world:path?seed=3&camera=drone), or demo for a "
+                              "drawn room that needs no weights."),
+        models_argument(AUTO),
         flag("loop", "Start again after the last frame."),
-        DeclareLaunchArgument("params_file", default_value=str(HERE.parent / "config/demo.yaml"),
+        DeclareLaunchArgument("params_file", default_value=PARAMETERS,
                               description="YAML file with the parameters of the nodes. The default "
-                              "holds the camera's mount in the drawn scene; another source needs "
-                              "its own."),
+                              "holds the camera's mount in the drawn room; another source needs "
+                              "its own. The embedded world brings its poses, and with the default "
+                              "file its zones."),
         SetEnvironmentVariable(FAST_DDS, EnvironmentVariable(
             FAST_DDS, default_value=str(HERE.parent / "config/fastdds.xml"))),
+        OpaqueFunction(function=choose),
         IncludeLaunchDescription(str(HERE / "funnel.launch.py")),
         OpaqueFunction(function=start_source),
     ])
+
+
+def choose(context: LaunchContext) -> None:
+    """The models for the source, before anything starts."""
+    values = context.launch_configurations
+    require_parameters(values["params_file"])
+    try:
+        world = world_parameters(values["source"], zones=values["params_file"] == PARAMETERS)
+    except SourceError as error:
+        raise RuntimeError(str(error)) from error
+    choose_models(context, values["source"], world)
 
 
 def start_source(context: LaunchContext) -> list[LaunchDescriptionEntity]:

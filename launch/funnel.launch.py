@@ -12,6 +12,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
 from smolvlm_ros.launching.arguments import flag, is_true, refuse_unknown_arguments
+from smolvlm_ros.launching.models import choose_models, models_argument
 from smolvlm_ros.launching.recording import recorder, require_recorder
 from smolvlm_ros.launching.requirements import (
     parameter,
@@ -21,6 +22,7 @@ from smolvlm_ros.launching.requirements import (
     require_topic,
 )
 from smolvlm_ros.launching.startup import Stage, full_name, start_in_order
+from smolvlm_ros.models.choice import PARAMS
 
 CONFIG = Path(__file__).parent.parent / "config"
 NODES = ("scene_qa", "fusion", "detector", "depth", "gate")  # consumers first
@@ -51,6 +53,7 @@ def declared_arguments() -> list[DeclareLaunchArgument]:
                               "without /compressed at its end."),
         DeclareLaunchArgument("camera_info", default_value="camera_info",
                               description="The camera's CameraInfo topic."),
+        models_argument(PARAMS),
         flag("composed", "All nodes in one process: least memory. Else a process for each: one "
              "that dies takes no other with it."),
         flag("autostart", "Configure and activate the nodes, also after a respawn. Else a "
@@ -73,6 +76,7 @@ def check(context: LaunchContext) -> None:
         require_topic(argument, topic if topic.startswith("/")
                       else full_name(context, values["namespace"], topic))
     require_parameters(values["params_file"])
+    choose_models(context, "", {})
     if is_true(context, "rviz"):
         require_package("rviz2", "rviz:=true")
     if is_true(context, "record"):

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+DEMO_QUESTION = "Is there a person?"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sub-command; returns its exit code, 2 for a wrong command line or input."""
@@ -32,8 +34,14 @@ def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source", default="demo", help="video, folder, RGB-D folder, rosbag2 or "
-                        "MCAP recording, camera; 'demo' is a scene drawn by the package (default)")
+    from smolvlm_ros.demo.world import DEMO_SOURCE
+    from smolvlm_ros.models import choice
+
+    parser.add_argument("--source", default=DEMO_SOURCE, help="video, folder, RGB-D folder, "
+                        "rosbag2 or MCAP recording, camera; a minute of the embedded world ('world"
+                        ":path?seed=3&camera=drone', default %(default)s); 'demo', a drawn room")
+    parser.add_argument("--models", default=choice.AUTO, help=f"{choice.HELP} (default "
+                        "%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("demo_output"),
                         help="folder for the results")
     parser.add_argument("--params-file", type=Path, help="parameters in place of config/demo.yaml")
@@ -43,7 +51,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
                         help="the camera's height above the ground")
     parser.add_argument("--pitch", type=float, metavar="DEG", help="its tilt, positive looks down")
     parser.add_argument("--fov", type=float, metavar="DEG", help="its horizontal field of view")
-    parser.add_argument("--question", default="Is there a person in the view?",
+    parser.add_argument("--question", default=DEMO_QUESTION,
                         help="asked of the running funnel; empty for none")
     parser.add_argument("--duration", type=float, default=0.0, metavar="S",
                         help="stop after so long")
@@ -54,9 +62,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from smolvlm_ros.demo.files import shared_file
     from smolvlm_ros.demo.runner import DemoOptions, run_demo
-    from smolvlm_ros.sources import SourceError
 
     try:
         overrides = [_override(text) for text in options.param]
@@ -65,10 +71,10 @@ def _demo(options: argparse.Namespace) -> int:
             if value is not None:
                 overrides.append(("video_source", name, str(float(value))))
         return run_demo(DemoOptions(
-            options.source, options.output, options.params_file or shared_file("config/demo.yaml"),
-            tuple(overrides), options.question, options.duration, options.loop, not options.no_film,
+            options.source, options.output, options.params_file, options.models, tuple(overrides),
+            options.question, options.duration, options.loop, not options.no_film,
             not options.no_record))
-    except (SourceError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
 

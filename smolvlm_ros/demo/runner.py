@@ -14,14 +14,19 @@ from typing import Any
 from smolvlm_ros.demo.files import shared_file
 from smolvlm_ros.demo.film import Film
 from smolvlm_ros.demo.journal import Journal
+from smolvlm_ros.demo.preparing import prepare
 from smolvlm_ros.demo.processes import Child, ChildError
 from smolvlm_ros.demo.screen import Screen
 from smolvlm_ros.demo.sheet import write_sheet
+from smolvlm_ros.demo.world import world_parameters
 from smolvlm_ros.drawing import Mp4Writer
+from smolvlm_ros.launching.parameter_file import write_with_values
+from smolvlm_ros.models.choice import AUTO, Parameters, merged, parameters, resolve
 from smolvlm_ros.recording import McapRecorder, RecordingError
 from smolvlm_ros.sources import SourceError, open_source
 
-_READY_S = 60.0
+PARAMETERS = "parameters.yaml"
+_READY_S = 120.0
 _DRAIN_S = 2.0
 _STAGES = {"gate", "depth", "detector", "fusion", "scene_qa"}
 
@@ -33,7 +38,8 @@ class DemoOptions:
     Attributes:
         source: as video_source takes it.
         output: folder for the results; made when missing, its earlier results replaced.
-        parameters: YAML file of the nodes' parameters.
+        parameters: YAML file of the nodes' parameters; None for the demo's own.
+        models: as `models.choice.resolve` takes it.
         overrides: (node, parameter, value) that win over the file.
         question: asked of the running funnel; empty for none.
         duration_s: stop after so long; 0 for the source's end.
@@ -43,9 +49,10 @@ class DemoOptions:
 
     source: str
     output: Path
-    parameters: Path
+    parameters: Path | None = None
+    models: str = AUTO
     overrides: tuple[tuple[str, str, str], ...] = ()
-    question: str = "Is there a person in the view?"
+    question: str = ""
     duration_s: float = 0.0
     loop: bool = False
     film: bool = True
@@ -57,13 +64,17 @@ def run_demo(options: DemoOptions) -> int:
 
     Raises:
         SourceError: when the source cannot be played; nothing is started then.
+        ModelError: when the models cannot be had, or are not for this source; likewise.
     """
+    values = _chosen(options)
     with open_source(options.source) as probe:
         first = probe.read()
         fps = probe.fps or 10.0
         if first is None:
             raise SourceError(f"{options.source} has no frames; give another source")
     output = _fresh(options.output)
+    write_with_values(options.parameters or shared_file("config/demo.yaml"), values,
+                      output / PARAMETERS)
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(shared_file("config/fastdds.xml")))
     journal = Journal(options.source)
     film = Film(Mp4Writer(output / "annotated.mp4", min(fps, 60.0))) if options.film else None
@@ -82,6 +93,17 @@ def run_demo(options: DemoOptions) -> int:
             _closed(recorder)
     _report(journal, output, film)
     return code
+
+
+def _chosen(options: DemoOptions) -> Parameters:
+    """What the models and the embedded world set, by node; the models are made ready."""
+    choice = resolve(options.models, options.source)
+    if choice.note:
+        print(f"demo: {choice.note}")
+    values = merged(parameters(choice.models),
+                    world_parameters(options.source, zones=options.parameters is None))
+    prepare(values, lambda text: print(f"demo: {text}", flush=True))
+    return values
 
 
 class _Interrupt:
@@ -156,7 +178,7 @@ def _until(reached: Callable[[], bool], children: list[Child], interrupted: _Int
 
 
 def _arguments(options: DemoOptions, extra: list[str]) -> list[str]:
-    arguments = ["--ros-args", "--params-file", str(options.parameters)]
+    arguments = ["--ros-args", "--params-file", str(options.output / PARAMETERS)]
     for node in (*sorted(_STAGES), "video_source"):
         arguments += ["-p", f"{node}:autostart:=true"]
     for node, name, value in options.overrides:
@@ -186,7 +208,7 @@ def _fresh(output: Path) -> Path:
     """The output folder without what an earlier run left."""
     output.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(output / "recording", ignore_errors=True)
-    for name in ("annotated.mp4", "contact_sheet.png", "funnel.json"):
+    for name in ("annotated.mp4", "contact_sheet.png", "funnel.json", PARAMETERS):
         (output / name).unlink(missing_ok=True)
     return output
 

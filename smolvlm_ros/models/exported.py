@@ -12,7 +12,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,8 @@ def is_checkpoint(value: str) -> bool:
 
 
 def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
-             allow_noncommercial: bool = False) -> Path:
+             allow_noncommercial: bool = False,
+             report: Callable[[str], None] = lambda text: None) -> Path:
     """The ONNX file of a checkpoint, made now where it is not in the cache yet.
 
     Args:
@@ -42,6 +43,7 @@ def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
         size: (height, width) of the input in pixels; None for the checkpoint's own: that in its
             preprocessor's file where the package's training wrote it, else the export's default.
         allow_noncommercial: export one whose licence forbids commercial use.
+        report: told before an export that takes a while.
 
     Raises:
         CheckpointError: it is for another task, or damaged.
@@ -64,6 +66,7 @@ def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
     if not path.is_file():
         with _alone(path.with_suffix(".lock")):
             if not path.is_file():  # another node may have made it meanwhile
+                report(f"exporting {name} to ONNX, once")
                 options = ["--size", shape] if shape else []
                 options += ["--allow-noncommercial"] if allow_noncommercial else []
                 _export(_COMMANDS[task], source, path, options)

@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import pytest
+import yaml
 
 pytest.importorskip("rclpy", reason="the demo runs real nodes; there is no ROS here")
 rosbags = pytest.importorskip("rosbags.highlevel", reason="recordings need the package rosbags")
@@ -52,9 +53,9 @@ def children_of(output: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int]:
-    """The default demo, played once for the tests below."""
+    """The drawn room, which needs no weights, played once for the tests below."""
     output = tmp_path_factory.mktemp("demo") / "out"
-    process = start(output)
+    process = start(output, "--source", "demo", "--models", "none")
     text = finish(process, 180)
     return output, text, process.returncode
 
@@ -133,7 +134,7 @@ def test_the_recording_opens_and_holds_what_was_published(played: tuple[Path, st
 
 
 def test_ctrl_c_writes_the_files_and_leaves_nothing(tmp_path: Path) -> None:
-    process = start(tmp_path / "out", "--loop")
+    process = start(tmp_path / "out", "--source", "demo", "--loop")
     deadline = time.monotonic() + 90
     log = tmp_path / "out/video_source.log"
     while not (log.exists() and "active" in log.read_text()) and time.monotonic() < deadline:
@@ -148,6 +149,38 @@ def test_ctrl_c_writes_the_files_and_leaves_nothing(tmp_path: Path) -> None:
     for log in ("funnel.log", "video_source.log"):
         assert "Traceback" not in (tmp_path / "out" / log).read_text()
     assert children_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    # The embedded checkpoints on anything but their world.
+    (("--source", "demo", "--models", "embedded"), "know the embedded world only, and 'demo'"),
+    (("--source", "/dev/video9", "--models", "embedded"), "'/dev/video9' is not it"),
+    # Words, folders and worlds that do not exist.
+    (("--models", "embeded"), "'embeded' is not one of embedded, hub, none"),
+    (("--models", "{tmp}"), "lacks depth-indoor, depth-outdoor, detector, vlm"),
+    (("--source", "world:cellar", "--models", "none"), "'cellar' is not known"),
+])
+def test_what_cannot_work_is_refused_before_anything_starts(
+        arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    process = start(output, *(a.format(tmp=tmp_path) for a in arguments))
+    text = finish(process, 60)
+    assert process.returncode == 2 and words in text, text
+    assert not output.exists() and "Traceback" not in text
+
+
+@pytest.mark.slow
+def test_the_embedded_world_without_weights(tmp_path: Path) -> None:
+    process = start(tmp_path / "out", "--source", "world:room?seed=1", "--models", "none",
+                    "--duration", "14", "--no-film", "--no-record")
+    text = finish(process, 120)
+    assert process.returncode == 0, text
+    summary = json.loads((tmp_path / "out/funnel.json").read_text())
+    assert summary["frames_in"] > 0 and summary["source"] == "world:room?seed=1"
+    assert all("ERROR" not in h["message"] and h["level"] < 2 for h in summary["health"].values())
+    written = yaml.safe_load((tmp_path / "out/parameters.yaml").read_text())
+    fusion = written["/**/fusion"]["ros__parameters"]
+    assert fusion["depth_anchor"] == "contact" and "name: middle" in fusion["zones"]
 
 
 @pytest.mark.slow

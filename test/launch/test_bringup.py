@@ -101,7 +101,7 @@ def launched() -> Iterator[list[Launched]]:
 
 
 def test_demo_comes_up_in_order_survives_a_kill_and_ends_cleanly(launched: list[Launched]) -> None:
-    demo = Launched("demo.launch.py", "loop:=true", "namespace:=robot1")
+    demo = Launched("demo.launch.py", "source:=demo", "loop:=true", "namespace:=robot1")
     launched.append(demo)
     active = {node: demo.wait_for(rf"\[robot1\.{node}\]: active") for node in ORDER}
     # Consumers first: whoever publishes finds its listeners there already.
@@ -121,7 +121,7 @@ def test_demo_comes_up_in_order_survives_a_kill_and_ends_cleanly(launched: list[
 
 
 def test_composed_is_one_process(launched: list[Launched]) -> None:
-    demo = Launched("demo.launch.py", "loop:=true", "composed:=true")
+    demo = Launched("demo.launch.py", "source:=demo", "loop:=true", "composed:=true")
     launched.append(demo)
     active = {node: demo.wait_for(rf"\[{node}\]: active") for node in ORDER}
     assert sorted(active, key=active.__getitem__) == ORDER

@@ -24,7 +24,7 @@ from launch.actions import (
 LAUNCH = Path(__file__).parents[2] / "launch"
 FILES = sorted(p.name for p in LAUNCH.glob("*.launch.py"))
 FUNNEL = {"namespace", "params_file", "image", "camera_info", "composed", "autostart", "log_level",
-          "use_sim_time", "rviz", "record"}
+          "use_sim_time", "rviz", "record", "models"}
 
 
 @pytest.fixture
@@ -88,6 +88,9 @@ WRONG = [
     ({"params_file": str(LAUNCH)}, "is not a file"),
     # A file that holds something else.
     ({"params_file": str(LAUNCH / "funnel.launch.py")}, "cannot be read"),
+    # Models: a misspelt word, and a folder without them.
+    ({"models": "embeded"}, "models: models 'embeded' is not one of embedded, hub, none"),
+    ({"models": str(LAUNCH)}, "lacks depth-indoor, depth-outdoor, detector, vlm"),
     # Names that ROS refuses.
     ({"namespace": "my robot"}, "namespace: Invalid namespace"),
     ({"image": "camera image"}, "image: Invalid topic name"),
@@ -104,6 +107,17 @@ def test_a_wrong_argument_is_an_error(name: str, arguments: dict[str, str], text
     code = run(include(name, **arguments))
     assert code == 1 and not started
     assert any(text in error for error in errors), errors
+
+
+def test_a_real_camera_with_the_embedded_checkpoints_is_refused(errors: list[str]) -> None:
+    assert run(include("demo.launch.py", source="/dev/video0", models="embedded")) == 1
+    assert any("know the embedded world only, and '/dev/video0' is not it" in error
+               for error in errors), errors
+
+
+def test_a_source_that_is_no_world_is_named(errors: list[str]) -> None:
+    assert run(include("demo.launch.py", source="world:cellar", models="none")) == 1
+    assert any("world:cellar" in error and "not known" in error for error in errors), errors
 
 
 @pytest.mark.parametrize("argument", ["rviz", "record"])

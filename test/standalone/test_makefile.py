@@ -44,11 +44,14 @@ def test_a_left_over_ros_distro_is_not_ros(tmp_path: Path) -> None:
 
 
 def test_the_vlm_extra(tmp_path: Path) -> None:
-    # Tests have it unless told otherwise; the demo has not.
+    # Tests, the demo and the benchmark of the embedded world have it unless told otherwise.
     assert "--with vlm python3 -m pytest" in commands(tmp_path, "test")
     assert "--with vlm" not in commands(tmp_path, "test", VLM="0")
-    assert "--with vlm" not in commands(tmp_path, "demo")
-    assert "--with vlm" in commands(tmp_path, "demo", VLM="1")
+    for target in ("demo", "bench-world"):
+        assert "--with vlm" in commands(tmp_path, target)
+        assert "--with vlm" not in commands(tmp_path, target, VLM="0")
+    assert "--with vlm" not in commands(tmp_path, "bench-gate")
+    assert "--with vlm" in commands(tmp_path, "bench-depth", VLM="1")
 
 
 def test_lint_can_be_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""Which models all stages run, said in one word.
+
+    overrides = parameters(resolve("auto", "world:room?seed=3").models)
+    overrides["depth"]["model_indoor"]      # 'world-depth-indoor'
+
+- `embedded`: the checkpoints that come with the package, for the embedded world only;
+- `hub`: the real ones of the registry, fetched where they are not on this machine;
+- `none`: no weights at all: depth of flat ground, people by OpenCV, no answers;
+- a folder with depth-indoor/, depth-outdoor/, detector/ and vlm/, laid out as the embedded ones;
+- `params`: what the parameter file says;
+- `auto`: `embedded` for a `world:` source, `params` for any other.
+"""
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from smolvlm_ros.models.checkpoint import read_json
+from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, find
+
+AUTO, EMBEDDED, HUB, NONE, PARAMS = "auto", "embedded", "hub", "none", "params"
+WORDS = (EMBEDDED, HUB, NONE, PARAMS, AUTO)
+HELP = ("the models of all stages: embedded (those of the package, for the embedded world only), "
+        "hub (real ones, fetched where they are missing), none (no weights), params (as the "
+        "parameter file says), or a folder with depth-indoor, depth-outdoor, detector and vlm; "
+        "auto is embedded for a world: source and params for any other")
+_TRAINED_ON_IMAGES_STD = 0.1   # of a monocular network's scale
+_LIBRARIES = ("torch", "transformers", "onnx", "onnxruntime")
+
+# Of the nodes, by name: parameter and value.
+Parameters: TypeAlias = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        models: 'embedded', 'hub', 'none', 'params' or a folder.
+        note: what a person should know about it; empty for nothing.
+    """
+
+    models: str
+    note: str = ""
+
+
+def resolve(models: str, source: str) -> Choice:
+    """The choice for a source, with 'auto' decided.
+
+    Args:
+        models: one of WORDS, or a folder.
+        source: as video_source takes it.
+
+    Raises:
+        CheckpointError: an unknown word, an incomplete folder, or checkpoints of the embedded world
+            on a source that is not the embedded world.
+    """
+    world = source.partition("?")[0].partition(":")[0] == "world"
+    if models == AUTO:
+        if not world:
+            return Choice(PARAMS)
+        missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+        if missing:
+            return Choice(NONE, f"{' and '.join(missing)} not installed, so the embedded "
+                          "checkpoints stay unused and scene_qa has no model: depth is that of "
+                          "flat ground, people are found by OpenCV, every verdict is UNSURE. "
+                          "Install the extra 'export' (make demo without VLM=0 does)")
+        return Choice(EMBEDDED)
+    foreign = embedded_in(models)  # refuses an unknown word for the world too
+    if foreign and not world:
+        raise CheckpointError(f"models {models!r} ({', '.join(foreign)}) know the embedded world "
+                              f"only, and {source!r} is not it: their answers on a real camera "
+                              "would be worth nothing. Use models hub, none, or a folder of your "
+                              "own; or a world: source")
+    return Choice(models)
+
+
+def embedded_in(models: str) -> list[str]:
+    """Names of the checkpoints of the embedded world that a choice runs.
+
+    Raises:
+        CheckpointError: an unknown word or an incomplete folder.
+    """
+    if models == EMBEDDED:
+        return [known.name for known in _parts()]
+    if models in WORDS:
+        return []
+    found = [find("", read_json(folder / "config.json")) for folder in _folders(models).values()]
+    return [known.name for known in found if known is not None and known.embedded]
+
+
+def parameters(models: str) -> Parameters:
+    """What a choice sets, by node; nothing for 'params', and for 'auto' that no source decides.
+
+    Raises:
+        CheckpointError: an unknown word or an incomplete folder.
+    """
+    if models in (PARAMS, AUTO):
+        return {}
+    if models == NONE:
+        return {"depth": {"estimator": "ground_plane"}, "fusion": {"depth_anchor": "contact"},
+                "detector": {"kind": "hog_regions"}, "scene_qa": {"engine.model": NONE}}
+    if models == HUB:
+        return _networks("depth-anything-v2-metric-indoor-small",
+                         "depth-anything-v2-metric-outdoor-small", "d-fine-s",
+                         {"engine.model": AUTO, "engine.allow_download": True})
+    if models == EMBEDDED:
+        values = {known.part: known.name for known in _parts()}
+    else:
+        values = {part: str(folder) for part, folder in _folders(models).items()}
+    return _networks(values["depth-indoor"], values["depth-outdoor"], values["detector"],
+                     {"engine.model": values["vlm"]})
+
+
+def merged(*parts: Parameters) -> Parameters:
+    """All of them, later ones winning."""
+    result: Parameters = {}
+    for part in parts:
+        for node, values in part.items():
+            result[node] = {**result.get(node, {}), **values}
+    return result
+
+
+def _networks(indoor: str, outdoor: str, detector: str, scene_qa: dict[str, Any]) -> Parameters:
+    return {"depth": {"estimator": "depth_anything_v2", "model_indoor": indoor,
+                      "model_outdoor": outdoor},
+            "fusion": {"depth_anchor": "surface", "depth_std_rel": _TRAINED_ON_IMAGES_STD},
+            "detector": {"kind": "onnx", "model": detector}, "scene_qa": scene_qa}
+
+
+def _parts() -> tuple[KnownCheckpoint, ...]:
+    return tuple(known for known in CHECKPOINTS if known.embedded)
+
+
+def _folders(models: str) -> dict[str, Path]:
+    """The folder of each part."""
+    top = Path(models).expanduser()
+    if not top.is_dir():
+        raise CheckpointError(f"models {models!r} is not one of {', '.join(WORDS)}, and no folder "
+                              "either; give one of these")
+    folders = {known.part: top / known.part for known in _parts()}
+    missing = [part for part, folder in folders.items() if not (folder / "config.json").is_file()]
+    if missing:
+        raise CheckpointError(f"{models} lacks {', '.join(missing)}; a folder of models holds "
+                              f"{', '.join(folders)}, each with config.json and *.safetensors")
+    return folders
+
