@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smolvlm_ros.depth.stabiliser import StabiliserConfig
 from smolvlm_ros.models.depth_metadata import PATCH
 from smolvlm_ros.models.onnx_session import PROVIDERS
 from smolvlm_ros.settings import Settings, group, setting
@@ -74,6 +75,7 @@ class DepthConfig(Settings):
     far_share: float = setting(
         0.98, "Predictions at or above this share of the variant's range are reported as +Inf: "
         "sky, or beyond range.", ge=0.5, le=1.0, runtime=True)
+    stabiliser: StabiliserConfig = group(StabiliserConfig)
     ground_plane: GroundPlaneConfig = group(GroundPlaneConfig)
 
     def conflicts(self) -> list[str]:

@@ -13,6 +13,7 @@ from smolvlm_ros.depth.focal import focal_scale
 from smolvlm_ros.depth.network import Network, open_network
 from smolvlm_ros.depth.output import metric_depth, scaled_camera, scaled_size
 from smolvlm_ros.depth.preprocess import Preprocessor
+from smolvlm_ros.depth.stabiliser import DepthStabiliser
 from smolvlm_ros.depth.types import (
     DepthError,
     DepthInfo,
@@ -50,6 +51,7 @@ class DepthAnythingV2:
             self._network.path.name, meta.licence, meta.commercial, meta.height, meta.width,
             meta.precision, self._network.self_check, self._network.notes,
             meta.source)
+        self._stabiliser = DepthStabiliser(config.stabiliser)
         self._warned_stretch: tuple[int, int] | None = None
 
     @property
@@ -82,16 +84,20 @@ class DepthAnythingV2:
         depth = metric_depth(predicted, self._info.max_depth_m, self._config.far_share, scale)
         size = scaled_size(image_rgb.shape[1], image_rgb.shape[0], self._config.output_scale)
         depth = upsample_depth(depth, *size, guide_rgb=image_rgb)
+        depth = self._stabiliser.steady(depth, image_rgb, stamp_s)
+        depth[depth > self._info.max_depth_m * scale] = np.inf
         scaled = None if camera is None else scaled_camera(camera, self._config.output_scale)
-        return DepthMap(depth, scaled, self._info, scale, model_ms)
+        return DepthMap(depth, scaled, self._info, scale, model_ms, self._stabiliser.correction)
 
     def configure(self, config: DepthConfig) -> None:
         """See `DepthEstimator`."""
         check_runtime(self._config, config)
         self._config = config
+        self._stabiliser.config = config.stabiliser
 
     def reset(self, why: str) -> None:
-        """Nothing to forget: each image is estimated by itself."""
+        """The stabiliser begins anew."""
+        self._stabiliser.reset()
 
     def close(self) -> None:
         """See `DepthEstimator`."""

@@ -68,6 +68,7 @@ class DepthMap:
         info: what made it.
         focal_scale: the network's metres were multiplied by this (1: no correction made).
         model_ms: time in the network; 0 without one.
+        steadied: the stabiliser multiplied the depth's scale by this (1: nothing changed).
     """
 
     depth_m: NDArray[np.float32]
@@ -75,6 +76,7 @@ class DepthMap:
     info: DepthInfo
     focal_scale: float = 1.0
     model_ms: float = 0.0
+    steadied: float = 1.0
 
     def __post_init__(self) -> None:
         if self.depth_m.ndim != 2 or self.depth_m.dtype != np.float32:

@@ -86,7 +86,7 @@ class DepthNode(FunnelNode[DepthSettings]):
         self._lock = threading.Lock()  # of the estimator and of the settings that it works by
         self._listening = False
         self._notes: list[str] = []
-        self._focal_scale = 1.0
+        self._focal_scale = self._steadied = 1.0
         self._reset_why = ""
         self._in_force = self.settings
         self._estimator: DepthEstimator = make_estimator(self.settings)
@@ -119,6 +119,7 @@ class DepthNode(FunnelNode[DepthSettings]):
             "max_depth_m": info.max_depth_m, "provider": info.provider,
             "checkpoint": info.checkpoint, "licence": info.licence,
             "focal_scale": f"{self._focal_scale:.4f}",
+            "steadied": f"{self._steadied:.4f}",
             "range_m": info.max_depth_m * self._focal_scale, "self_check": info.self_check}
         if self.state == "active":
             extra["frames_replaced"] = self._worker.counts.replaced
@@ -165,7 +166,7 @@ class DepthNode(FunnelNode[DepthSettings]):
                           else infos.scaled_camera_info(info, width, height))
             depth_info.header = message.header
             self.stats.latency("depth_model", result.model_ms)
-            self._focal_scale = result.focal_scale
+            self._focal_scale, self._steadied = result.focal_scale, result.steadied
             self._depth.publish(images.from_depth_m(result.depth_m, message.header))
             self._depth_info.publish(depth_info)
         self.stats.count("frames")
