@@ -76,7 +76,22 @@ def make_repeatable(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def train(task: Task, plan: Plan, state_file: Path, label: str) -> None:
+@dataclass(frozen=True)
+class Report:
+    """What a finished run was.
+
+    Attributes:
+        steps: batches in all.
+        hours: spent on them, over all the times it was stopped and went on.
+        shown: the last values of what the progress bar shows, smoothed.
+    """
+
+    steps: int
+    hours: float
+    shown: Mapping[str, float]
+
+
+def train(task: Task, plan: Plan, state_file: Path, label: str) -> Report:
     """Train to the plan's end, going on from `state_file` where there is one.
 
     The state is saved now and then and at the end; SIGINT ends the run with its state saved.
@@ -84,14 +99,14 @@ def train(task: Task, plan: Plan, state_file: Path, label: str) -> None:
     """
     model = task.model
     optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate,
-                                  betas=(0.9, 0.98))
+                                  betas=(0.9, 0.98), fused=True)
     average = ({name: value.detach().clone() for name, value in model.state_dict().items()}
                if plan.average else {})
-    begin = _restore(state_file, model, optimizer, average)
+    begin, spent_s = _restore(state_file, model, optimizer, average)
     model.train()
-    saved_s = time.monotonic()
+    begun_s = saved_s = time.monotonic()
     shown: dict[str, float] = {}
-    step = begin
+    done = begin
     try:
         with tqdm(total=plan.steps, initial=begin, desc=label, unit="step",
                   mininterval=1.0) as bar:
@@ -102,26 +117,28 @@ def train(task: Task, plan: Plan, state_file: Path, label: str) -> None:
                 loss, values = task.loss(step, np.random.default_rng([plan.seed, step, 97]))
                 if not torch.isfinite(loss):
                     raise FloatingPointError(f"{label}: the loss of step {step} is "
-                                             f"{float(loss)}; lower the learning rate")
+                                             f"{loss.item()}; lower the learning rate")
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
                 optimizer.step()
                 _blend(average, model, min(plan.average, (step + 1) / (step + 10)))
-                for name, value in {"loss": float(loss), **values}.items():
+                done = step + 1
+                for name, value in {"loss": loss.item(), **values}.items():
                     shown[name] = shown.get(name, value) * 0.98 + value * 0.02
                 bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items()},
                                 refresh=False)
                 bar.update()
                 if time.monotonic() - saved_s > plan.save_every_s:
-                    _save(state_file, step + 1, model, optimizer, average)
                     saved_s = time.monotonic()
-            step = plan.steps
+                    _save(state_file, done, spent_s + saved_s - begun_s, model, optimizer, average)
     finally:
-        _save(state_file, step, model, optimizer, average)
+        spent_s += time.monotonic() - begun_s
+        _save(state_file, done, spent_s, model, optimizer, average)
     if average:
         model.load_state_dict(average)
     model.eval()
+    return Report(done, spent_s / 3600, shown)
 
 
 def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -146,20 +163,22 @@ def _blend(average: dict[str, torch.Tensor], model: torch.nn.Module, decay: floa
             average[name].copy_(value)
 
 
-def _save(path: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
-          average: dict[str, torch.Tensor]) -> None:
+def _save(path: Path, step: int, spent_s: float, model: torch.nn.Module,
+          optimizer: torch.optim.Optimizer, average: dict[str, torch.Tensor]) -> None:
     """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
-    torch.save({"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                "average": average, "torch_rng": torch.get_rng_state()}, new)
+    torch.save({"step": step, "spent_s": spent_s, "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(), "average": average,
+                "torch_rng": torch.get_rng_state()}, new)
     os.replace(new, path)
 
 
 def _restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
-             average: dict[str, torch.Tensor]) -> int:
+             average: dict[str, torch.Tensor]) -> tuple[int, float]:
+    """Step and seconds so far; (0, 0) where nothing was saved."""
     if not path.exists():
-        return 0
+        return 0, 0.0
     device = next(model.parameters()).device
     state = torch.load(path, map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
@@ -167,4 +186,4 @@ def _restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimize
     if average:
         average.update(state["average"] or state["model"])
     torch.set_rng_state(state["torch_rng"].cpu())
-    return int(state["step"])
+    return int(state["step"]), float(state.get("spent_s", 0.0))

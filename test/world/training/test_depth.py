@@ -1,0 +1,138 @@
+"""Training of the depth checkpoints: a few steps from scenes to what the run time loads."""
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training is done with torch")
+pytest.importorskip("transformers", reason="it has the architecture")
+pytest.importorskip("onnx", reason="the checkpoint is exported")
+pytest.importorskip("tqdm", reason="training shows its progress with it")
+
+from smolvlm_ros.depth import DepthConfig, make_estimator  # noqa: E402
+from smolvlm_ros.models.export import export_depth  # noqa: E402
+from smolvlm_ros.models.registry import WORLD_KEY  # noqa: E402
+from smolvlm_ros.world import CAMERA, sample  # noqa: E402
+from smolvlm_ros.world.training import depth, depth_eval, depth_network  # noqa: E402
+from smolvlm_ros.world.training.card import CARD  # noqa: E402
+from smolvlm_ros.world.training.depth_scenes import DepthDrawing  # noqa: E402
+from smolvlm_ros.world.training.options import Options  # noqa: E402
+
+TINY = dataclasses.replace(depth.RECIPES["depth-outdoor"], size=(28, 42), batch=2)
+
+
+@pytest.fixture(autouse=True)
+def one_small_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(depth.RECIPES, "depth-outdoor", TINY)
+    monkeypatch.setitem(depth_eval.SEEDS, "outdoor", 1)
+    monkeypatch.setattr(depth_eval, "PER_WORLD", 1)
+    monkeypatch.setattr("smolvlm_ros.world.training.depth_scenes._BLOCK", 4)
+
+
+def test_scenes_are_small_and_exact(tmp_path: Path) -> None:
+    images, depths = DepthDrawing(("path",)).many(tmp_path, 2, (84, 112))
+    assert images.shape == (2, 84, 112, 3) and images.dtype == np.uint8
+    truth = sample(1, "path").depth_m
+    assert depths.shape == (2, 84, 112) and np.isin(np.inf, depths)
+    # The middle of a sample lies within a pixel or two of the full picture's.
+    rows, columns = (np.arange(84) * 480 // 84 + 3, np.arange(112) * 640 // 112 + 3)
+    with np.errstate(invalid="ignore"):
+        relative = np.abs(depths[1] - truth[np.ix_(rows, columns)]) / truth[np.ix_(rows, columns)]
+    assert np.nanmedian(relative) < 0.02
+
+
+def test_a_few_steps_make_a_checkpoint_that_the_run_time_loads(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    depth.run("depth-outdoor", Options(folder, tmp_path / "work", steps=3, scenes=4, device="cpu"))
+    config = json.loads((folder / "config.json").read_text())
+    assert config["model_type"] == "depth_anything" and config["max_depth"] == 80
+    assert config[WORLD_KEY] is True and config["depth_estimation_type"] == "metric"
+    assert (folder / "model.safetensors").stat().st_size < 4.6e6
+    size = json.loads((folder / "preprocessor_config.json").read_text())["size"]
+    made = export_depth(folder, tmp_path / "a.onnx", (size["height"], size["width"])).metadata
+    assert made.licence == "Apache-2.0" and made.variant == "outdoor"
+    assert made.focal == pytest.approx(CAMERA.fx / CAMERA.width)
+    estimator = make_estimator(DepthConfig(scene="outdoor", model_outdoor=str(tmp_path / "a.onnx")))
+    frame = sample(1, "path")
+    found = estimator.estimate(frame.image_rgb, CAMERA, 0.0)
+    assert found.focal_scale == pytest.approx(1.0)
+    assert found.depth_m.shape == (480, 640) and np.nanmax(found.depth_m) > 0
+    estimator.close()
+    card = (folder / CARD).read_text()
+    assert "3 batches of 2 at 28x42" in card and "| depth_outdoor_absrel | " in card
+    assert "random weights" in card and "4 drawn scenes (path; seeds 0 to 3" in card
+
+    # Another run begins with these weights if told to.
+    again = depth.begin(TINY, folder)
+    saved = depth_network.load(folder).state_dict()
+    assert all(torch.equal(value, saved[name]) for name, value in again.state_dict().items())
+
+
+def test_the_other_variant_can_be_begun_with(tmp_path: Path) -> None:
+    depth_network.save(depth_network.fresh(20.0, TINY.size, 3.0, 0.77), tmp_path, TINY.size)
+    model = depth.begin(TINY, tmp_path)
+    assert model.config.max_depth == model.head.max_depth == 80
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(depth, "finish", lambda recipe, model, *_: made.append(model.state_dict()))
+    inner = depth.DepthTask.loss
+
+    def stopped(self: depth.DepthTask, step: int, rng: np.random.Generator) -> object:
+        if step == 2:
+            raise KeyboardInterrupt
+        return inner(self, step, rng)
+
+    def options(work: str) -> Options:
+        return Options(tmp_path / "out", tmp_path / work, steps=4, scenes=4, device="cpu")
+
+    depth.run("depth-outdoor", options("whole"))
+    monkeypatch.setattr(depth.DepthTask, "loss", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        depth.run("depth-outdoor", options("parts"))
+    monkeypatch.setattr(depth.DepthTask, "loss", inner)
+    depth.run("depth-outdoor", options("parts"))
+    whole, parts = made
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def logit(share: float) -> float:
+    return math.log(share / (1 - share))
+
+
+def test_the_loss_is_the_error_of_the_logarithm() -> None:
+    truth = torch.full((1, 8, 8), 10.0)
+    right = torch.full((1, 8, 8), logit(10 / 80))
+    loss, shown = depth.depth_loss(right, truth, 80.0)
+    assert float(loss) == pytest.approx(0.0, abs=1e-6) and shown["absrel"] == pytest.approx(0.0)
+    loss, shown = depth.depth_loss(torch.full((1, 8, 8), logit(12 / 80)), truth, 80.0)
+    assert float(loss) == pytest.approx(math.log(1.2), abs=1e-5)
+    assert shown["absrel"] == pytest.approx(0.2, abs=1e-5)
+    step = right.clone()
+    step[:, :, 4:] += 0.5   # an edge where there is none costs more than its mean error
+    mean = float((torch.nn.functional.logsigmoid(step) - math.log(10 / 80)).abs().mean())
+    assert float(depth.depth_loss(step, truth, 80.0)[0]) > mean + 1e-3
+
+
+def test_sky_must_reach_the_range_and_nothing_else_may() -> None:
+    sky, wall = torch.full((1, 8, 8), math.inf), torch.full((1, 8, 8), 79.0)
+
+    def loss(share: float, truth: torch.Tensor) -> float:
+        return float(depth.depth_loss(torch.full((1, 8, 8), logit(share)), truth, 80.0)[0])
+
+    assert loss(0.995, sky) == 0.0 < loss(0.98, sky) < loss(0.5, sky)
+    assert loss(0.99, wall) > loss(0.97, wall)
+
+
+def test_sin_cos_tells_every_place_apart() -> None:
+    table = depth_network.sin_cos(6, 8, 192)
+    assert table.shape == (48, 192) and np.abs(table).max() <= 1
+    apart = np.linalg.norm(table[:, None] - table[None], axis=2) + 9 * np.eye(48)
+    assert apart.min() > 0.5
