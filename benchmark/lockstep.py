@@ -1,0 +1,217 @@
+"""The real funnel over DDS, led through a timeline of the embedded world frame by frame.
+
+The nodes are those of the demo, in a process of their own, on simulated time. This process is
+their camera: it moves the clock to a frame's time, publishes it as a driver would, and goes on when
+the gate has decided and, for a frame that passed, fusion has told its objects. So the result does
+not depend on how fast the machine is, and no time is spent waiting.
+"""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.demo.files import shared_file
+from smolvlm_ros.demo.preparing import prepare
+from smolvlm_ros.demo.processes import Child
+from smolvlm_ros.demo.world import DWELL_S, FRAME, world_parameters
+from smolvlm_ros.launching.parameter_file import write_with_values
+from smolvlm_ros.models.choice import NONE, Parameters, merged, parameters, resolve
+from smolvlm_ros.qa.templates import Template, read_templates
+from smolvlm_ros.world import World, WorldObject
+from smolvlm_ros.world.scoring.funnel import FunnelLog, FunnelScore, score_funnel
+
+TRUTH = "truth"         # models: boxes and depth are exact, and scene_qa has no model
+_AHEAD = 8              # frames drawn before they are wanted
+_TOLERANT: Parameters = {
+    # Nothing here may depend on how busy the machine is.
+    "fusion": {"tf_timeout_s": 10.0},
+    "scene_qa": {"second_frame_timeout_s": 60.0, "timeout_s": 120.0}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Minute:
+    """A timeline to play.
+
+    Attributes:
+        scene, seed, camera, duration_s: as `World` takes them.
+        models: as `models.choice` takes them, or 'truth'.
+    """
+
+    scene: str
+    seed: int
+    camera: str
+    duration_s: float = 60.0
+    models: str = "embedded"
+
+    @property
+    def source(self) -> str:
+        """The same as a source of video_source."""
+        return f"world:{self.scene}?seed={self.seed}&camera={self.camera}"
+
+    def world(self) -> World:
+        """The world, ready to draw."""
+        return World(self.scene, self.seed, camera=self.camera, duration_s=self.duration_s)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawn:
+    """What is wanted of a world's frame; see `WorldFrame`."""
+
+    time_s: float
+    image_bgr: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    pose: NDArray[np.float64]
+    objects: tuple[WorldObject, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Played:
+    """The outcome of a minute."""
+
+    minute: Minute
+    log: FunnelLog
+    score: FunnelScore
+    wall_s: float
+
+
+def play(minute: Minute, folder: Path | None = None) -> Played:
+    """Play a timeline and score what the funnel said. Once in a process.
+
+    Args:
+        minute: what to play.
+        folder: for parameters and the funnel's log; None for one that is gone afterwards.
+
+    Raises:
+        ModelError: the models cannot be had.
+        ChildError: the funnel ended, or did not answer; with its last words.
+    """
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lockstep_")))
+        _own_domain(stack)
+        begin = time.monotonic()
+        log, templates = _played(minute, folder, stack)
+        score = score_funnel(minute.world().timeline, log, templates, DWELL_S)
+        return Played(minute, log, score, time.monotonic() - begin)
+
+
+def _own_domain(stack: contextlib.ExitStack) -> None:
+    """Keep these nodes apart from all others, here and on the network."""
+    from domain_coordinator import domain_id
+
+    os.environ["ROS_DOMAIN_ID"] = str(stack.enter_context(domain_id()))
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    if os.environ.get("ROS_DISTRO") == "humble":
+        os.environ["ROS_LOCALHOST_ONLY"] = "1"
+    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(shared_file("config/fastdds.xml")))
+
+
+def _played(minute: Minute, folder: Path, stack: contextlib.ExitStack
+            ) -> tuple[FunnelLog, tuple[Template, ...]]:
+    values = _values(minute)
+    path = write_with_values(shared_file("config/demo.yaml"), values, folder / "parameters.yaml")
+    templates = read_templates(_templates(path))
+    drawing = stack.enter_context(_drawing(minute))
+    camera = stack.enter_context(_camera(minute, templates))
+    child = Child("funnel", _arguments(path, minute), folder / "funnel.log")
+    stack.callback(child.stop)
+    camera.await_funnel(child)
+    for drawn in drawing:
+        camera.show(drawn, child)
+    camera.await_verdicts(child)
+    return camera.log(), templates
+
+
+def _values(minute: Minute) -> Parameters:
+    if minute.models == TRUTH:
+        chosen = merged(parameters(NONE), {"fusion": {"depth_anchor": "surface"},
+                                           "detector": {"kind": "regions"}})
+    else:
+        chosen = parameters(resolve(minute.models, minute.source).models)
+    zones = {"fusion": {"zones": minute.world().zones_yaml(FRAME, dwell_s=DWELL_S)}}
+    values = merged(chosen, world_parameters(minute.source, zones=False), zones, _TOLERANT)
+    prepare(values, lambda text: print(text, flush=True))
+    return values
+
+
+def _templates(path: Path) -> str:
+    import yaml
+
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return str(content["/**/scene_qa"]["ros__parameters"]["templates"])
+
+
+def _arguments(path: Path, minute: Minute) -> list[str]:
+    arguments = ["--ros-args", "--params-file", str(path), "-p", "use_sim_time:=true",
+                 "-r", "image:=image_raw"]
+    for node in ("gate", "depth", "detector", "fusion", "scene_qa"):
+        arguments += ["-p", f"{node}:autostart:=true"]
+    if minute.models == TRUTH:
+        for topic in ("detections", "depth/image_rect", "depth/camera_info"):
+            arguments += ["-r", f"fusion:{topic}:=truth/{topic}"]
+    return arguments
+
+
+@contextlib.contextmanager
+def _drawing(minute: Minute) -> Iterator[Iterator[Drawn]]:
+    """The frames in order, drawn ahead in a process of their own."""
+    with ProcessPoolExecutor(1, get_context("spawn"), _begin_drawing, (minute,)) as pool:
+        count = minute.world().frame_count
+
+        def frames() -> Iterator[Drawn]:
+            waiting: deque[Future[Drawn]] = deque()
+            for index in range(count + _AHEAD):
+                if index < count:
+                    waiting.append(pool.submit(_draw, index))
+                if index >= _AHEAD:
+                    yield waiting.popleft().result()
+        try:
+            yield frames()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_worlds: list[World] = []  # of a drawing process
+
+
+def _begin_drawing(minute: Minute) -> None:
+    cv2.setNumThreads(1)
+    _worlds.append(minute.world())
+
+
+def _draw(index: int) -> Drawn:
+    frame = _worlds[0].frame(index)
+    return Drawn(frame.time_s, cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2BGR), frame.depth_m,
+                 frame.pose_world_from_camera, frame.objects)
+
+
+@contextlib.contextmanager
+def _camera(minute: Minute, templates: Sequence[Template]) -> Iterator[Any]:
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
+    from benchmark.lockstep_camera import LockstepCamera
+    from smolvlm_ros.ros.process import Spinner
+
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        spinner = Spinner(LockstepCamera(minute.world().camera, templates, minute.models == TRUTH))
+        try:
+            yield spinner.node
+        finally:
+            spinner.stop()
+    finally:
+        rclpy.try_shutdown()

@@ -1,0 +1,304 @@
+"""The embedded checkpoints and the whole funnel against the embedded world's truth.
+
+    python benchmark/world.py --json world.json [--quick] [--cards] [--models embedded]
+
+Depth, detector and scene QA are measured as the nodes run them, on frames of worlds that were not
+trained on; then the real nodes are led over DDS through timelines of a minute each, with static
+and moving cameras, on simulated time (`benchmark/lockstep.py`).
+"""
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
+from multiprocessing import get_context
+from operator import add
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from benchmark import common  # noqa: E402
+from benchmark.lockstep import TRUTH, Minute, Played, play  # noqa: E402
+from smolvlm_ros.models.choice import HELP, parameters  # noqa: E402
+from smolvlm_ros.models.embedded import CHECKPOINTS_FOLDER  # noqa: E402
+from smolvlm_ros.models.errors import ModelError  # noqa: E402
+from smolvlm_ros.world import MOUNTS, SCENES, World, WorldFrame  # noqa: E402
+from smolvlm_ros.world.scoring.funnel import FunnelScore  # noqa: E402
+
+PARTS = ("depth", "detector", "vlm", "funnel")
+# What the figures should be; the key of a card's checkpoint is the start of its figures' names.
+TARGETS: dict[str, tuple[str, float]] = {
+    "depth_indoor_absrel": ("<=", 0.08), "depth_indoor_delta1": (">=", 0.95),
+    "depth_outdoor_absrel": ("<=", 0.12), "depth_outdoor_delta1": (">=", 0.90),
+    "depth_swapped_absrel_ratio": (">=", 2.0), "detector_map50": (">=", 0.85),
+    "vlm_presence_accuracy": (">=", 0.97), "vlm_state_accuracy": (">=", 0.97),
+    "vlm_colour_accuracy": (">=", 0.90), "vlm_negated_accuracy": (">=", 0.95),
+    "vlm_blind_accuracy": ("<=", 0.55), "funnel_wrong_rate": ("<=", 0.01),
+    "funnel_decided_rate": (">=", 0.85), "funnel_missed_events": ("<=", 0),
+    "funnel_position_error_rel": ("<=", 0.05), "funnel_pass_rate": ("<=", 0.10)}
+CARDS = {"depth-indoor": ("depth_indoor", "depth_swapped"), "detector": ("detector",),
+         "depth-outdoor": ("depth_outdoor", "depth_swapped"), "vlm": ("vlm",)}
+_SEED = 300             # of the first world; places for timelines are never trained on
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured.
+
+    Attributes:
+        seeds, frames: worlds of each place and camera, and frames of each, for depth and detector.
+        worlds: for scene QA; each gives as many frames as crops.
+        minutes, duration_s: timelines of the funnel, and how long each is.
+    """
+
+    seeds: int = 8
+    frames: int = 4
+    worlds: int = 108
+    minutes: int = 20
+    duration_s: float = 60.0
+
+
+QUICK = Extent(1, 1, 6, 1, 25.0)
+
+
+def main() -> int:
+    """Measure, print and write; 1 when a part could not be measured."""
+    options = _options()
+    extent = QUICK if options.quick else Extent()
+    if options.minutes:
+        extent = Extent(extent.seeds, extent.frames, extent.worlds, options.minutes,
+                        extent.duration_s)
+    cv2.setNumThreads(1)
+    results: dict[str, Any] = {"world_models": options.models}
+    failed = False
+    for part in options.parts:
+        begin = time.monotonic()
+        try:
+            measured = _MEASURES[part](options, extent)
+        except ModelError as error:
+            print(f"{part}: not measured: {error}\n", flush=True)
+            failed = True
+            continue
+        seconds = round(time.monotonic() - begin, 1)
+        print(common.table((f"{part}, {seconds:g} s", "value", "target", ""),
+                           [_row(key, value) for key, value in measured.items()
+                            if isinstance(value, (int, float))]) + "\n", flush=True)
+        results.update(measured)
+        results[f"world_{part}_s"] = seconds
+        failed |= bool(measured.get("funnel_failed_timelines"))
+    common.write(_plain(results), options.json)
+    if options.cards:
+        _write_cards(results)
+    return int(failed)
+
+
+def _options() -> argparse.Namespace:
+    parser = common.parser((__doc__ or "").splitlines()[0])
+    parser.add_argument("--models", default="embedded", help=HELP + "; truth gives fusion exact "
+                        "boxes and depth (default %(default)s)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART",
+                        help=f"of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--minutes", type=int, default=0, metavar="N",
+                        help="timelines of the funnel (default 20; quick: one of 25 s)")
+    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 3),
+                        metavar="N", help="timelines at once (default %(default)s)")
+    parser.add_argument("--cards", action="store_true",
+                        help="put the figures into the embedded checkpoints' cards")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER",
+                        help="keep parameters and logs of each timeline there")
+    options = parser.parse_args()
+    if options.models == TRUTH and options.parts == list(PARTS):
+        options.parts = ["funnel"]
+    return options
+
+
+# The parts ---------------------------------------------------------------------------------
+
+def depth(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
+    """Both variants on their places, and each on the other's."""
+    from smolvlm_ros.depth import DepthConfig, make_estimator
+    from smolvlm_ros.world.scoring.depth import INDOOR, OUTDOOR, evaluate_depth
+
+    chosen = parameters(options.models).get("depth", {})
+    if chosen.get("estimator") != "depth_anything_v2":
+        raise ModelError(f"models {options.models!r} have no depth network")
+    rows: dict[str, Any] = {}
+    absrel: dict[tuple[str, str], float] = {}
+    for variant in ("indoor", "outdoor"):
+        estimator = make_estimator(DepthConfig(scene=variant, **chosen))
+        try:
+            for place, scenes in (("indoor", INDOOR), ("outdoor", OUTDOOR)):
+                # A third of the frames is enough to see that it is the wrong one.
+                seeds = extent.seeds if place == variant else math.ceil(extent.seeds / 3)
+                score = evaluate_depth(estimator, _frames(scenes, seeds, extent.frames))
+                absrel[variant, place] = score.absrel
+                if place == variant:
+                    rows.update({f"depth_{place}_absrel": score.absrel,
+                                 f"depth_{place}_delta1": score.delta1,
+                                 f"depth_{place}_unknown": score.unknown,
+                                 f"depth_{place}_frames": score.frames})
+                    if place == "outdoor":
+                        rows["depth_outdoor_sky"] = score.sky
+        finally:
+            estimator.close()
+    rows["depth_swapped_absrel_ratio"] = min(
+        absrel["outdoor", "indoor"] / absrel["indoor", "indoor"],
+        absrel["indoor", "outdoor"] / absrel["outdoor", "outdoor"])
+    return rows
+
+
+def detector(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
+    """Average precision on all places."""
+    from smolvlm_ros.detection import DetectorConfig, make_detector
+    from smolvlm_ros.settings import SettingError
+    from smolvlm_ros.world.scoring.detection import evaluate_detector
+
+    try:
+        config = DetectorConfig.from_flat({**parameters(options.models).get("detector", {}),
+                                           "min_score": 0.01})
+    except SettingError as error:
+        raise ModelError(str(error)) from error
+    made = make_detector(config)
+    try:
+        score = evaluate_detector(made.detect, _frames(SCENES, extent.seeds, extent.frames))
+    finally:
+        made.close()
+    return {"detector_map50": score.map50, "detector_frames": score.frames,
+            **{f"detector_ap50_{name}": value for name, value in score.by_class.items()}}
+
+
+def vlm(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
+    """Balanced questions on frames and crops."""
+    from smolvlm_ros.qa.engine import EngineConfig, EngineError, NoEngine, make_engine
+    from smolvlm_ros.world.scoring import vlm as scoring
+
+    try:
+        engine = make_engine(EngineConfig.from_flat(
+            {name.partition(".")[2]: value
+             for name, value in parameters(options.models).get("scene_qa", {}).items()}))
+    except EngineError as error:
+        raise ModelError(str(error)) from error
+    if isinstance(engine, NoEngine):
+        raise ModelError(engine.reason)
+    rng = np.random.default_rng(_SEED)
+    try:
+        views = scoring.views_of(scoring.worlds_of(range(_SEED, _SEED + extent.worlds)), rng)
+        score = scoring.score(engine, views, rng)
+    finally:
+        engine.close()
+    return {**score.accuracy, "vlm_views": len(views), "vlm_asked": sum(score.asked.values()),
+            **{f"vlm_{name.replace(', ', '_')}": value for name, value in score.by_view.items()}}
+
+
+def funnel(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
+    """The real nodes over DDS, through whole timelines."""
+    minutes = [Minute(SCENES[n % len(SCENES)], _SEED + n, MOUNTS[n // len(SCENES) % len(MOUNTS)],
+                      extent.duration_s, options.models) for n in range(extent.minutes)]
+    total, told, failed = FunnelScore(), [], 0
+    with ThreadPoolExecutor(options.jobs) as threads:
+        for minute, outcome in zip(minutes, threads.map(
+                lambda m: _alone(m, options.keep), minutes), strict=True):
+            if isinstance(outcome, str):
+                failed += 1
+                print(f"{minute.source}: failed: {outcome}", flush=True)
+                continue
+            total = reduce(add, (total, outcome.score))
+            told.append(_told(outcome))
+            print(_line(outcome), flush=True)
+    return {**total.rows(), "funnel_timelines": len(told), "funnel_failed_timelines": failed,
+            "funnel_by_timeline": told}
+
+
+_MEASURES: dict[str, Callable[[argparse.Namespace, Extent], dict[str, Any]]] = {
+    "depth": depth, "detector": detector, "vlm": vlm, "funnel": funnel}
+
+
+def _alone(minute: Minute, keep: Path | None) -> Played | str:
+    """Play in a process of its own; what went wrong in words."""
+    folder = keep / f"{minute.scene}_{minute.seed}_{minute.camera}" if keep else None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        try:
+            return pool.submit(play, minute, folder).result()
+        except (RuntimeError, ValueError, OSError) as error:
+            return str(error)
+
+
+def _frames(scenes: Sequence[str], seeds: int, per_world: int) -> Iterator[WorldFrame]:
+    """Frames of every camera, at times drawn by the seed."""
+    for number in range(seeds):
+        for scene in scenes:
+            for camera in MOUNTS:
+                world = World(scene, _SEED + number, camera=camera)
+                rng = np.random.default_rng([_SEED + number, MOUNTS.index(camera)])
+                for index in rng.choice(world.frame_count, per_world, replace=False):
+                    yield world.frame(int(index))
+
+
+# What is said ------------------------------------------------------------------------------
+
+def _row(key: str, value: float) -> tuple[object, ...]:
+    if key not in TARGETS:
+        return key, value, "", ""
+    sign, target = TARGETS[key]
+    met = value <= target if sign == "<=" else value >= target
+    return key, value, f"{sign} {target:g}", "met" if met else "MISSED"
+
+
+def _line(played: Played) -> str:
+    rows, faults = played.score.rows(), played.score.faults
+    return "\n".join([
+        f"{played.minute.source}: {played.score.decided} of {played.score.questions} decided, "
+        f"{played.score.wrong} wrong, {rows['funnel_missed_events']:g} events missed, "
+        f"{played.score.false_events} false, passed {rows['funnel_pass_rate']:.3f}, position "
+        f"{rows['funnel_position_error_rel']:.3f}, {played.wall_s:.0f} s",
+        *(f"    {fault}" for fault in faults)])
+
+
+def _told(played: Played) -> dict[str, Any]:
+    return {"source": played.minute.source, "wall_s": round(played.wall_s, 1),
+            **{key: value for key, value in played.score.rows().items()},
+            "faults": list(played.score.faults)}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers rounded, and null where there was nothing to measure."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return round(value, 5) if math.isfinite(value) else None
+    return value
+
+
+def _write_cards(results: dict[str, Any]) -> None:
+    from smolvlm_ros.world.training.card import Figure, put_figures
+
+    words = {"<=": "at most", ">=": "at least"}
+    for part, starts in CARDS.items():
+        figures = [Figure(key, f"{results[key]:.3f}", f"{words[sign]} {target:g}")
+                   for key, (sign, target) in TARGETS.items()
+                   if key in results and key.startswith(starts)]
+        if not figures:
+            continue
+        try:
+            put_figures(CHECKPOINTS_FOLDER / part, figures,
+                        "On worlds that were not trained on, by `benchmark/world.py`:")
+        except (OSError, ValueError) as error:
+            print(f"card of {part}: {error}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

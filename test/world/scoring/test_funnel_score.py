@@ -1,0 +1,157 @@
+"""The funnel's score against a written minute, and against what a perfect and a wrong one say."""
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from smolvlm_ros.qa.templates import parse_templates
+from smolvlm_ros.world import Actor, CameraKey, CameraWay, Key, LightKey, Timeline, World, WorldZone
+from smolvlm_ros.world.looks import random_look
+from smolvlm_ros.world.scoring.funnel import (
+    FunnelLog,
+    FunnelScore,
+    HeardEvent,
+    HeardObject,
+    HeardVerdict,
+    Look,
+    score_funnel,
+    truth_of,
+    visits_of,
+)
+
+TEMPLATES = parse_templates({"templates": [
+    {"name": "presence", "question": "Is there a {class}?", "events": ["enter"]},
+    {"name": "lying", "question": "Is the {class} lying on the floor?", "classes": ["person"],
+     "events": ["dwell"]}]})
+LYING, THERE = "Is the person lying on the floor?", "Is there a person?"
+DWELL_S = 6.0
+ZONE = WorldZone("middle", ((4.0, -1.0), (6.0, -1.0), (6.0, 1.0), (4.0, 1.0)))
+
+
+def actor(number: int, class_name: str, *keys: Key) -> Actor:
+    look = random_look(class_name, "red", np.random.default_rng(number))
+    return Actor(number, class_name, "red", look, keys)
+
+
+# Enters at 12 s, lies from 14 s, is up again at 24 s, leaves at 27 s.
+LIER = actor(1, "person", Key(10.0, (5.0, 3.0)), Key(13.0, (5.0, 0.0)), Key(14.0, (5.0, 0.0), True),
+             Key(26.0, (5.0, 0.0)), Key(29.0, (5.0, -3.0)))
+# Enters at 42 s and leaves at 44 s, too soon for a dwell.
+BALL = actor(2, "ball", Key(40.0, (5.0, 3.0)), Key(46.0, (5.0, -3.0)))
+
+
+def timeline(*actors: Actor, duration_s: float = 60.0) -> Timeline:
+    camera = CameraWay("static", (CameraKey(0.0, 0.0, 0.0, 1.2, 0.0, 5.0),))
+    return Timeline("room", duration_s, camera, actors, (ZONE,), (LightKey(0.0, 1.0),))
+
+
+def event(time_s: float, kind: str, track: str = "7", class_name: str = "person") -> HeardEvent:
+    return HeardEvent(time_s, kind, "middle", track, class_name)
+
+
+def verdict(question: str, answer: bool | None, newest_s: float, track: str = "7") -> HeardVerdict:
+    return HeardVerdict("middle", track, question, answer, (newest_s - 0.6, newest_s), "because")
+
+
+GOOD = FunnelLog(
+    (event(12.4, "enter"), event(18.4, "dwell"), event(27.3, "leave"),
+     event(42.2, "enter", "8", "ball"), event(44.9, "leave", "8", "ball")),
+    (verdict(THERE, True, 12.4), verdict(LYING, True, 19.0),
+     verdict("Is there a ball?", True, 42.6, "8")), frames_in=900, frames_passed=45)
+
+
+def score(log: FunnelLog, *actors: Actor) -> FunnelScore:
+    return score_funnel(timeline(*(actors or (LIER, BALL))), log, TEMPLATES, DWELL_S)
+
+
+def test_visits_are_the_stays_of_the_script() -> None:
+    first, second = visits_of(timeline(LIER, BALL))
+    assert (first.begin_s, first.end_s) == (12.0, 27.0)
+    assert second.begin_s == pytest.approx(42.0) and second.end_s == pytest.approx(44.0)
+
+
+def test_a_perfect_funnel() -> None:
+    found = score(GOOD)
+    assert (found.visits, found.questions, found.decided, found.wrong) == (2, 3, 3, 0)
+    assert found.faults == () and found.enter_delays_s == pytest.approx((0.4, 0.2))
+    rows = found.rows()
+    assert rows["funnel_wrong_rate"] == 0.0 and rows["funnel_decided_rate"] == 1.0
+    assert rows["funnel_missed_events"] == 0 and rows["funnel_pass_rate"] == pytest.approx(0.05)
+
+
+def test_a_silent_funnel_misses_everything_and_decides_nothing() -> None:
+    found = score(FunnelLog(frames_in=900))
+    assert (found.missed_enters, found.questions, found.decided) == (2, 3, 0)
+    # The exit of somebody who was never noticed is not counted twice.
+    assert found.rows()["funnel_missed_events"] == 2
+
+
+@pytest.mark.parametrize(("change", "expected"), [
+    # The wrong posture.
+    ({1: verdict(LYING, False, 19.0)}, {"wrong": 1, "decided": 2}),
+    # Asked while the person was lying down: nobody could say.
+    ({1: verdict(LYING, False, 14.5)}, {"wrong": 0, "decided": 3, "unsettled": 1}),
+    # An abstention is not wrong, and does not decide.
+    ({1: verdict(LYING, None, 19.0)}, {"wrong": 0, "decided": 2}),
+    # Once right and once wrong is wrong.
+    ({1: verdict(LYING, True, 19.0), 3: verdict(LYING, False, 20.0)}, {"wrong": 1, "decided": 2}),
+    # What is seen of the person is denied.
+    ({0: verdict(THERE, False, 12.4)}, {"wrong": 1, "decided": 2}),
+    # A verdict on a track that no visit knows.
+    ({3: verdict(THERE, True, 33.0, "99")}, {"stray": 1, "decided": 3}),
+])
+def test_verdicts(change: dict[int, HeardVerdict], expected: dict[str, int]) -> None:
+    verdicts = {**dict(enumerate(GOOD.verdicts)), **change}
+    found = score(dataclasses.replace(GOOD, verdicts=tuple(verdicts.values())))
+    assert {key: getattr(found, key) for key in expected} == expected
+
+
+@pytest.mark.parametrize(("events", "expected"), [
+    # Entered where and when nobody did; another class is nobody.
+    ((event(33.0, "enter"),), {"false_events": 1, "repeated_events": 0}),
+    ((event(42.5, "enter", "9", "person"),), {"false_events": 1}),
+    # The same visit again, under another track.
+    ((event(20.0, "enter", "9"),), {"false_events": 0, "repeated_events": 1}),
+    # A little before its time is its own, much before is not.
+    ((event(41.0, "enter", "9", "ball"),), {"repeated_events": 1}),
+    ((event(39.0, "enter", "9", "ball"),), {"false_events": 1}),
+])
+def test_further_events(events: tuple[HeardEvent, ...], expected: dict[str, int]) -> None:
+    found = score(dataclasses.replace(GOOD, events=(*GOOD.events, *events)))
+    assert {key: getattr(found, key) for key in expected} == expected
+
+
+def test_a_leave_that_does_not_come_is_missed_unless_the_end_comes_first() -> None:
+    without = dataclasses.replace(GOOD, events=tuple(e for e in GOOD.events if e.kind != "leave"))
+    assert score(without).missed_leaves == 2
+    short = score_funnel(timeline(LIER, BALL, duration_s=47.0), without, TEMPLATES, DWELL_S)
+    assert short.missed_leaves == 1  # the ball's could still have come
+
+
+def test_positions_against_the_truth() -> None:
+    truth = World("room", 3).frame(10)
+    camera = truth.pose_world_from_camera[:3, 3]
+    heard = tuple(HeardObject(o.class_name, camera + 1.1 * (o.position_world - camera))
+                  for o in truth.objects)
+    nobody = HeardObject("vehicle", truth.objects[0].position_world)
+    log = FunnelLog(looks=(Look(truth.time_s, camera, (*heard, nobody), truth.objects),))
+    found = score(log)
+    assert found.position_errors == pytest.approx([0.1] * len(truth.objects))
+    assert found.unknown_objects == 1
+
+
+def test_truth_follows_the_script() -> None:
+    assert truth_of(LYING, LIER, 11.0) is False and truth_of(LYING, LIER, 20.0) is True
+    assert truth_of(LYING, LIER, 14.5) is None and truth_of(LYING, LIER, 50.0) is None
+    assert truth_of("Is a person standing?", LIER, 11.0) is True
+    assert truth_of(THERE, LIER, 20.0) is True
+    with pytest.raises(ValueError, match="Is the person happy"):
+        truth_of("Is the person happy?", LIER, 20.0)
+
+
+def test_scores_add_up() -> None:
+    both = score(GOOD) + score(FunnelLog(frames_in=100))
+    assert (both.visits, both.questions, both.decided, both.missed_enters) == (4, 6, 3, 2)
+    assert both.frames_in == 1000 and len(both.enter_delays_s) == 2 and len(both.faults) > 0
