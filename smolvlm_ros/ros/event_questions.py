@@ -22,9 +22,12 @@ _PRIORITY = 1
 
 @dataclass
 class _Waiting:
+    """A question and since when it waits: by the process's clock, and by that of the stamps."""
+
     asked: Asked
     event: ZoneEvent
     since_s: float
+    stamped_since_s: float
     requested: bool = False
 
 
@@ -57,7 +60,8 @@ class EventQuestions:
         """
         asked = questions_for(self._templates, event.class_name, event.zone, kind)
         with self._lock:
-            self._waiting += [_Waiting(a, event, time.monotonic()) for a in asked]
+            self._waiting += [_Waiting(a, event, time.monotonic(), self._stamped_now_s())
+                              for a in asked]
         self.tick()
 
     def tick(self) -> None:
@@ -80,9 +84,13 @@ class EventQuestions:
         newest = node.frames.newest()
         if newest and newest.stamp_s - to_seconds(item.event.header.stamp) >= separation_s:
             return True
-        if not item.requested and waited_s >= separation_s:
+        # By the clock of the stamps: a recording may be played slower or faster than it was made.
+        if not item.requested and self._stamped_now_s() - item.stamped_since_s >= separation_s:
             item.requested = node.frames.request() is not None
         return False
+
+    def _stamped_now_s(self) -> float:
+        return float(self._node.get_clock().now().nanoseconds) * 1e-9
 
     def _ask(self, item: _Waiting) -> None:
         node = self._node
