@@ -8,6 +8,8 @@ from typing import Any
 
 from smolvlm_ros.models.checkpoint import open_checkpoint, sha256
 from smolvlm_ros.models.depth_metadata import DepthMetadata
+from smolvlm_ros.models.detector_metadata import KEY as DETECTOR_KEY
+from smolvlm_ros.models.detector_metadata import DetectorMetadata
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
@@ -91,12 +93,18 @@ def _file(item: str, path: Path) -> AuditRow:
     session = OnnxSession(path, SessionOptions(num_threads=1, optimise=False))
     entries = session.metadata
     session.close()
+    metadata: DepthMetadata | DetectorMetadata
     try:
-        metadata = DepthMetadata.from_entries(entries)
+        if DETECTOR_KEY in entries:
+            metadata = DetectorMetadata.from_entries(entries)
+            name = f"detector {metadata.architecture} {metadata.height}x{metadata.width}"
+        else:
+            metadata = DepthMetadata.from_entries(entries)
+            name = (f"depth {metadata.variant} {metadata.height}x{metadata.width} "
+                    f"{metadata.precision}")
     except CheckpointError:  # another exporter's file: nothing in it can be believed
         return AuditRow(item, path.name, UNKNOWN_LICENCE, None, "", sha256(path))
     commercial = None if metadata.licence == UNKNOWN_LICENCE else metadata.commercial
-    name = f"depth {metadata.variant} {metadata.height}x{metadata.width} {metadata.precision}"
     return AuditRow(item, name, metadata.licence, commercial, metadata.source,
                     metadata.source_sha256)
 

@@ -10,6 +10,7 @@ from typing import Any
 from smolvlm_ros.models.audit import AuditRow, audit, models_in_parameters
 from smolvlm_ros.models.errors import ModelError
 from smolvlm_ros.models.export import PRECISIONS, export_depth
+from smolvlm_ros.models.export_detector import export_detector
 from smolvlm_ros.models.registry import CHECKPOINTS
 
 OK, REFUSED, FAILED = 0, 1, 2
@@ -17,15 +18,18 @@ OK, REFUSED, FAILED = 0, 1, 2
 
 def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `smolvlm_ros export`."""
-    parser.add_argument("task", choices=("depth",), help="what the checkpoint is for")
+    parser.add_argument("task", choices=tuple(_EXPORTS), help="what the checkpoint is for: depth "
+                        "(Depth Anything V2) or detector (D-FINE, RT-DETR)")
     parser.add_argument("source", help="folder with config.json and model.safetensors, a hub id, "
                         "or a name that 'smolvlm_ros audit' lists")
     parser.add_argument("output", help="the ONNX file to write")
-    parser.add_argument("--size", type=_size, default=(518, 686), metavar="HxW",
-                        help="input size, multiples of 14, in the camera's aspect (default "
-                        "518x686; 252x336 takes a fifth of the time)")
+    parser.add_argument("--size", type=_size, metavar="HxW",
+                        help="input size, in the camera's aspect: for depth multiples of 14 "
+                        "(default 518x686; 252x336 takes a fifth of the time), for a detector of "
+                        "32 (default: the checkpoint's own, or 640x640)")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32",
-                        help="int8: quicker on a CPU, a little less exact (default fp32)")
+                        help="int8: depth only, quicker on a CPU, a little less exact "
+                        "(default fp32)")
     parser.add_argument("--licence", default="", metavar="SPDX",
                         help="licence of a checkpoint of your own")
     parser.add_argument("--allow-noncommercial", action="store_true",
@@ -40,20 +44,40 @@ def run_export(args: argparse.Namespace) -> int:
     """
     progress = _Progress()
     try:
-        result = export_depth(args.source, args.output, args.size, precision=args.precision,
-                              licence=args.licence, allow_noncommercial=args.allow_noncommercial,
-                              report=progress)
+        text = _EXPORTS[args.task](args, progress)
     except (ModelError, OSError) as error:
         progress.close()
         print(f"export: {error}", file=sys.stderr)
         return FAILED
     progress.close()
-    meta = result.metadata
-    print(f"{result.path}: {meta.variant}, range {meta.max_depth_m:g} m, input "
-          f"{meta.height}x{meta.width}, {meta.precision}, licence {meta.licence}; differs from "
-          f"torch by {result.parity_max:.1e} of the range at most, {result.parity_mean:.1e} on "
-          "average")
+    print(text)
     return OK
+
+
+def _export_depth(args: argparse.Namespace, progress: _Progress) -> str:
+    size = {"size": args.size} if args.size else {}
+    result = export_depth(args.source, args.output, **size, precision=args.precision,
+                          licence=args.licence, allow_noncommercial=args.allow_noncommercial,
+                          report=progress)
+    meta = result.metadata
+    return (f"{result.path}: {meta.variant}, range {meta.max_depth_m:g} m, input "
+            f"{meta.height}x{meta.width}, {meta.precision}, licence {meta.licence}; differs from "
+            f"torch by {result.parity_max:.1e} of the range at most, {result.parity_mean:.1e} on "
+            "average")
+
+
+def _export_detector(args: argparse.Namespace, progress: _Progress) -> str:
+    if args.precision != "fp32":
+        raise ModelError(f"precision {args.precision!r} is for depth only; leave it out")
+    result = export_detector(args.source, args.output, args.size, licence=args.licence,
+                             allow_noncommercial=args.allow_noncommercial, report=progress)
+    meta = result.metadata
+    return (f"{result.path}: {meta.architecture}, {len(meta.classes)} classes, input "
+            f"{meta.height}x{meta.width}, licence {meta.licence}; gives "
+            f"{100 * (1 - result.unmatched):.4g} % of torch's detections")
+
+
+_EXPORTS = {"depth": _export_depth, "detector": _export_detector}
 
 
 def add_audit_arguments(parser: argparse.ArgumentParser) -> None:

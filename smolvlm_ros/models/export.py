@@ -97,7 +97,7 @@ def export_depth(source: str | Path, output: str | Path, size: tuple[int, int] =
     metadata = _with_canary(metadata, wanted)
     output = Path(output).expanduser()
     output.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(output) as partial:
+    with replacing(output) as partial:
         report(3, steps, f"writing ONNX (opset {torch_depth.OPSET})")
         torch_depth.write_onnx(model, tensor, partial)
         report(4, steps, f"adding the description ({precision})")
@@ -213,7 +213,7 @@ def _parity(path: Path, tensor: NDArray[np.float32], wanted: NDArray[np.float32]
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A file beside `path` that takes its name when the block ends well, and is gone otherwise."""
     handle, name = tempfile.mkstemp(suffix=".onnx", prefix=f".{path.stem}-", dir=path.parent)
     os.close(handle)

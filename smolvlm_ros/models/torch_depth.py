@@ -14,8 +14,12 @@ from smolvlm_ros.models.errors import CheckpointError, ModelError
 OPSET = 17
 
 
-def load(checkpoint: Checkpoint) -> Any:
+def load(checkpoint: Checkpoint, architecture: str = "DepthAnythingForDepthEstimation") -> Any:
     """The model on the CPU in float32, ready to run.
+
+    Args:
+        checkpoint: where its weights are.
+        architecture: name of its class in transformers.
 
     Raises:
         CheckpointError: its weights do not fit the architecture.
@@ -30,7 +34,7 @@ def load(checkpoint: Checkpoint) -> Any:
                          "install the extra 'export'") from error
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    kind: Any = transformers.DepthAnythingForDepthEstimation
+    kind: Any = getattr(transformers, architecture)
     try:
         model, loading = kind.from_pretrained(
             checkpoint.folder, use_safetensors=True, local_files_only=True,
