@@ -1,6 +1,7 @@
 """What every detector does, and the one place that knows which there are."""
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,15 +11,38 @@ from smolvlm_ros.detection.config import DetectorConfig
 from smolvlm_ros.detection.detections import Detections
 
 
+@dataclass(frozen=True)
+class DetectorInfo:
+    """The weights that a detector runs; all empty for one that has none.
+
+    Attributes:
+        source: hub id or name of the checkpoint.
+        licence: of the weights, SPDX identifier.
+        provider: what computes them.
+        file: name of the file that was opened.
+        self_check: how its answer to a fixed picture compared with what it should be.
+        notes: what a user should be warned of at every start.
+    """
+
+    source: str = ""
+    licence: str = ""
+    provider: str = ""
+    file: str = ""
+    self_check: str = ""
+    notes: tuple[str, ...] = ()
+
+
 class Detector(Protocol):
     """Finds objects in an image. Used by one thread at a time.
 
     Attributes:
         name: for people and logs.
+        info: the weights in use.
         config: the settings in use; may be set while it runs (kind excepted).
     """
 
     name: str
+    info: DetectorInfo
     config: DetectorConfig
 
     @property
@@ -64,6 +88,10 @@ def make_detector(config: DetectorConfig) -> Detector:
         from smolvlm_ros.detection.hog_regions import HogRegionsDetector
 
         return HogRegionsDetector(config)
+    if config.kind == "onnx":
+        from smolvlm_ros.detection.query_detector import QueryDetector
+
+        return QueryDetector(config)
     raise ValueError(f"detector kind {config.kind!r} is not known; use one of the kinds of "
                      "DetectorConfig")
 

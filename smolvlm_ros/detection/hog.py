@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from smolvlm_ros.detection import boxes
 from smolvlm_ros.detection.config import DetectorConfig, HogConfig
 from smolvlm_ros.detection.detections import Detections
-from smolvlm_ros.detection.detector import checked_image
+from smolvlm_ros.detection.detector import DetectorInfo, checked_image
 
 PERSON = "person"
 _WINDOW = (64, 128)
@@ -34,6 +34,7 @@ class HogDetector:
     """
 
     name = "OpenCV HOG people detector"
+    info = DetectorInfo()
     labels = (PERSON,)
 
     def __init__(self, config: DetectorConfig) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from smolvlm_ros.detection import boxes
 from smolvlm_ros.detection.config import DetectorConfig, RegionsConfig
 from smolvlm_ros.detection.detections import Detections
-from smolvlm_ros.detection.detector import checked_image
+from smolvlm_ros.detection.detector import DetectorInfo, checked_image
 from smolvlm_ros.detection.hog import PERSON, HogDetector
 from smolvlm_ros.detection.regions import MOVING, moving
 
@@ -25,6 +25,7 @@ class HogRegionsDetector:
     """
 
     name = "OpenCV HOG people detector and moving regions"
+    info = DetectorInfo()
     labels = (PERSON, MOVING)
 
     def __init__(self, config: DetectorConfig) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from smolvlm_ros.detection import boxes
 from smolvlm_ros.detection.config import DetectorConfig, RegionsConfig
 from smolvlm_ros.detection.detections import Detections
-from smolvlm_ros.detection.detector import checked_image
+from smolvlm_ros.detection.detector import DetectorInfo, checked_image
 
 MOVING = "moving"
 
@@ -20,6 +20,7 @@ class RegionsDetector:
     """
 
     name = "moving regions"
+    info = DetectorInfo()
     labels = (MOVING,)
 
     def __init__(self, config: DetectorConfig) -> None:

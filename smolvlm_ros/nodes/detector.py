@@ -9,6 +9,7 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import LabelInfo, VisionClass
 
 from smolvlm_ros.detection import Detector, DetectorConfig, make_detector
+from smolvlm_ros.models.embedded import is_embedded, require_world
 from smolvlm_ros.msg import GateState
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.boxes import from_box, to_detections
@@ -62,10 +63,13 @@ class DetectorNode(FunnelNode[DetectorSettings]):
         inputs=(IMAGE, STATE), outputs=(DETECTIONS, LABELS))
 
     def setup(self) -> None:
-        """Load the detector."""
+        """Load the detector; a missing or wrong model is a refusal."""
         self._detector: Detector = make_detector(self.settings)
         self._in_force = self.settings
         self.own("detector", self._detector.close)
+        for number, note in enumerate(self._detector.info.notes):
+            self.faults.set(f"note {number}", Level.WARN, note)
+        self.get_logger().info(f"detector: {self._detector.name}")
 
     def start(self) -> None:
         """Listen to the gate."""
@@ -93,7 +97,11 @@ class DetectorNode(FunnelNode[DetectorSettings]):
         """What is at work, and what the mailbox replaced."""
         if self.state not in ("inactive", "active"):
             return {}
+        info = self._detector.info
         extra: dict[str, object] = {"detector": self._detector.name}
+        if info.source:
+            extra |= {"checkpoint": info.file, "licence": info.licence,
+                      "provider": info.provider, "self_check": info.self_check}
         if self.state == "active":
             extra["frames_replaced"] = self._worker.counts.replaced
         return extra
@@ -145,6 +153,9 @@ class DetectorNode(FunnelNode[DetectorSettings]):
         settings = self.settings
         if settings is not self._in_force:
             self._detector.config = self._in_force = settings
+        source = self._detector.info.source
+        if is_embedded(source):
+            require_world(source, message.header.frame_id)
         with self.stats.timed("detector"):
             found = self._detector.detect(images.to_rgb(message), regions)
             self._detections.publish(to_detections(message.header, found.xyxy,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smolvlm_ros.detection import Detections, Detector, DetectorConfig
+from smolvlm_ros.models.embedded import is_embedded, require_world
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.mailbox import Mailbox
 
@@ -68,6 +69,9 @@ class SideDetector:
 
     def _look(self, item: tuple[int, Any, float]) -> None:
         number, message, stamp_s = item
+        source = self._detector.info.source
+        if is_embedded(source):
+            require_world(source, message.header.frame_id)
         with self._node.stats.timed(self._name):
             self._detector.config = self._config()
             found = self._detector.detect(images.to_rgb(message))

@@ -20,7 +20,7 @@ from smolvlm_ros.msg import GateState  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from vision_msgs.msg import BoundingBox2D, Detection2DArray, LabelInfo  # noqa: E402
 
-from smolvlm_ros.detection import Detections  # noqa: E402
+from smolvlm_ros.detection import Detections, DetectorInfo  # noqa: E402
 from smolvlm_ros.nodes import detector as detector_module  # noqa: E402
 from smolvlm_ros.nodes.detector import DetectorNode  # noqa: E402
 from smolvlm_ros.ros import images  # noqa: E402
@@ -192,6 +192,7 @@ class TestFaults:
 
         class Stuck:
             name, labels, config = "stuck", ("person",), None
+            info = DetectorInfo()
 
             def detect(self, image_rgb: np.ndarray, regions: Any = ()) -> Detections:
                 go.wait(20.0)

@@ -23,7 +23,7 @@ from smolvlm_ros.msg import GateState  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
-from smolvlm_ros.detection import Detections  # noqa: E402
+from smolvlm_ros.detection import Detections, DetectorInfo  # noqa: E402
 from smolvlm_ros.nodes import gate as gate_module  # noqa: E402
 from smolvlm_ros.nodes.gate import GateNode  # noqa: E402
 from smolvlm_ros.ros import images  # noqa: E402
@@ -317,7 +317,7 @@ class TestParameters:
 class Finder:
     """A detector that says what its test tells it to, when its test lets it."""
 
-    name, labels = "test", ("person",)
+    name, labels, info = "test", ("person",), DetectorInfo()
 
     def __init__(self) -> None:
         self.config: Any = None
