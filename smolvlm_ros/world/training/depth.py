@@ -184,8 +184,7 @@ def card_of(recipe: Recipe, model: DepthAnythingForDepthEstimation, options: Opt
                 f"{report.steps} batches of {recipe.batch} at {size[0]}x{size[1]}, AdamW, highest "
                 f"rate {recipe.learning_rate:g}, L1 on the logarithm of depth and on its slopes, "
                 f"sky pushed to the range, moving average of the weights; "
-                f"{report.hours:.1f} hours on the machine that made it. Error on the last "
-                f"training batches: {report.shown.get('absrel', float('nan')):.3f}."})
+                f"{report.hours:.1f} hours on the machine that made it."})
 
 
 def begin(recipe: Recipe, start: Path | None = None) -> DepthAnythingForDepthEstimation:

@@ -70,6 +70,7 @@ def save(model: DepthAnythingForDepthEstimation, folder: Path, size: tuple[int, 
     folder.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(folder)
     model.float()
+    (folder / "model.safetensors").chmod(0o644)  # it is written for its owner alone
     (folder / "preprocessor_config.json").write_text(json.dumps({
         "image_processor_type": "DPTImageProcessor", "do_resize": True,
         "size": {"height": size[0], "width": size[1]}, "keep_aspect_ratio": False,
