@@ -67,7 +67,7 @@ def run(job: str, options: Options) -> None:
     else:
         learner = Learner(make_vlm(ids_of(tokenizer))).to(device)
         sight_steps = round(steps * _SIGHT_SHARE)
-        train(SightTask(learner, views, device, recipe.batch),
+        train(SightTask(learner, views, device, recipe.batch, sight_steps),
               Plan(sight_steps, recipe.learning_rate, seed=options.seed, average=0.998),
               options.work / f"{job}-sight.pt", f"{job}: seeing")
     answer_steps = steps - sight_steps

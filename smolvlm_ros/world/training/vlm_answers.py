@@ -96,7 +96,8 @@ class Asker:
         if rng.random() < _NEGATED:
             question, said = negate(question), not yes
         hint = "" if rng.random() < _PLAIN else YES_NO_HINT
-        return Turn(question, hint, " Yes" if said else " No", float(self._weight[int(yes), number]))
+        return Turn(question, hint, " Yes" if said else " No",
+                    float(self._weight[int(yes), number]))
 
 
 class AnswerTask:

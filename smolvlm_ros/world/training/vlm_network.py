@@ -7,14 +7,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from smolvlm_ros.world.training.vlm_views import CATEGORIES, CELLS, PATCH_PX, TILE_PX
+from smolvlm_ros.world.training.vlm_views import (
+    CATEGORIES,
+    CELLS,
+    PATCH_PX,
+    SCALE_FACTOR,
+    TILE_PX,
+)
 
 HIDDEN = 192            # of both models
 VISION_LAYERS, VISION_HEADS = 4, 3
 TEXT_LAYERS, TEXT_HEADS, TEXT_INNER = 4, 4, 320
 _TEXT_SPREAD = 0.06     # of fresh weights; the usual 0.02 suits wider layers
 VOCABULARY = 640        # the tokenizer may hold fewer
-SCALE_FACTOR = 2        # patches to a token along each edge
 IMAGE_TOKENS = (CELLS // SCALE_FACTOR) ** 2
 _POSITION_AMPLITUDE = 0.5   # with the usual 0.02 places are lost beside the patches' content
 
@@ -37,23 +42,34 @@ class Learner(nn.Module):
         self.token_head = nn.Linear(vlm.config.text_config.hidden_size, CATEGORIES)
         nn.init.constant_(self.token_head.bias, -5.0)   # most tokens show nothing of a category
 
-    def see(self, tiles: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def see(self, tiles: torch.Tensor,
+            corners: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """What the vision tower and the connector make of tiles; the same as the plain forward.
 
         Args:
-            tiles: shape (N, TILE_PX, TILE_PX, 3), 0 to 255.
+            tiles: shape (N, H, W, 3), 0 to 255: whole tiles, or windows of tiles whose edges are
+                multiples of a token's.
+            corners: of windows: row and column of the first patch, shape (N, 2); None for whole
+                tiles.
 
         Returns:
-            Patches, shape (N, CELLS², HIDDEN), and image tokens, shape (N, IMAGE_TOKENS, HIDDEN).
+            Patches, shape (N, rows x columns of patches, HIDDEN), and image tokens, shape
+            (N, patches / SCALE_FACTOR², HIDDEN).
         """
         vision = self.vlm.model.vision_model
-        conv = vision.embeddings.patch_embedding
+        conv, places = vision.embeddings.patch_embedding, vision.embeddings.position_embedding
+        count, side = len(tiles), tiles.shape[1] // PATCH_PX
         values = tiles.float() / 127.5 - 1
-        cells = values.view(len(tiles), CELLS, PATCH_PX, CELLS, PATCH_PX, 3)
-        cells = cells.permute(0, 1, 3, 5, 2, 4).reshape(len(tiles), CELLS * CELLS, -1)
+        cells = values.view(count, side, PATCH_PX, side, PATCH_PX, 3)
+        cells = cells.permute(0, 1, 3, 5, 2, 4).reshape(count, side * side, -1)
         # A matrix product, which is faster than the convolution with its stride.
         embedded = nn.functional.linear(cells, conv.weight.flatten(1), conv.bias)
-        embedded = embedded + vision.embeddings.position_embedding.weight
+        if corners is None:
+            embedded = embedded + places.weight
+        else:
+            steps = torch.arange(side, device=tiles.device)
+            rows, columns = corners[:, :1] + steps, corners[:, 1:] + steps
+            embedded = embedded + places((rows[:, :, None] * CELLS + columns[:, None]).flatten(1))
         encoded = vision.encoder(inputs_embeds=embedded, attention_mask=None).last_hidden_state
         patches = vision.post_layernorm(encoded)
         return patches, self.vlm.model.connector(patches)

@@ -9,12 +9,13 @@ import torch
 from torch.nn import functional
 
 from smolvlm_ros.world.training.precision import mixed
-from smolvlm_ros.world.training.vlm_batches import Batch, Views
-from smolvlm_ros.world.training.vlm_network import SCALE_FACTOR, Learner
-from smolvlm_ros.world.training.vlm_views import CATEGORIES, COLOURS, KINDS, PATCH_PX
+from smolvlm_ros.world.training.vlm_batches import WINDOW, Batch, Views, token_targets
+from smolvlm_ros.world.training.vlm_network import Learner
+from smolvlm_ros.world.training.vlm_views import CATEGORIES, CELLS, COLOURS, KINDS
 
-_ENOUGH_PX = 12.0        # of a tile: as many pixels of a thing let a token show it
 _BACKGROUND = 0.25       # weight of a patch without any thing
+_WINDOWS = 0.7           # of the batches before the last part of the run
+_WHOLE = 0.3             # share of the run, at its end, with whole tiles only
 _PEOPLE = 2              # the first kinds are people
 
 
@@ -100,13 +101,6 @@ def sight_loss(learner: Learner, batch: Batch, patches: torch.Tensor, tokens: to
     return SightLoss(total, values)
 
 
-def token_targets(shares: torch.Tensor) -> torch.Tensor:
-    """How surely each image token shows each category, shape (N, IMAGE_TOKENS, CATEGORIES)."""
-    pooled = functional.avg_pool2d(shares.permute(0, 3, 1, 2), SCALE_FACTOR)
-    area = pooled * (SCALE_FACTOR * PATCH_PX) ** 2
-    return (area / _ENOUGH_PX).clamp(max=1).flatten(2).transpose(1, 2)
-
-
 def image_loss(logits: torch.Tensor, batch: Batch, balance: Balance
                ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Of each group: something of it is there when any token shows any of its categories.
@@ -130,20 +124,36 @@ def image_loss(logits: torch.Tensor, batch: Batch, balance: Balance
 
 
 class SightTask:
-    """The first part, as the training loop wants it."""
+    """The first part, as the training loop wants it.
 
-    def __init__(self, learner: Learner, views: Views, device: torch.device,
-                 batch_size: int) -> None:
+    Until near its end most batches are of windows, more of them for the same work.
+
+    Args:
+        learner: with fresh weights.
+        views: to learn from.
+        device: where the learner is.
+        batch_size: whole tiles in a batch.
+        steps: of the whole part.
+    """
+
+    def __init__(self, learner: Learner, views: Views, device: torch.device, batch_size: int,
+                 steps: int) -> None:
         self.model = learner
-        self._views, self._device, self._batch_size = views, device, batch_size
+        self._views, self._device = views, device
+        self._batch_size, self._window_steps = batch_size, (1 - _WHOLE) * steps
         self._balance = Balance.of(views, device)
 
     def loss(self, step: int, rng: np.random.Generator
              ) -> tuple[torch.Tensor, Mapping[str, float]]:
         """Loss of a batch of tiles; see `loop.Task`."""
-        batch = self._views.batch(self._batch_size, rng, self._device)
+        if step < self._window_steps and rng.random() < _WINDOWS:
+            size = self._batch_size * (CELLS // WINDOW) ** 2
+            batch = self._views.windows(size, rng, self._device)
+        else:
+            batch = self._views.batch(self._batch_size, rng, self._device)
         with mixed(self._device):
-            patches, tokens = self.model.see(batch.tiles)
+            patches, tokens = self.model.see(batch.tiles, batch.corners)
             found = sight_loss(self.model, batch, patches, tokens, self._balance)
-        return found.total, found.values
-
+        values = found.values if batch.corners is None else {
+            f"w_{name}": value for name, value in found.values.items()}
+        return found.total, values

@@ -17,9 +17,10 @@ from smolvlm_ros.world.truth import WorldFrame, WorldObject
 TILE_PX = 192
 PATCH_PX = 16
 CELLS = TILE_PX // PATCH_PX
+SCALE_FACTOR = 2        # patches to an image token along each edge
 
 COLOURS = tuple(palette.COLOURS)
-# A category is a kind and a colour; its number is that of the kind times 5, plus that of the colour.
+# A category is a kind and a colour, numbered kind by kind.
 UPRIGHT, LYING = f"{palette.PERSON} upright", f"{palette.PERSON} lying"
 KINDS = (UPRIGHT, LYING, palette.BOX, palette.BALL, palette.CONE, palette.VEHICLE)
 CATEGORIES = len(KINDS) * len(COLOURS)
