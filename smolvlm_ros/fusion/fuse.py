@@ -14,6 +14,7 @@ from smolvlm_ros.fusion.transform import Transform
 from smolvlm_ros.settings import setting
 
 _LEAST_SIZE_M = 0.01
+_BODY_STD = 0.15  # of the shorter side: bodies are deeper or flatter than they look
 _CUT_STD = 0.25   # of the visible side: a box cut by the image's edge has its centre elsewhere
 
 
@@ -27,6 +28,10 @@ class FusionConfig(DepthConfig):
     box_std_px: float = setting(
         1.0, "Standard deviation of a box's centre that does not depend on its size.", unit="px",
         ge=0.0, le=100.0, runtime=True)
+    body_ratio: float = setting(
+        0.0, "How far behind its depth an object's middle is taken to lie, as a share of the "
+        "shorter side of its box: about 0.3 for people and things that are as deep as they are "
+        "wide. 0 keeps positions on the visible surface.", ge=0.0, le=1.0, runtime=True)
     focal_std_rel: float = setting(
         0.005, "Standard deviation of the calibrated focal length, as a share of it.", ge=0.0,
         le=0.5, runtime=True)
@@ -41,11 +46,12 @@ class Object3D:
         score: the detector's score, 0 to 1.
         xyxy: the box in pixels of the image, clipped to it.
         position: shape (3,) float64, metres: the point of the visible surface's depth on the ray
-            of the box's centre.
+            of the box's centre, and with `body_ratio` that far behind it.
         size: shape (3,) float64, metres, along x (the box's width), y (its height) and z (depth of
             the visible surface); always in the optical frame; never zero.
         covariance: shape (3, 3) float64, square metres, of the position.
-        range_m: distance from the camera, metres; stays when the object is transformed.
+        range_m: distance from the camera to the visible surface, metres; stays when the object is
+            transformed.
         depth: how the depth was found.
         cut: True when the box touches the image's edge, so that part of the object is not seen.
     """
@@ -122,10 +128,10 @@ def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
         return Fused((), unplaced)
     edges = np.array([camera.width, camera.height, camera.width, camera.height]) - 0.5
     clipped = np.clip(boxes[placed], -0.5, edges)
-    position, size, covariance, cut = _place(clipped, found, camera, config)
+    surface, position, size, covariance, cut = _place(clipped, found, camera, config)
     objects = tuple(
         Object3D(class_names[i], float(score[i]), _as_box(clipped[k]), position[k], size[k],
-                 covariance[k], float(np.linalg.norm(position[k])), found[k], bool(cut[k]))
+                 covariance[k], float(np.linalg.norm(surface[k])), found[k], bool(cut[k]))
         for k, i in enumerate(placed))
     return Fused(objects, unplaced)
 
@@ -149,8 +155,9 @@ def _to_depth_pixels(boxes: NDArray[np.float64], depth_m: NDArray[np.floating],
 
 def _place(boxes: NDArray[np.float64], depths: list[ObjectDepth], camera: CameraModel,
            config: FusionConfig) -> tuple[NDArray[np.float64], NDArray[np.float64],
-                                          NDArray[np.float64], NDArray[np.bool_]]:
-    """Positions (N, 3), sizes (N, 3), covariances (N, 3, 3) and whether each is cut (N,)."""
+                                          NDArray[np.float64], NDArray[np.float64],
+                                          NDArray[np.bool_]]:
+    """Surface points and positions (N, 3), sizes (N, 3), covariances (N, 3, 3), cut or not (N,)."""
     x0, y0, x1, y1 = boxes.T
     u, v = (x0 + x1) / 2, (y0 + y1) / 2
     pixels = np.stack([np.stack(pair, 1) for pair in ((u, v), (x0, v), (x1, v), (u, y0), (u, y1))])
@@ -165,11 +172,16 @@ def _place(boxes: NDArray[np.float64], depths: list[ObjectDepth], camera: Camera
     jitter = np.hypot(config.box_std_rel, config.box_std_px / pixel_sides)
     across = sides * np.hypot(jitter, np.where(cut_xy, _CUT_STD, 0))
     across = np.hypot(across, config.focal_std_rel * centre[:, :2])
+    shorter = sides.min(1) * z
+    length = np.linalg.norm(centre, axis=1)
+    body_std = _BODY_STD * shorter / length if config.body_ratio else 0.0
     jacobian = np.zeros((len(z), 3, 3))
     jacobian[:, 0, 0] = across[:, 0] * z
     jacobian[:, 1, 1] = across[:, 1] * z
-    jacobian[:, :, 2] = centre * z_std[:, None]
+    jacobian[:, :, 2] = centre * np.hypot(z_std, body_std)[:, None]
     covariance = jacobian @ jacobian.transpose(0, 2, 1)
     size = np.column_stack([sides * z[:, None], np.maximum(extent, 2 * z_std)])
     cut: NDArray[np.bool_] = np.any(cut_xy, axis=1)
-    return centre * z[:, None], np.maximum(size, _LEAST_SIZE_M), covariance, cut
+    surface = centre * z[:, None]
+    position = surface + centre * (config.body_ratio * shorter / length)[:, None]
+    return surface, position, np.maximum(size, _LEAST_SIZE_M), covariance, cut

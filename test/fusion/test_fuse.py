@@ -24,6 +24,18 @@ def test_position_and_size() -> None:
     assert not thing.cut
 
 
+def test_the_middle_of_a_body_lies_behind_what_is_seen_of_it() -> None:
+    box = [(395, 160, 445, 240)]  # 0.4 m wide, 0.8 m high
+    seen = fuse(box, [1], ["a"], WALL, CAMERA, FusionConfig(depth_std_rel=0.0)).objects[0]
+    body = fuse(box, [1], ["a"], WALL, CAMERA,
+                FusionConfig(depth_std_rel=0.0, body_ratio=0.3)).objects[0]
+    ray = seen.position / seen.range_m
+    assert body.position - seen.position == pytest.approx(0.3 * 0.4 * ray)
+    # What is seen of it is as near as before; where its middle is, is less sure along the ray.
+    assert body.range_m == seen.range_m and body.size == pytest.approx(seen.size)
+    assert ray @ (body.covariance - seen.covariance) @ ray == pytest.approx((0.15 * 0.4) ** 2)
+
+
 @pytest.mark.parametrize("camera", [WIDE, FISHEYE])   # a box far from the middle, both lens models
 def test_distortion_is_undone(camera: CameraModel) -> None:
     truth = np.array([1.5, 0.9, 4.0])
