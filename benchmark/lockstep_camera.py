@@ -185,7 +185,8 @@ class LockstepCamera(Node):  # type: ignore[misc]
     def _on_verdict(self, message: SceneVerdict) -> None:
         with self._heard:
             self._verdicts.append(HeardVerdict(
-                message.zone, message.track_id, message.question, _ANSWERS.get(message.answer),
+                _media_s(message.header), message.zone, message.track_id, message.question,
+                _ANSWERS.get(message.answer),
                 tuple(to_seconds(s) - _ORIGIN_S for s in message.pass_stamps), message.reason))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:

@@ -112,7 +112,7 @@ def parameters(models: str) -> Parameters:
     else:
         values = {part: str(folder) for part, folder in _folders(models).items()}
     return _networks(values["depth-indoor"], values["depth-outdoor"], values["detector"],
-                     {"engine.model": values["vlm"]})
+                     {"engine.model": values["vlm"]}, bool(embedded_in(models)))
 
 
 def merged(*parts: Parameters) -> Parameters:
@@ -124,10 +124,14 @@ def merged(*parts: Parameters) -> Parameters:
     return result
 
 
-def _networks(indoor: str, outdoor: str, detector: str, scene_qa: dict[str, Any]) -> Parameters:
+def _networks(indoor: str, outdoor: str, detector: str, scene_qa: dict[str, Any],
+              world: bool = False) -> Parameters:
+    # In the world everything stands on the floor, and a small network knows the floor better
+    # than the outlines of what stands on it.
+    anchor = "contact" if world else "surface"
     return {"depth": {"estimator": "depth_anything_v2", "model_indoor": indoor,
                       "model_outdoor": outdoor},
-            "fusion": {"depth_anchor": "surface", "depth_std_rel": _TRAINED_ON_IMAGES_STD},
+            "fusion": {"depth_anchor": anchor, "depth_std_rel": _TRAINED_ON_IMAGES_STD},
             "detector": {"kind": "onnx", "model": detector}, "scene_qa": scene_qa}
 
 

@@ -43,11 +43,13 @@ class HeardVerdict:
     """A verdict that a zone event raised.
 
     Attributes:
+        time_s: its stamp: of the newest frame it stands on.
         pass_times: of the frames that were asked, seconds; none when nothing was asked.
         answer: True, False, or None for UNSURE.
         reason: as it was told.
     """
 
+    time_s: float
     zone: str
     track_id: str
     question: str
@@ -282,10 +284,10 @@ def _hand_out(visits: Sequence[_Visit], verdicts: Iterable[HeardVerdict],
     """Give each verdict to its visit; returns how many decided ones have none."""
     stray = 0
     for verdict in verdicts:
-        visit = next((v for v in visits if verdict.zone == v.zone
+        # The last one: who comes soon after another may be taken for the same.
+        visit = next((v for v in reversed(visits) if verdict.zone == v.zone
                       and verdict.track_id in v.tracks
-                      and (not verdict.pass_times
-                           or v.begin_s - EARLY_S <= verdict.pass_times[0])), None)
+                      and v.begin_s - EARLY_S <= verdict.time_s), None)
         if visit is not None:
             visit.answers.setdefault(verdict.question, []).append(verdict)
         elif verdict.answer is not None:

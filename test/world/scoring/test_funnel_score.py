@@ -52,7 +52,7 @@ def event(time_s: float, kind: str, track: str = "7", class_name: str = "person"
 
 
 def verdict(question: str, answer: bool | None, newest_s: float, track: str = "7") -> HeardVerdict:
-    return HeardVerdict("middle", track, question, answer, (newest_s - 0.6, newest_s), "because")
+    return HeardVerdict(newest_s, "middle", track, question, answer, (newest_s - 0.6, newest_s), "because")
 
 
 GOOD = FunnelLog(
@@ -149,6 +149,15 @@ def test_truth_follows_the_script() -> None:
     assert truth_of(THERE, LIER, 20.0) is True
     with pytest.raises(ValueError, match="Is the person happy"):
         truth_of("Is the person happy?", LIER, 20.0)
+
+
+def test_a_track_that_goes_on_with_the_next_visitor_keeps_the_verdicts_apart() -> None:
+    later = dataclasses.replace(LIER, track_id=3, keys=tuple(
+        dataclasses.replace(key, time_s=key.time_s + 20, lying=False) for key in LIER.keys))
+    log = FunnelLog((event(12.4, "enter"), event(27.3, "leave"), event(32.2, "enter")),
+                    (verdict(LYING, True, 19.0), verdict(LYING, False, 39.0)))
+    found = score(log, LIER, later)
+    assert (found.wrong, found.repeated_events, found.stray) == (0, 0, 0)
 
 
 def test_scores_add_up() -> None:
