@@ -128,6 +128,7 @@ def depth(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
     """Both variants on their places, and each on the other's."""
     from smolvlm_ros.depth import DepthConfig, make_estimator
     from smolvlm_ros.world.scoring.depth import INDOOR, OUTDOOR, evaluate_depth
+    from smolvlm_ros.world.scoring.object_depth import ObjectDepths
 
     chosen = parameters(options.models).get("depth", {})
     if chosen.get("estimator") != "depth_anything_v2":
@@ -140,13 +141,17 @@ def depth(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
             for place, scenes in (("indoor", INDOOR), ("outdoor", OUTDOOR)):
                 # A third of the frames is enough to see that it is the wrong one.
                 seeds = extent.seeds if place == variant else math.ceil(extent.seeds / 3)
-                score = evaluate_depth(estimator, _frames(scenes, seeds, extent.frames))
+                watched = ObjectDepths(estimator)
+                score = evaluate_depth(watched, watched.noting(
+                    _frames(scenes, seeds, extent.frames)))
                 absrel[variant, place] = score.absrel
                 if place == variant:
                     rows.update({f"depth_{place}_absrel": score.absrel,
                                  f"depth_{place}_delta1": score.delta1,
                                  f"depth_{place}_unknown": score.unknown,
-                                 f"depth_{place}_frames": score.frames})
+                                 f"depth_{place}_frames": score.frames,
+                                 **{f"depth_{place}_on_{kind.replace(' ', '_')}": error
+                                    for kind, error in watched.median_errors().items()}})
                     if place == "outdoor":
                         rows["depth_outdoor_sky"] = score.sky
         finally:

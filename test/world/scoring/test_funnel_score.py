@@ -52,7 +52,8 @@ def event(time_s: float, kind: str, track: str = "7", class_name: str = "person"
 
 
 def verdict(question: str, answer: bool | None, newest_s: float, track: str = "7") -> HeardVerdict:
-    return HeardVerdict(newest_s, "middle", track, question, answer, (newest_s - 0.6, newest_s), "because")
+    return HeardVerdict(newest_s, "middle", track, question, answer,
+                        (newest_s - 0.6, newest_s), "because")
 
 
 GOOD = FunnelLog(
