@@ -57,7 +57,7 @@ def frames_of(scenes: Sequence[str], seeds: Iterable[int], per_world: int,
 
 
 def evaluate_depth(estimator: DepthEstimator, frames: Iterable[WorldFrame]) -> DepthScore:
-    """Errors of an estimator, run on each frame as a node runs it.
+    """Errors of an estimator, run on each frame by itself: it forgets those before.
 
     Raises:
         ValueError: there is no frame.
@@ -65,6 +65,7 @@ def evaluate_depth(estimator: DepthEstimator, frames: Iterable[WorldFrame]) -> D
     """
     rows = []
     for frame in frames:
+        estimator.reset("a frame of another time and place")
         estimate = estimator.estimate(frame.image_rgb, frame.camera, frame.time_s)
         rows.append(frame_errors(estimate.depth_m, frame.depth_m, estimate.range_m))
     if not rows:

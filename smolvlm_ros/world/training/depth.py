@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ _LIGHT, _TINT = 0.12, 0.04   # augmentation: gain of all channels, and of each
 class DepthTask:
     """Batches of drawn scenes and their loss; see `loop.Task`."""
 
-    def __init__(self, model: DepthAnythingForDepthEstimation, images: NDArray[np.uint8],
+    def __init__(self, model: Any, images: NDArray[np.uint8],
                  depths: NDArray[np.float16], batch: int, device: torch.device) -> None:
         self.model: torch.nn.Module = model.to(device, memory_format=torch.channels_last)
         self._network = model
@@ -166,7 +167,9 @@ def card_of(recipe: Recipe, model: DepthAnythingForDepthEstimation, options: Opt
             report: Report) -> Card:
     """What there is to say of a checkpoint."""
     first = options.seed * _SEEDS_APART
-    size, backbone = recipe.size, model.config.backbone_config
+    size = recipe.size
+    config: Any = model.config
+    backbone = config.backbone_config
     began = "the weights of another checkpoint" if options.start else "random weights"
     millions = sum(value.numel() for value in model.parameters()) / 1e6
     return Card(
@@ -178,7 +181,7 @@ def card_of(recipe: Recipe, model: DepthAnythingForDepthEstimation, options: Opt
         {"Trained on": f"{count} drawn scenes ({', '.join(recipe.scenes)}; seeds {first} to "
                        f"{first + count - 1} of `smolvlm_ros.world.sample`), half of them seen in "
                        f"a mirror, brightness varied by {100 * _LIGHT:.0f} %. Focal length over "
-                       f"image width: {model.config.training_focal:.4f} (`training_focal` in "
+                       f"image width: {config.training_focal:.4f} (`training_focal` in "
                        "config.json). The places of `World` are others and were never shown.",
          "How": f"`python -m smolvlm_ros.world.training depth-{recipe.variant}`: from {began}, "
                 f"{report.steps} batches of {recipe.batch} at {size[0]}x{size[1]}, AdamW, highest "

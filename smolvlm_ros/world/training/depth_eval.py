@@ -39,7 +39,8 @@ def measure(folder: Path, places: Sequence[str] = (), seeds: int = 0,
         made = export_depth(folder, Path(name) / "depth.onnx", (size["height"], size["width"]))
         variant = made.metadata.variant
         estimator = make_estimator(DepthConfig(
-            scene=variant, num_threads=threads, **{f"model_{variant}": str(made.path)}))
+            scene=variant, num_threads=threads, model_indoor=str(made.path),
+            model_outdoor=str(made.path)))
         try:
             return evaluate_depth(estimator, frames_of(
                 places or PLACES[variant],

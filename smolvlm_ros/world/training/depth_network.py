@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,14 +33,16 @@ def fresh(max_depth_m: float, size: tuple[int, int], typical_m: float,
         typical_m: depth that it begins with.
         training_focal: focal length over image width of the camera it will be trained for.
     """
-    config = DepthAnythingConfig(
-        backbone_config=Dinov2Config(
-            hidden_size=_WIDTH, num_hidden_layers=4, num_attention_heads=6, patch_size=PATCH,
-            image_size=max(size), out_indices=[1, 2, 3, 4], reshape_hidden_states=False),
-        reassemble_hidden_size=_WIDTH, reassemble_factors=[2, 1, 1, 0.5],
-        neck_hidden_sizes=[24, 48, 96, 96], fusion_hidden_size=24, head_hidden_size=16,
-        depth_estimation_type="metric", max_depth=round(max_depth_m),
-        **{TRAINING_FOCAL: training_focal, WORLD_KEY: True})
+    backbone: dict[str, Any] = {
+        "hidden_size": _WIDTH, "num_hidden_layers": 4, "num_attention_heads": 6,
+        "patch_size": PATCH, "image_size": max(size), "out_indices": [1, 2, 3, 4],
+        "reshape_hidden_states": False}
+    values: dict[str, Any] = {
+        "reassemble_hidden_size": _WIDTH, "reassemble_factors": [2, 1, 1, 0.5],
+        "neck_hidden_sizes": [24, 48, 96, 96], "fusion_hidden_size": 24, "head_hidden_size": 16,
+        "depth_estimation_type": "metric", "max_depth": round(max_depth_m),
+        TRAINING_FOCAL: training_focal, WORLD_KEY: True}
+    config = DepthAnythingConfig(backbone_config=Dinov2Config(**backbone), **values)
     model = DepthAnythingForDepthEstimation(config)
     _begin(model, typical_m / max_depth_m)
     return model
@@ -87,7 +90,7 @@ def load(folder: Path) -> DepthAnythingForDepthEstimation:
 
 
 @torch.no_grad()
-def _begin(model: DepthAnythingForDepthEstimation, typical_share: float) -> None:
+def _begin(model: Any, typical_share: float) -> None:
     """Weights that learn at once: the small ones of transformers are meant for pretraining."""
     for name, weight in model.named_parameters():
         if name.startswith("backbone"):
