@@ -63,6 +63,10 @@ class Asker:
         for answer in (0, 1):
             self._weight[answer] = np.minimum(0.5 * both / picked[answer], _MOST_WEIGHT)
 
+    def weight(self, number: int, yes: bool) -> float:
+        """Of the loss of an answer, by the subject's number and the answer before negation."""
+        return float(self._weight[int(yes), number])
+
     def choose(self, told: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int64]:
         """Up to QUESTIONS subjects for each row of `answers`, shape (N, QUESTIONS)."""
         chance = np.where(told == 1, self._chance[1], self._chance[0])
@@ -97,7 +101,7 @@ class Asker:
             question, said = negate(question), not yes
         hint = "" if rng.random() < _PLAIN else YES_NO_HINT
         return Turn(question, hint, " Yes" if said else " No",
-                    float(self._weight[int(yes), number]))
+                    self.weight(number, yes))
 
 
 class AnswerTask:
@@ -114,7 +118,8 @@ class AnswerTask:
 
     def __init__(self, learner: Learner, views: Views, tokenizer: Any, device: torch.device,
                  batch_size: int, frozen_steps: int) -> None:
-        self.model = learner
+        self.model: torch.nn.Module = learner
+        self._learner = learner
         self._views, self._device, self._batch_size = views, device, batch_size
         self._packer, self._asker = Packer(tokenizer), Asker(views)
         self._balance = Balance.of(views, device)
@@ -131,13 +136,13 @@ class AnswerTask:
         frozen = step < self._frozen_steps
         with mixed(self._device):
             with torch.set_grad_enabled(not frozen):
-                patches, tokens = self.model.see(batch.tiles)
-            logits = told_logits(self.model, packed, tokens).float()
+                patches, tokens = self._learner.see(batch.tiles)
+            logits = told_logits(self._learner, packed, tokens).float()
             wrong = functional.cross_entropy(logits, packed.targets, reduction="none")
             total = (wrong * packed.weights).sum() / packed.weights.sum()
             values = self._values(logits, packed.targets)
             if not frozen:
-                seen = sight_loss(self.model, batch, patches, tokens, self._balance)
+                seen = sight_loss(self._learner, batch, patches, tokens, self._balance)
                 total = total + 0.3 * seen.total
                 values |= {"class": seen.values["class"], "colour": seen.values["colour"]}
         return total, values

@@ -84,6 +84,7 @@ def make_vlm(ids: dict[str, int]) -> Any:
     from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
 
     special = {"pad_token_id": ids["pad"], "bos_token_id": ids["begin"], "eos_token_id": ids["end"]}
+    both: dict[str, Any] = {"pad_token_id": ids["pad"], "tie_word_embeddings": True}
     config = SmolVLMConfig(
         vision_config={"hidden_size": HIDDEN, "num_hidden_layers": VISION_LAYERS,
                        "num_attention_heads": VISION_HEADS, "intermediate_size": 4 * HIDDEN,
@@ -95,8 +96,7 @@ def make_vlm(ids: dict[str, int]) -> Any:
                      "max_position_embeddings": 1024,
                      "initializer_range": _TEXT_SPREAD, "tie_word_embeddings": True,
                      **special},
-        scale_factor=SCALE_FACTOR, image_token_id=ids["image"], pad_token_id=ids["pad"],
-        tie_word_embeddings=True)
+        scale_factor=SCALE_FACTOR, image_token_id=ids["image"], **both)
     vlm = SmolVLMForConditionalGeneration._from_config(config, attn_implementation=attention())
     vlm.generation_config.eos_token_id = ids["end"]
     vlm.generation_config.pad_token_id = ids["pad"]

@@ -59,8 +59,9 @@ class Packed:
 
     def to(self, device: torch.device) -> Packed:
         """On a device."""
-        return Packed(**{name: value.to(device) if isinstance(value, torch.Tensor) else value
-                         for name, value in vars(self).items()})
+        moved: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items()
+                                 if isinstance(value, torch.Tensor)}
+        return Packed(**moved, image=self.image)
 
 
 class Packer:

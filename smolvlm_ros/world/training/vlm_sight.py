@@ -95,7 +95,7 @@ def sight_loss(learner: Learner, batch: Batch, patches: torch.Tensor, tokens: to
     wrong, right, known = image_loss(logits, batch, balance)
     by_image = (wrong * known).sum() / known.sum()
     total = by_patch + by_token + 3 * by_image
-    values = {"patch": float(by_patch), "token": float(by_token), "image": float(by_image)}
+    values = {"patch": by_patch.item(), "token": by_token.item(), "image": by_image.item()}
     for name, part in (("class", CLASS_GROUPS), ("colour", COLOUR_GROUPS)):
         values[name] = float((right * known)[:, part].sum() / known[:, part].sum())
     return SightLoss(total, values)
@@ -138,7 +138,8 @@ class SightTask:
 
     def __init__(self, learner: Learner, views: Views, device: torch.device, batch_size: int,
                  steps: int) -> None:
-        self.model = learner
+        self.model: torch.nn.Module = learner
+        self._learner = learner
         self._views, self._device = views, device
         self._batch_size, self._window_steps = batch_size, (1 - _WHOLE) * steps
         self._balance = Balance.of(views, device)
@@ -152,8 +153,8 @@ class SightTask:
         else:
             batch = self._views.batch(self._batch_size, rng, self._device)
         with mixed(self._device):
-            patches, tokens = self.model.see(batch.tiles, batch.corners)
-            found = sight_loss(self.model, batch, patches, tokens, self._balance)
+            patches, tokens = self._learner.see(batch.tiles, batch.corners)
+            found = sight_loss(self._learner, batch, patches, tokens, self._balance)
         values = found.values if batch.corners is None else {
             f"w_{name}": value for name, value in found.values.items()}
         return found.total, values
