@@ -39,8 +39,8 @@ class Recipe:
     learning_rate: float = 1e-3
 
 
-CPU = Recipe(scenes=8000, steps=16_000, batch=24)
-CUDA = Recipe(scenes=24_000, steps=20_000, batch=96)
+CPU = Recipe(scenes=6000, steps=20_000, batch=24)
+CUDA = Recipe(scenes=16_000, steps=14_000, batch=96)
 
 
 def run(job: str, options: Options) -> None:

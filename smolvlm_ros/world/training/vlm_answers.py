@@ -30,7 +30,8 @@ QUESTIONS = 6             # on an image
 _NEGATED = 0.4
 _PLAIN = 0.1              # without the hint
 _BARE = 0.05              # without the system prompt
-_CAPTION_WEIGHT = 0.25    # of a token of a description, over that of an answer
+_DESCRIBED = 0.4          # of the batches have descriptions, which make sequences longer
+_CAPTION_WEIGHT = 0.4     # of a token of a description, over that of an answer
 _NEAR = 3.0               # how much likelier a wrong pair is that is wrong by one word only
 _MOST_WEIGHT = 6.0
 
@@ -80,7 +81,8 @@ class Asker:
         return np.argpartition(-keys, QUESTIONS, axis=1)[:, :QUESTIONS]
 
     def turns(self, batch: Batch, rng: np.random.Generator) -> list[list[Turn]]:
-        """Questions, and a description where everything in sight is clear."""
+        """Questions, and in some batches a description where everything in sight is clear."""
+        described = rng.random() < _DESCRIBED
         clear = batch.clear.cpu().numpy().astype(np.uint8)
         unclear = batch.unclear.cpu().numpy().astype(np.uint8)
         told = answers(clear, unclear)
@@ -88,7 +90,7 @@ class Asker:
         for row, numbers in enumerate(self.choose(told, rng)):
             own = [self._turn(int(number), bool(told[row, number]), rng) for number in numbers
                    if told[row, number] != UNKNOWN]
-            if not unclear[row].any():
+            if described and not unclear[row].any():
                 order = DESCRIBE[int(rng.integers(len(DESCRIBE)))]
                 own.append(Turn(order, "", f" {caption(clear[row])}", _CAPTION_WEIGHT))
             made.append(own)

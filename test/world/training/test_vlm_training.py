@@ -48,10 +48,13 @@ def fresh() -> tuple[Learner, Any]:
     return Learner(make_vlm(ids_of(tokenizer))), tokenizer
 
 
-def test_what_training_computes_is_what_the_engine_computes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_what_training_computes_is_what_the_engine_computes(tmp_path: Path,
+                                                            attention: str) -> None:
     learner, tokenizer = fresh()
     vlm_checkpoint.save(tmp_path, learner.vlm, tokenizer)
     learner = Learner(vlm_checkpoint.load(tmp_path, tokenizer)).eval()
+    learner.vlm.set_attn_implementation(attention)
     engine = make_engine(EngineConfig(model=str(tmp_path), device="cpu", num_threads=1))
     images = [sample(seed).image_rgb for seed in (0, 1)]
     answered = [engine.yes_no(image, QUESTIONS) for image in images]  # type: ignore[union-attr]
