@@ -77,6 +77,10 @@ class FrameRing:
         """The newest frame that is not newer than that stamp: what the scene looked like then."""
         return next((f for f in reversed(self._frames) if f.stamp_s <= stamp_s), None)
 
+    def first_since(self, stamp_s: float) -> Frame | None:
+        """The oldest frame that is kept and not older than that stamp."""
+        return next((f for f in self._frames if f.stamp_s >= stamp_s), None)
+
     def clear(self) -> None:
         """Forget all frames."""
         self._frames.clear()

@@ -18,24 +18,32 @@ from smolvlm_ros.ros.stamps import to_seconds
 from smolvlm_ros.ros.verdicts import unsure
 
 _PRIORITY = 1
+_SAME_S = 1e-3  # a stamp's seconds are not exact
 
 
 @dataclass
 class _Waiting:
-    """A question and since when it waits: by the process's clock, and by that of the stamps."""
+    """A question that waits for its frames.
+
+    Attributes:
+        since_s: when it began to wait, by the process's clock.
+        requested: frames asked of the gate: none, the first, both.
+        first_seen_s: when the first frame was there, by the clock of the stamps.
+    """
 
     asked: Asked
     event: ZoneEvent
     since_s: float
-    stamped_since_s: float
-    requested: bool = False
+    requested: int = 0
+    first_seen_s: float | None = None
 
 
 class EventQuestions:
     """Asks the templates' questions; every event that raises one gets its verdict.
 
-    The event's own frame is one to ask. The other has to be taken some time later, and a gate that
-    sees nothing new passes none: it is asked for one.
+    Both frames show the scene since the event: its own frame and one some time later. An event that
+    came with the time (somebody has stayed) has no frame of its own, and the last one that passed
+    may show what was before. A gate that sees nothing new passes none: it is asked for them.
 
     Args:
         node: the scene_qa node.
@@ -60,8 +68,7 @@ class EventQuestions:
         """
         asked = questions_for(self._templates, event.class_name, event.zone, kind)
         with self._lock:
-            self._waiting += [_Waiting(a, event, time.monotonic(), self._stamped_now_s())
-                              for a in asked]
+            self._waiting += [_Waiting(a, event, time.monotonic()) for a in asked]
         self.tick()
 
     def tick(self) -> None:
@@ -81,13 +88,24 @@ class EventQuestions:
         if isinstance(node.engine, NoEngine) or waited_s > node.settings.second_frame_timeout_s:
             return True
         separation_s = node.settings.policy.min_separation_s
+        first = node.frames.first_since(to_seconds(item.event.header.stamp) - _SAME_S)
+        if first is None:
+            self._request(item, 1)
+            return False
         newest = node.frames.newest()
-        if newest and newest.stamp_s - to_seconds(item.event.header.stamp) >= separation_s:
+        if newest and newest.stamp_s - first.stamp_s >= separation_s:
             return True
         # By the clock of the stamps: a recording may be played slower or faster than it was made.
-        if not item.requested and self._stamped_now_s() - item.stamped_since_s >= separation_s:
-            item.requested = node.frames.request() is not None
+        if item.first_seen_s is None:
+            item.first_seen_s = self._stamped_now_s()
+        if self._stamped_now_s() - item.first_seen_s >= separation_s:
+            self._request(item, 2)
         return False
+
+    def _request(self, item: _Waiting, number: int) -> None:
+        """Ask the gate for the first or the second frame, once."""
+        if item.requested < number and self._node.frames.request() is not None:
+            item.requested = number
 
     def _stamped_now_s(self) -> float:
         return float(self._node.get_clock().now().nanoseconds) * 1e-9

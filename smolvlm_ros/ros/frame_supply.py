@@ -58,6 +58,11 @@ class FrameSupply:
         with self._changed:
             return self._ring.shown_at(stamp_s)
 
+    def first_since(self, stamp_s: float) -> Frame | None:
+        """The oldest frame not older than that time."""
+        with self._changed:
+            return self._ring.first_since(stamp_s)
+
     def pick(self, min_separation_s: float, max_age_s: float | None = None) -> FramePick:
         """The newest frame and one before it; see FrameRing.pick."""
         with self._changed:

@@ -213,6 +213,18 @@ def test_an_event_s_second_frame_is_asked_of_the_gate(tiny_vlm: Path) -> None:
         assert to_seconds(verdict.header.stamp) - to_seconds(first.header.stamp) >= 0.5
 
 
+def test_an_event_without_a_frame_of_its_own_gets_two_new_ones(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES) as b:
+        b.two_frames()  # of before: the scene may have been another
+        gate = b.gate(passes=[0.0, 0.0])
+        event = b.event()
+        wait_for(lambda: b.verdicts, "the verdict")
+        (verdict,) = b.verdicts
+        assert gate.requests == 2 and len(verdict.pass_stamps) >= 2
+        stamps = [to_seconds(s) for s in verdict.pass_stamps]
+        assert min(stamps) >= to_seconds(event.header.stamp) - 1e-3
+
+
 def test_an_event_whose_second_frame_does_not_come_is_unsure(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
                   second_frame_timeout_s=0.3) as b:
