@@ -140,7 +140,7 @@ def _values(minute: Minute) -> Parameters:
         chosen = merged(parameters(NONE), {"fusion": {"depth_anchor": "surface"},
                                            "detector": {"kind": "regions"}})
     else:
-        chosen = parameters(resolve(minute.models, minute.source).models)
+        chosen = resolve(minute.models, minute.source).parameters()
     zones = {"fusion": {"zones": minute.world().zones_yaml(FRAME, dwell_s=DWELL_S)}}
     values = merged(chosen, world_parameters(minute.source, zones=False), zones, _TOLERANT)
     prepare(values, lambda text: print(text, flush=True))

@@ -21,7 +21,7 @@ from smolvlm_ros.demo.sheet import write_sheet
 from smolvlm_ros.demo.world import world_parameters
 from smolvlm_ros.drawing import Mp4Writer
 from smolvlm_ros.launching.parameter_file import write_with_values
-from smolvlm_ros.models.choice import AUTO, Parameters, merged, parameters, resolve
+from smolvlm_ros.models.choice import AUTO, Parameters, merged, resolve
 from smolvlm_ros.recording import McapRecorder, RecordingError
 from smolvlm_ros.sources import SourceError, open_source
 
@@ -100,7 +100,7 @@ def _chosen(options: DemoOptions) -> Parameters:
     choice = resolve(options.models, options.source)
     if choice.note:
         print(f"demo: {choice.note}")
-    values = merged(parameters(choice.models),
+    values = merged(choice.parameters(),
                     world_parameters(options.source, zones=options.parameters is None))
     prepare(values, lambda text: print(f"demo: {text}", flush=True))
     return values

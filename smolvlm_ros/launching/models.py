@@ -42,8 +42,9 @@ def choose_models(context: LaunchContext, source: str, world: Parameters) -> Non
             choice = resolve(values[ARGUMENT], source)
             if choice.note:
                 _say(choice.note)
-            values[ARGUMENT] = choice.models
-        chosen = parameters(values[ARGUMENT])
+            chosen = choice.parameters()
+        else:
+            chosen = parameters(values[ARGUMENT])
     except ModelError as error:
         raise RuntimeError(f"{ARGUMENT}: {error}") from error
     everything = merged(chosen, world)

@@ -1,7 +1,7 @@
 """Which models all stages run, said in one word.
 
-    overrides = parameters(resolve("auto", "world:room?seed=3").models)
-    overrides["depth"]["model_indoor"]      # 'world-depth-indoor'
+    values = resolve("auto", "world:room?seed=3").parameters()
+    values["depth"]["model_indoor"]      # 'world-depth-indoor'
 
 - `embedded`: the checkpoints that come with the package, for the embedded world only;
 - `hub`: the real ones of the registry, fetched where they are not on this machine;
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from smolvlm_ros.models.checkpoint import read_json
+from smolvlm_ros.models.embedded import is_installed
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, find
 
@@ -33,6 +34,12 @@ _LIBRARIES = ("torch", "transformers", "onnx", "onnxruntime")
 # Of the nodes, by name: parameter and value.
 Parameters: TypeAlias = dict[str, dict[str, Any]]
 
+# No weights at all, and what has to change together.
+_NOTHING: Parameters = {
+    "depth": {"estimator": "ground_plane"}, "fusion": {"depth_anchor": "contact"},
+    "detector": {"kind": "hog_regions"}, "scene_qa": {"engine.model": NONE}}
+_TOGETHER = {"depth": ("depth", "fusion")}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -41,10 +48,21 @@ class Choice:
     Attributes:
         models: 'embedded', 'hub', 'none', 'params' or a folder.
         note: what a person should know about it; empty for nothing.
+        without: nodes that do without weights, because this installation lacks their embedded
+            checkpoints; only 'auto' accepts that.
     """
 
     models: str
     note: str = ""
+    without: tuple[str, ...] = ()
+
+    def parameters(self) -> Parameters:
+        """What the choice sets, by node."""
+        values = parameters(self.models)
+        for node in self.without:
+            values = merged({**values, node: {}}, {
+                other: _NOTHING[other] for other in _TOGETHER.get(node, (node,))})
+        return values
 
 
 def resolve(models: str, source: str) -> Choice:
@@ -68,7 +86,7 @@ def resolve(models: str, source: str) -> Choice:
                           "checkpoints stay unused and scene_qa has no model: depth is that of "
                           "flat ground, people are found by OpenCV, every verdict is UNSURE. "
                           "Install the extra 'export' (make demo without VLM=0 does)")
-        return Choice(EMBEDDED)
+        return _installed(source)
     foreign = embedded_in(models)  # refuses an unknown word for the world too
     if foreign and not world:
         raise CheckpointError(f"models {models!r} ({', '.join(foreign)}) know the embedded world "
@@ -76,6 +94,19 @@ def resolve(models: str, source: str) -> Choice:
                               "would be worth nothing. Use models hub, none, or a folder of your "
                               "own; or a world: source")
     return Choice(models)
+
+
+def _installed(source: str) -> Choice:
+    """The embedded checkpoints that this installation has; the other nodes do without."""
+    outdoor = source.partition("?")[0].partition(":")[2] == "path"
+    needed = {"depth": "depth-outdoor" if outdoor else "depth-indoor", "detector": "detector",
+              "scene_qa": "vlm"}
+    lacking = {node: known.name for node, part in needed.items() for known in _parts()
+               if known.part == part and not is_installed(known)}
+    if not lacking:
+        return Choice(EMBEDDED)
+    return Choice(EMBEDDED, f"this installation lacks {', '.join(lacking.values())}: "
+                  f"{', '.join(lacking)} work without weights", tuple(lacking))
 
 
 def embedded_in(models: str) -> list[str]:
@@ -101,8 +132,7 @@ def parameters(models: str) -> Parameters:
     if models in (PARAMS, AUTO):
         return {}
     if models == NONE:
-        return {"depth": {"estimator": "ground_plane"}, "fusion": {"depth_anchor": "contact"},
-                "detector": {"kind": "hog_regions"}, "scene_qa": {"engine.model": NONE}}
+        return merged(_NOTHING)
     if models == HUB:
         return _networks("depth-anything-v2-metric-indoor-small",
                          "depth-anything-v2-metric-outdoor-small", "d-fine-s",

@@ -28,11 +28,16 @@ def folder_of(known: KnownCheckpoint) -> Path:
         CheckpointError: when this installation lacks it.
     """
     folder = CHECKPOINTS_FOLDER / known.part
-    if not (folder / "config.json").is_file():
+    if not is_installed(known):
         raise CheckpointError(f"{known.name} is not in {folder}: this installation lacks the "
                               "embedded checkpoints; install the package again, or make it with "
                               f"'python -m smolvlm_ros.world.training {known.part}'")
     return folder
+
+
+def is_installed(known: KnownCheckpoint) -> bool:
+    """True when this installation has that checkpoint."""
+    return (CHECKPOINTS_FOLDER / known.part / "config.json").is_file()
 
 
 def is_of_the_world(frame_id: str) -> bool:

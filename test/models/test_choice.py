@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from smolvlm_ros.models import choice, named
-from smolvlm_ros.models.choice import embedded_in, merged, parameters, resolve
+from smolvlm_ros.models import choice, embedded, named
+from smolvlm_ros.models.choice import Choice, embedded_in, merged, parameters, resolve
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.registry import WORLD_KEY, Task
 
@@ -87,7 +87,8 @@ def test_a_misspelt_word_is_named_with_the_words_there_are() -> None:
 def test_auto_is_embedded_for_the_world_and_the_parameter_file_for_the_rest(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice.importlib.util, "find_spec", lambda name: name)
-    assert resolve("auto", WORLD).models == "embedded"
+    monkeypatch.setattr(choice, "is_installed", lambda known: True)
+    assert resolve("auto", WORLD) == Choice("embedded")
     assert resolve("auto", "film.mp4").models == "params" and parameters("params") == {}
     # Without torch it does without, and says so.
     monkeypatch.setattr(choice.importlib.util, "find_spec",
@@ -95,6 +96,25 @@ def test_auto_is_embedded_for_the_world_and_the_parameter_file_for_the_rest(
     without = resolve("auto", WORLD)
     assert without.models == "none" and without.note.startswith("torch not installed")
     assert resolve("auto", "film.mp4").note == ""
+
+
+def test_auto_does_without_what_is_not_installed(tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(embedded, "CHECKPOINTS_FOLDER", tmp_path)
+    for part in ("depth-indoor", "detector"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text("{}")
+    indoors = resolve("auto", "world:room")
+    assert indoors.without == ("scene_qa",) and "world-vlm" in indoors.note
+    assert indoors.parameters()["scene_qa"] == {"engine.model": "none"}
+    assert indoors.parameters()["detector"] == parameters("embedded")["detector"]
+    outdoors = resolve("auto", WORLD)
+    assert outdoors.without == ("depth", "scene_qa") and "world-depth-outdoor" in outdoors.note
+    assert outdoors.parameters()["depth"] == {"estimator": "ground_plane"}
+    assert outdoors.parameters()["fusion"]["depth_anchor"] == "contact"
+    # Who asks for them by name is told when they are not there, by the node or the demo.
+    assert resolve("embedded", WORLD).without == ()
 
 
 def test_later_values_win() -> None:
