@@ -105,8 +105,8 @@ def _installed(source: str) -> Choice:
                if known.part == part and not is_installed(known)}
     if not lacking:
         return Choice(EMBEDDED)
-    return Choice(EMBEDDED, f"this installation lacks {', '.join(lacking.values())}: "
-                  f"{', '.join(lacking)} work without weights", tuple(lacking))
+    return Choice(EMBEDDED, f"this installation lacks {', '.join(lacking.values())}; "
+                  f"done without weights: {', '.join(lacking)}", tuple(lacking))
 
 
 def embedded_in(models: str) -> list[str]:

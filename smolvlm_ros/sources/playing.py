@@ -1,6 +1,7 @@
 """Playing a source at its own pace, in a thread, past whatever goes wrong on the way."""
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from smolvlm_ros.sources.base import FrameSource, SourceError, SourceFrame
 
 _AFTER_ERROR_S = 0.1
+_LATE_S = 1.0  # a source that cannot be read as fast as it plays is played slower
 _LOOK_S = 0.05
 _END_S = 10.0
 
@@ -60,11 +62,12 @@ class PlayClock:
         """True after `close`."""
         return self._closed
 
-    def wait_until(self, play_s: float) -> float | None:
+    def wait_until(self, play_s: float, slack_s: float = math.inf) -> float | None:
         """Wait until it runs and so much has been played.
 
         Args:
             play_s: seconds since it was made or rewound, less the time it stood still.
+            slack_s: what it is late by more than this counts as having stood still.
 
         Returns:
             How long it has stood still until now, seconds; None when it was closed.
@@ -76,6 +79,7 @@ class PlayClock:
                     continue
                 left_s = self._begun_s + self._stood_s + play_s - time.monotonic()
                 if left_s <= 0:
+                    self._stood_s += max(0.0, -left_s - slack_s)
                     return self._stood_s
                 self._changed.wait(left_s)
             return None
@@ -198,7 +202,7 @@ class Player:
                 return
             self._broken = None
             offset_s = 0.0 if self.source.live else frame.stamp_s / self._rate
-            stood_s = self.clock.wait_until(offset_s)
+            stood_s = self.clock.wait_until(offset_s, math.inf if self.source.live else _LATE_S)
             if stood_s is not None:
                 self._events.frame(frame, offset_s + stood_s)
 

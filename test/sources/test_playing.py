@@ -112,6 +112,25 @@ def test_played_again_from_the_first_frame() -> None:
     player.halt()
 
 
+def test_a_source_that_is_too_slow_is_played_slower() -> None:
+    log = Log()
+
+    def slow(stamp_s: float) -> Callable[[], float]:
+        def give() -> float:
+            time.sleep(0.3)
+            return stamp_s
+        return give
+    begin_s = time.monotonic()
+    player, _ = play([0.0, *(slow(i * 0.1) for i in range(1, 7))], log)
+    wait_for(lambda: log.ends)
+    took_s = time.monotonic() - begin_s
+    assert took_s >= 1.8
+    # The times that are told stay within a second of the time it takes.
+    assert [stamp for stamp, _ in log.frames] == pytest.approx([i * 0.1 for i in range(7)])
+    assert log.frames[-1][1] >= 1.8 - 1.0 - 0.1 and log.frames[-1][1] <= took_s
+    player.halt()
+
+
 def test_standing_still_skips_no_frame_and_counts_in_the_play_time() -> None:
     log = Log()
     player, _ = play([i * 0.2 for i in range(20)], log)
