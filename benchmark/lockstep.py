@@ -140,7 +140,10 @@ def _values(minute: Minute) -> Parameters:
         chosen = merged(parameters(NONE), {"fusion": {"depth_anchor": "surface"},
                                            "detector": {"kind": "regions"}})
     else:
-        chosen = resolve(minute.models, minute.source).parameters()
+        choice = resolve(minute.models, minute.source)
+        if choice.note:
+            print(choice.note, flush=True)
+        chosen = choice.parameters()
     zones = {"fusion": {"zones": minute.world().zones_yaml(FRAME, dwell_s=DWELL_S)}}
     values = merged(chosen, world_parameters(minute.source, zones=False), zones, _TOLERANT)
     prepare(values, lambda text: print(text, flush=True))

@@ -58,7 +58,7 @@ def test_with_exact_boxes_and_depth_every_visit_is_noticed(scene: str, camera: s
     ("corridor", 320, "static"), ("room", 321, "robot"), ("path", 322, "static")])
 def test_the_embedded_checkpoints_answer_right_or_abstain(scene: str, seed: int, camera: str,
                                                           tmp_path: Path) -> None:
-    outcome = played(Minute(scene, seed, camera, 45.0), tmp_path)
+    outcome = played(Minute(scene, seed, camera, 30.0), tmp_path)
     score = outcome.score
     assert score.visits >= 1 and score.missed_enters == 0, words(outcome)
     assert score.wrong == 0 and score.decided >= 1, words(outcome)
