@@ -16,6 +16,7 @@ from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint, find, named
 
 _PARAMETER_STARTS = ("model", "checkpoint")
+_NO_CHECKPOINT = ("auto", "none")  # what scene_qa's engine.model may say instead
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ def _model_values(node: Any) -> Iterator[str]:
         return
     for key, value in node.items():
         last = str(key).rpartition(".")[2]
-        if isinstance(value, str) and value and last.startswith(_PARAMETER_STARTS):
-            yield value
+        if isinstance(value, str) and last.startswith(_PARAMETER_STARTS):
+            if value and value not in _NO_CHECKPOINT:
+                yield value
         else:
             yield from _model_values(value)
 

@@ -51,7 +51,8 @@ def test_audit_of_a_parameter_file(tmp_path: Path, capsys: pytest.CaptureFixture
     params = tmp_path / "robot.yaml"
     params.write_text("/**/depth:\n  ros__parameters:\n    model_indoor: " + str(bad)
                       + "\n    model_outdoor: ''\n    scene: indoor\n"
-                      "scene_qa:\n  ros__parameters:\n    model: smolvlm2-256m\n")
+                      "scene_qa:\n  ros__parameters:\n    model: smolvlm2-256m\n"
+                      "other:\n  ros__parameters:\n    engine.model: auto\n    model: none\n")
     assert audit("--params-file", str(params)) == 1
     out = capsys.readouterr().out
     assert "smolvlm2-256m" in out and "NON-COMMERCIAL" in out
