@@ -110,9 +110,12 @@ def play(minute: Minute, folder: Path | None = None) -> Played:
 
 def _own_domain(stack: contextlib.ExitStack) -> None:
     """Keep these nodes apart from all others, here and on the network."""
-    from domain_coordinator import domain_id
+    try:
+        from domain_coordinator import domain_id
 
-    os.environ["ROS_DOMAIN_ID"] = str(stack.enter_context(domain_id()))
+        os.environ["ROS_DOMAIN_ID"] = str(stack.enter_context(domain_id()))
+    except ImportError:  # not part of every ROS installation; one of 101 is seldom taken
+        os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 101)
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     if os.environ.get("ROS_DISTRO") == "humble":
         os.environ["ROS_LOCALHOST_ONLY"] = "1"
