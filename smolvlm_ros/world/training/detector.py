@@ -29,7 +29,7 @@ from smolvlm_ros.world.training.precision import fast_bfloat16
 SIZE = (192, 256)   # height and width of the network's input, pixels
 # From this share of the steps on, images of this height and width are shown: small ones teach
 # what things look like at a quarter of the time.
-_SIZES = ((0.0, (96, 128)), (0.45, (128, 176)), (0.75, SIZE))
+_SIZES = ((0.0, (96, 128)), (0.35, (128, 176)), (0.65, SIZE))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class DetectorTask:
         size = max(entry for entry in _SIZES if step >= entry[0] * self._steps)[1]
         pixels, labels = self.images(size, rng)
         output = self.model(pixel_values=pixels, labels=labels)
-        values = {name: float(output.loss_dict[f"loss_{name}"]) for name in ("vfl", "giou")}
+        values = {name: float(output.loss_dict[f"loss_{name}"].detach())
+                  for name in ("vfl", "giou")}
         return output.loss, values
 
     def images(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[
