@@ -143,6 +143,21 @@ class Reference:
                                    np.ones_like(base)], 1).astype(np.float32)
 
 
+def frame_motion(before: NDArray[np.float32], after: NDArray[np.float32]
+                 ) -> NDArray[np.float64] | None:
+    """The homography from one frame's pixels to those of the next; None when it cannot be told.
+
+    Args:
+        before, after: shape (H, W) brightness, UNKNOWN where nothing counts.
+    """
+    grey = _normalised(before)
+    corners = cv2.goodFeaturesToTrack(grey, _MAX_CORNERS, 0.01, 6,
+                                      mask=(before > KNOWN_MIN).view(np.uint8))
+    if corners is None or len(corners) < _MIN_TRACKED:
+        return None
+    return _track(grey, _normalised(after), np.asarray(corners, np.float32), np.eye(3))
+
+
 def _median(values: NDArray[np.float32]) -> float:
     return float(np.partition(values, len(values) // 2)[len(values) // 2])
 

@@ -1,6 +1,7 @@
 """Watches one camera's view: where the camera has moved to, and what moves before the scene."""
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import cv2
@@ -12,7 +13,8 @@ from smolvlm_ros.gate.config import GateConfig
 from smolvlm_ros.gate.decision import Region
 from smolvlm_ros.gate.frame import UNKNOWN
 from smolvlm_ros.gate.light import Light
-from smolvlm_ros.gate.regions import Tracker, find_blobs, moved_box
+from smolvlm_ros.gate.regions import Tracker, find_blobs, moved_box, near
+from smolvlm_ros.gate.residual import ResidualMotion
 from smolvlm_ros.gate.scene import Comparison, Scene
 
 _STILL_PX = 0.3
@@ -24,6 +26,12 @@ _WORN_S = 0.2
 _BETTER = 0.8
 _NEAR_PX = 1.0
 _SEARCH_S = 0.3
+_TOO_MUCH = 0.6
+_LATELY_S = 10.0
+_STALE_S, _STALE, _STALE_LEVELS = 1.0, 0.15, 8.0
+_DOUBT_S = 1.0
+_OUTLINE = 0.5
+_LINGER_S = 2.0
 _REFRESH_S = 5.0
 _REANCHOR_CHANGE = 0.15
 _TRAVEL_S = 1.0
@@ -63,7 +71,10 @@ class SceneWatch:
         self._reference: Reference
         self._last = Observation(False, False, False, 0.0, 1.0)
         self._located_s = self._referenced_s = float("-inf")
-        self._tracker = Tracker()
+        self._numbers = itertools.count(1)
+        self._tracker = Tracker(self._numbers)
+        self._residual = ResidualMotion()
+        self._movers = Tracker(self._numbers, _LINGER_S)
         self._covered: NDArray[np.bool_] = np.zeros((0, 0), bool)
         self._transform = np.eye(3)
         self._key: NDArray[np.float64] | None = None
@@ -80,7 +91,24 @@ class SceneWatch:
             config: the limits.
         """
         if not self._started:
+            self._residual.keep(image, stamp_s)
             return self._start(image, stamp_s)
+        seen = self._before_scene(image, dt_s, stamp_s, config)
+        if self._moving(stamp_s):
+            blobs = self._residual.find(image, stamp_s, config)
+            known = [moved_box(box, self._transform) for box in self._tracker.movers(stamp_s)]
+            onsets = self._movers.update(blobs, _OUTLINE * config.min_area * image.size, stamp_s,
+                                         config, known)
+            moving = any(t.confirmed and t.moving for t in self._movers.tracks)
+            seen = replace(seen, onset=seen.onset or bool(onsets), moving=seen.moving or moving)
+        else:
+            self._movers = Tracker(self._numbers, _LINGER_S)
+        self._residual.keep(image, stamp_s)
+        return seen
+
+    def _before_scene(self, image: NDArray[np.float32], dt_s: float, stamp_s: float,
+                      config: GateConfig) -> Observation:
+        """What stands out from the model of the scene."""
         located = self._locate(image, stamp_s)
         if located is None:
             if stamp_s - self._located_s > _SEARCH_S:
@@ -115,11 +143,13 @@ class SceneWatch:
             stamp_s: the time now, seconds.
         """
         height, width = self._covered.shape
+        boxes = [(t, moved_box(t.box, self._transform)) for t in self._tracker.tracks]
+        boxes += [(t, t.box) for t in self._movers.tracks
+                  if not any(near(t.box, box) for other, box in boxes if other.confirmed)]
         found = []
-        for track in self._tracker.tracks:
-            if not track.confirmed:
+        for track, (left, top, right, bottom) in boxes:
+            if not track.confirmed or (track.seen_s < stamp_s and track in self._movers.tracks):
                 continue
-            left, top, right, bottom = moved_box(track.box, self._transform)
             box = (max(left, 0.0) * scale[0], max(top, 0.0) * scale[1],
                    min(right, width) * scale[0], min(bottom, height) * scale[1])
             if box[2] > box[0] and box[3] > box[1]:
@@ -129,7 +159,7 @@ class SceneWatch:
     def _start(self, image: NDArray[np.float32], stamp_s: float) -> Observation:
         self._started, self._worn, self._located_s = True, False, stamp_s
         self._scene = Scene(image)
-        self._tracker = Tracker()
+        self._tracker = Tracker(self._numbers)
         self._covered = np.zeros(image.shape, bool)
         self._reference, self._referenced_s = Reference(image, self._covered), stamp_s
         self._transform = np.eye(3)
@@ -144,16 +174,23 @@ class SceneWatch:
         Returns:
             the frame in the scene's pixels, and its light; None when it cannot be told.
         """
+        if np.count_nonzero(self._covered) > _TOO_MUCH * self._covered.size:
+            self._covered = np.zeros_like(self._covered)  # no thing, but a scene that lies askew
         warped = _warp(image, self._transform)
         noise = float(self._scene.noise.mean())
         light = self._scene.light(warped, self._covered)
         drift = self._reference.drift(light.without_rows(warped), self._covered, noise)
         if drift.shift_px < _STILL_PX and drift.outliers < _OUTLIERS:
             return warped, light
+        # The reference fits no longer: the scene's depth shows, or it was never right.
+        stale = (stamp_s - max(self._moved_s, self._travelled_s) < _LATELY_S
+                 and stamp_s - self._referenced_s > _STALE_S and drift.outliers > _STALE
+                 and drift.error > _STALE_LEVELS)
         found = self._reference.find(image, self._covered, self._transform)
         if found is None:
-            lost = self._reference.textured and drift.outliers > _LOST
-            return None if lost else (warped, light)
+            if self._reference.textured and drift.outliers > _LOST:
+                return None
+            return self._begin_view(image, stamp_s) if stale else (warped, light)
         height, width = image.shape
         if corner_shift(found, width, height) < _SNAP_PX:
             found = np.eye(3)
@@ -161,15 +198,24 @@ class SceneWatch:
         other_light = self._scene.light(other, self._covered)
         after = self._reference.drift(other_light.without_rows(other), self._covered, noise)
         step_px = corner_shift(found @ np.linalg.inv(self._transform), width, height)
+        old = stamp_s - self._referenced_s > _WORN_S
         if after.error > _BETTER * drift.error:
-            at_rest = step_px < _NEAR_PX or drift.outliers < _LOST
-            return (warped, light) if at_rest else None
+            if step_px >= _NEAR_PX and drift.outliers >= _LOST:
+                return None
+            return self._begin_view(image, stamp_s) if stale else (warped, light)
         self._transform, self._moved_s = found, stamp_s
-        self._worn = (after.outliers > _WORN and stamp_s - self._referenced_s > _WORN_S)
+        self._worn = after.outliers > _WORN and old
         if self._worn or view_change(found, width, height) > _REANCHOR_CHANGE:
             self._reanchor(image, stamp_s)
             return image, self._scene.light(image, self._covered)
         return other, other_light
+
+    def _begin_view(self, image: NDArray[np.float32], stamp_s: float
+                    ) -> tuple[NDArray[np.float32], Light]:
+        """Take the present view for the reference, as it is."""
+        self._worn = True
+        self._reanchor(image, stamp_s)
+        return image, self._scene.light(image, self._covered)
 
     def _reanchor(self, image: NDArray[np.float32], stamp_s: float) -> None:
         """Take the scene along to the present view."""
@@ -193,7 +239,9 @@ class SceneWatch:
         known_px = max(int(np.count_nonzero(seen.known)), 1)
         min_area_px = config.min_area * seen.image.size
         blobs, covered = find_blobs(seen.differs, seen.active, seen.sharp, min_area_px)
-        onsets = self._tracker.update(blobs, min_area_px, stamp_s, config)
+        back = np.linalg.inv(self._transform)
+        others = [moved_box(box, back) for box in self._movers.movers(stamp_s)]
+        onsets = self._tracker.update(blobs, min_area_px, stamp_s, config, others)
         tracks = [t for t in self._tracker.tracks if t.confirmed]
         self._absorb(seen, covered, stamp_s, config)
         travelling = stamp_s - self._travelled_s < _TRAVEL_S
@@ -212,7 +260,10 @@ class SceneWatch:
                 config: GateConfig) -> None:
         """Take what has stood long enough into the scene."""
         for track in self._tracker.tracks:
-            if stamp_s - track.moved_s >= config.absorb_s:
+            # What came up while the camera moved is mostly the depth of the scene itself.
+            doubtful = track.born_s <= max(self._moved_s, self._travelled_s) + _TRAVEL_S
+            wait_s = min(_DOUBT_S, config.absorb_s) if doubtful else config.absorb_s
+            if stamp_s - track.moved_s >= wait_s:
                 left, top, right, bottom = (int(v) for v in track.box)
                 part = np.zeros_like(covered)
                 part[top:bottom + 1, left:right + 1] = True

@@ -1,6 +1,8 @@
 """The gate's parts on small arrays: light, noise, camera motion, regions."""
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -150,7 +152,7 @@ def test_overlap_and_near() -> None:
 
 
 def test_track_goes_on_moving_down_to_the_release_ratio() -> None:
-    config, tracker = GateConfig(release_ratio=0.4), Tracker()
+    config, tracker = GateConfig(release_ratio=0.4), Tracker(itertools.count(1))
 
     def see(active: int, stamp_s: float) -> tuple[int, bool]:
         differs, sharp, moving = NONE.copy(), NONE.copy(), NONE.copy()
