@@ -14,6 +14,7 @@ from smolvlm_ros.world.sampling import SEEDS_PER_PLACE, sample
 from smolvlm_ros.world.training.data import drawn
 from smolvlm_ros.world.world import CAMERA
 
+_HILL_SHARE = 0.06  # of the inverse depth, that a hill rises above its surroundings
 _BLOCK = 2000  # scenes kept together
 # Scenes are drawn at half the camera's resolution, at a third of the time, and kept a little
 # smaller, from which every input size up to this is made.
@@ -57,6 +58,23 @@ class DepthDrawing:
                 images[index] = resize_rgb(block["image"][index - begin], size[1], size[0])
                 depths[index] = _resized(block["depth"][index - begin].astype(np.float32), size)
         return images, depths
+
+
+def standing_out(depth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where something stands before what is left and right of it, shape (H, W).
+
+    Along a row the inverse depth of floors and walls is a ramp or a valley, however they are seen;
+    people, things, trunks and posts are hills on it. What opening takes away from it is a hill
+    narrower than half the image.
+
+    Args:
+        depth_m: shape (H, W), metres, +Inf in the sky.
+    """
+    inverse = 1 / np.asarray(depth_m, np.float32)
+    wide = depth_m.shape[1] // 2
+    padded = cv2.copyMakeBorder(inverse, 0, 0, wide, wide, cv2.BORDER_REPLICATE)
+    ground = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((1, wide | 1), np.uint8))
+    return np.asarray(inverse - ground[:, wide:-wide] > _HILL_SHARE * inverse, np.bool_)
 
 
 def _resized(depth_m: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

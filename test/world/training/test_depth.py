@@ -20,7 +20,7 @@ from smolvlm_ros.models.registry import WORLD_KEY  # noqa: E402
 from smolvlm_ros.world import CAMERA, sample  # noqa: E402
 from smolvlm_ros.world.training import depth, depth_eval, depth_network  # noqa: E402
 from smolvlm_ros.world.training.card import CARD  # noqa: E402
-from smolvlm_ros.world.training.depth_scenes import DepthDrawing  # noqa: E402
+from smolvlm_ros.world.training.depth_scenes import DepthDrawing, standing_out  # noqa: E402
 from smolvlm_ros.world.training.options import Options  # noqa: E402
 
 TINY = dataclasses.replace(depth.RECIPES["depth-outdoor"], size=(28, 42), batch=2)
@@ -82,6 +82,7 @@ def test_the_other_variant_can_be_begun_with(tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
+    monkeypatch.setattr(depth_network, "_WIDTH", 48)
     monkeypatch.setattr(depth, "finish", lambda recipe, model, *_: made.append(model.state_dict()))
     inner = depth.DepthTask.loss
 
@@ -103,32 +104,60 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path,
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def logit(share: float) -> float:
-    return math.log(share / (1 - share))
+def loss_of(share: float | torch.Tensor, truth: torch.Tensor,
+            near: torch.Tensor | None = None) -> tuple[float, dict[str, float]]:
+    logits = torch.logit(torch.as_tensor(share).expand(truth.shape))
+    near = torch.zeros(truth.shape, dtype=torch.bool) if near is None else near
+    loss, shown = depth.depth_loss(logits, truth, near, 80.0)
+    return float(loss), shown
+
+
+TEN_METRES = torch.full((1, 8, 8), 10.0)
 
 
 def test_the_loss_is_the_error_of_the_logarithm() -> None:
-    truth = torch.full((1, 8, 8), 10.0)
-    right = torch.full((1, 8, 8), logit(10 / 80))
-    loss, shown = depth.depth_loss(right, truth, 80.0)
-    assert float(loss) == pytest.approx(0.0, abs=1e-6) and shown["absrel"] == pytest.approx(0.0)
-    loss, shown = depth.depth_loss(torch.full((1, 8, 8), logit(12 / 80)), truth, 80.0)
-    assert float(loss) == pytest.approx(math.log(1.2), abs=1e-5)
+    loss, shown = loss_of(10 / 80, TEN_METRES)
+    assert loss == pytest.approx(0.0, abs=1e-6) and shown["absrel"] == pytest.approx(0.0, abs=1e-6)
+    loss, shown = loss_of(12 / 80, TEN_METRES)
+    assert loss == pytest.approx(math.log(1.2), abs=1e-5)
     assert shown["absrel"] == pytest.approx(0.2, abs=1e-5)
-    step = right.clone()
-    step[:, :, 4:] += 0.5   # an edge where there is none costs more than its mean error
-    mean = float((torch.nn.functional.logsigmoid(step) - math.log(10 / 80)).abs().mean())
-    assert float(depth.depth_loss(step, truth, 80.0)[0]) > mean + 1e-3
+
+
+def test_an_edge_where_there_is_none_costs_more_than_its_error() -> None:
+    found = torch.full((1, 8, 8), 10 / 80)
+    found[:, :, 4:] = 14 / 80
+    assert loss_of(found, TEN_METRES)[0] > math.log(1.4) / 2 + 1e-3
+
+
+def test_what_stands_out_weighs_more() -> None:
+    near = torch.zeros((1, 8, 8), dtype=torch.bool)
+    near[:, 2:4] = True
+    wrong_there, wrong_elsewhere = torch.full((2, 1, 8, 8), 10 / 80)
+    wrong_there[:, 2:4] = wrong_elsewhere[:, 4:6] = 15 / 80
+    there, shown = loss_of(wrong_there, TEN_METRES, near)
+    elsewhere, _ = loss_of(wrong_elsewhere, TEN_METRES, near)
+    assert there > 2 * elsewhere
+    assert shown["near"] == pytest.approx(0.5, abs=1e-4)
+    assert shown["absrel"] == pytest.approx(0.125, abs=1e-4)
 
 
 def test_sky_must_reach_the_range_and_nothing_else_may() -> None:
     sky, wall = torch.full((1, 8, 8), math.inf), torch.full((1, 8, 8), 79.0)
+    assert loss_of(0.995, sky)[0] == 0.0 < loss_of(0.98, sky)[0] < loss_of(0.5, sky)[0]
+    assert loss_of(0.99, wall)[0] > loss_of(0.97, wall)[0]
 
-    def loss(share: float, truth: torch.Tensor) -> float:
-        return float(depth.depth_loss(torch.full((1, 8, 8), logit(share)), truth, 80.0)[0])
 
-    assert loss(0.995, sky) == 0.0 < loss(0.98, sky) < loss(0.5, sky)
-    assert loss(0.99, wall) > loss(0.97, wall)
+@pytest.mark.parametrize("scene", ["corridor", "room", "path"])
+def test_people_and_things_stand_out_and_floors_and_walls_do_not(scene: str) -> None:
+    objects, elsewhere = [], []
+    for seed in range(800, 812, 3):
+        frame = sample(seed, scene, model=CAMERA.scaled(160, 120))
+        near = standing_out(frame.depth_m)
+        objects.append(near[frame.mask > 0])
+        elsewhere.append(near[frame.mask == 0])
+    assert np.concatenate(objects).mean() > (0.5 if scene == "path" else 0.7)
+    # Trunks, posts and benches stand out as well.
+    assert np.concatenate(elsewhere).mean() < (0.2 if scene == "path" else 0.05)
 
 
 def test_sin_cos_tells_every_place_apart() -> None:
