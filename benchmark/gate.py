@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmark import common  # noqa: E402
+from benchmark import common, gate_node, gate_world  # noqa: E402
 from smolvlm_ros.gate import GateDecision, MotionGate, Reason  # noqa: E402
 
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -49,6 +49,9 @@ def main() -> None:
     else:
         print(f"no kitchen sequence under {options.data}: its rows are left out")
     rows.update(_noise(minutes=0.5 if options.quick else 60.0))
+    print("worlds with cameras that move:")
+    rows.update(gate_world.rows(*((range(1), 24.0) if options.quick else (range(20), 60.0))))
+    rows.update(gate_node.rows(4.0 if options.quick else 20.0))
     print(common.table(("key", "value"), [(key, _shown(rows[key])) for key in rows]))
     common.write(rows, options.json)
 

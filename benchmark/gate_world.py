@@ -67,13 +67,12 @@ class Onsets:
                 self.found.append(Onset(self._first_s[track_id], time_s, name))
 
 
-def rows(seeds: Sequence[int], duration_s: float, verbose: bool = False) -> dict[str, Any]:
+def rows(seeds: Sequence[int], duration_s: float) -> dict[str, Any]:
     """Recall, delay and pass rate over worlds with cameras that roll and fly.
 
     Args:
         seeds: one world each; scenes and cameras take turns.
         duration_s: of each world.
-        verbose: print a line for each world.
     """
     delays: list[float | None] = []
     passed = frames = 0
@@ -89,12 +88,10 @@ def rows(seeds: Sequence[int], duration_s: float, verbose: bool = False) -> dict
         for decision in decisions:
             if decision.open:
                 reasons[decision.reason.value] += 1
-        if verbose:
-            missed = [f"{onset.name} at {onset.time_s:.2f} s"
-                      for onset, d in zip(onsets.found, found, strict=True)
-                      if d is None or d > ONSET_S]
-            print(f"  {scene} seed {seed} {camera}: {len(opened)} of {len(decisions)} pass, "
-                  f"{len(found)} onsets, missed or late: {', '.join(missed) or 'none'}")
+        late = [f"{onset.name} at {onset.time_s:.2f} s"
+                for onset, d in zip(onsets.found, found, strict=True) if d is None or d > ONSET_S]
+        print(f"  {scene} seed {seed} {camera}: {len(opened)} of {len(decisions)} pass, "
+              f"{len(found)} onsets, missed or late: {', '.join(late) or 'none'}")
     in_time = sum(d is not None and d <= ONSET_S for d in delays)
     known = [d for d in delays if d is not None]
     return {"world_onsets": len(delays),

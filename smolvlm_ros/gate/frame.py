@@ -69,6 +69,19 @@ def reduce_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.
     return np.array(small, np.uint8) if small is image else small
 
 
+def reduce_colour(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The image at the work size in its own channels.
+
+    Args:
+        image: shape (H, W, 3) or (H, W), uint8.
+        size: (width, height) of the result.
+    """
+    if image.shape[1] > _THIN * size[0]:
+        image = np.asarray(cv2.resize(image, (_THIN * size[0], _THIN * size[1]),
+                                      interpolation=cv2.INTER_NEAREST), np.uint8)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def mask_image(polygons: Sequence[str], size: tuple[int, int]) -> NDArray[np.bool_] | None:
     """True where the polygons say to look away, shape (height, width); None without polygons."""
     if not polygons:

@@ -13,6 +13,7 @@ from smolvlm_ros.gate.frame import (
     RepeatCheck,
     check_frame,
     mask_image,
+    reduce_colour,
     reduce_image,
     work_size,
 )
@@ -124,7 +125,7 @@ class MotionGate:
             evidence, fraction = Evidence(novelty=self._watch.novelty(), repeated=True), 0.0
         else:
             self._fresh_s = stamp_s
-            evidence, fraction = self._look(work, dt_s, stamp_s)
+            evidence, fraction = self._look(image, work, dt_s, stamp_s)
         reason = self._policy.decide(evidence, stamp_s, self._config)
         if reason is not Reason.NONE:
             self._watch.mark()
@@ -155,11 +156,12 @@ class MotionGate:
         self._stamp_s = stamp_s
         return dt_s
 
-    def _look(self, work: NDArray[np.uint8], dt_s: float, stamp_s: float
-              ) -> tuple[Evidence, float]:
+    def _look(self, image: NDArray[np.uint8], work: NDArray[np.uint8], dt_s: float,
+              stamp_s: float) -> tuple[Evidence, float]:
         grey = work.astype(np.float32)
         if self._mask is not None:
             grey[self._mask] = UNKNOWN
-        seen = self._watch.observe(grey, dt_s, stamp_s, self._config)
+        seen = self._watch.observe(grey, dt_s, stamp_s, self._config,
+                                   lambda: reduce_colour(image, self._size))
         evidence = Evidence(seen.onset, seen.moving, seen.present, seen.novelty, self._detected)
         return evidence, seen.motion_fraction

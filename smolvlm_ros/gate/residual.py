@@ -21,17 +21,18 @@ from smolvlm_ros.gate.regions import Blob
 
 _LONGEST_S = 0.28
 _FARTHEST_PX = 1.5     # of the camera's own motion between the two frames, work pixels
-_CONTRAST = 8.0        # levels on top of `min_contrast`
+_CONTRAST = 11.0       # levels on top of `min_contrast`
 _AREA_SHARE = 0.5      # of `min_area`: only an outline differs
 _KERNEL = np.ones((3, 3), np.uint8)
-_MARGIN = np.ones((7, 7), np.uint8)
+_MARGIN = np.ones((5, 5), np.uint8)
 _JOIN = np.ones((5, 5), np.uint8)
 
 
 @dataclass(frozen=True)
 class _Past:
     stamp_s: float
-    image: NDArray[np.float32]
+    grey: NDArray[np.float32]
+    colour: NDArray[np.float32]
 
 
 class ResidualMotion:
@@ -41,35 +42,33 @@ class ResidualMotion:
         self._past: deque[_Past] = deque()
         self._speed_px_s = 0.0
 
-    def keep(self, image: NDArray[np.float32], stamp_s: float) -> None:
-        """Remember a frame.
-
-        Args:
-            image: shape (H, W) float32 brightness, UNKNOWN where nothing counts; not copied.
-            stamp_s: its time, seconds.
-        """
-        self._past.append(_Past(stamp_s, image))
-        while stamp_s - self._past[0].stamp_s > _LONGEST_S:
-            self._past.popleft()
-
-    def find(self, image: NDArray[np.float32], stamp_s: float, config: GateConfig) -> list[Blob]:
+    def find(self, grey: NDArray[np.float32], colour: NDArray[np.uint8], stamp_s: float,
+             config: GateConfig) -> list[Blob]:
         """Patches of a frame that moved against the frame a moment before it.
 
         Args:
-            image: shape (H, W), as in `keep`; newer than all that was kept.
-            stamp_s: its time, seconds.
+            grey: shape (H, W) float32 brightness, UNKNOWN where nothing counts; not copied.
+            colour: shape (H, W, 3) or (H, W), the same frame.
+            stamp_s: its time, seconds; later than that of the call before.
             config: the limits.
         """
-        past = self._choose(stamp_s)
+        while self._past and stamp_s - self._past[0].stamp_s > _LONGEST_S:
+            self._past.popleft()
+        past, now = self._choose(stamp_s), _Past(stamp_s, grey, colour.astype(np.float32))
+        self._past.append(now)
         if past is None:
             return []
-        motion = frame_motion(past.image, image)
+        motion = frame_motion(past.grey, grey)
         if motion is None:
             return []
-        height, width = image.shape
+        height, width = grey.shape
         elapsed_s = max(stamp_s - past.stamp_s, 1e-3)
         self._speed_px_s = corner_shift(motion, width, height) / elapsed_s
-        return _blobs(_differs(past.image, image, motion, config), config)
+        return _blobs(_differs(past, now, motion, config), config)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._past.clear()
 
     def _choose(self, stamp_s: float) -> _Past | None:
         """The oldest frame from which the camera has moved little; at least the last one."""
@@ -78,17 +77,25 @@ class ResidualMotion:
         return near[0] if near else (self._past[-1] if self._past else None)
 
 
-def _differs(old: NDArray[np.float32], new: NDArray[np.float32], motion: NDArray[np.float64],
+def _differs(past: _Past, now: _Past, motion: NDArray[np.float64],
              config: GateConfig) -> NDArray[np.uint8]:
-    """Where neither frame has, within a pixel, what the other shows."""
-    moved = cv2.warpPerspective(old, motion, old.shape[::-1], borderValue=(2 * KNOWN_MIN - 1,))
-    known = (moved > KNOWN_MIN) & (new > KNOWN_MIN)
+    """Where neither frame has, within a pixel, a colour that the other shows."""
+    size = now.grey.shape[::-1]
+    moved = cv2.warpPerspective(past.grey, motion, size, borderValue=(2 * KNOWN_MIN - 1,))
+    known = (moved > KNOWN_MIN) & (now.grey > KNOWN_MIN)
     known = cv2.erode(known.view(np.uint8), _MARGIN, borderType=cv2.BORDER_CONSTANT,
                       borderValue=(0,)).view(bool)
-    expected = np.where(known, fit_light(moved, new, known).apply(moved), new)
-    gone = np.maximum(new - cv2.dilate(expected, _KERNEL), cv2.erode(expected, _KERNEL) - new)
-    come = np.maximum(expected - cv2.dilate(new, _KERNEL), cv2.erode(new, _KERNEL) - expected)
+    light = fit_light(moved, now.grey, known)
+    old = light.flat().apply(cv2.warpPerspective(past.colour, motion, size,
+                                                 borderMode=cv2.BORDER_REPLICATE))
+    new = now.colour
+    if light.rows is not None:
+        new = new / light.rows.reshape(-1, *[1] * (new.ndim - 1))
+    gone = np.maximum(new - cv2.dilate(old, _KERNEL), cv2.erode(old, _KERNEL) - new)
+    come = np.maximum(old - cv2.dilate(new, _KERNEL), cv2.erode(new, _KERNEL) - old)
     differs = np.maximum(gone, come) > config.min_contrast + _CONTRAST
+    if differs.ndim == 3:
+        differs = differs.any(2)
     return np.asarray(cv2.medianBlur((differs & known).view(np.uint8), 3), np.uint8)
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -80,8 +81,8 @@ class SceneWatch:
         self._key: NDArray[np.float64] | None = None
         self._moved_s = self._travelled_s = float("-inf")
 
-    def observe(self, image: NDArray[np.float32], dt_s: float, stamp_s: float, config: GateConfig
-                ) -> Observation:
+    def observe(self, image: NDArray[np.float32], dt_s: float, stamp_s: float, config: GateConfig,
+                colour: Callable[[], NDArray[np.uint8]]) -> Observation:
         """Take one frame.
 
         Args:
@@ -89,13 +90,13 @@ class SceneWatch:
             dt_s: time since the last frame, seconds.
             stamp_s: its time, seconds.
             config: the limits.
+            colour: gives the frame in colour at the same size; asked while the camera moves.
         """
         if not self._started:
-            self._residual.keep(image, stamp_s)
             return self._start(image, stamp_s)
         seen = self._before_scene(image, dt_s, stamp_s, config)
         if self._moving(stamp_s):
-            blobs = self._residual.find(image, stamp_s, config)
+            blobs = self._residual.find(image, colour(), stamp_s, config)
             known = [moved_box(box, self._transform) for box in self._tracker.movers(stamp_s)]
             onsets = self._movers.update(blobs, _OUTLINE * config.min_area * image.size, stamp_s,
                                          config, known)
@@ -103,7 +104,7 @@ class SceneWatch:
             seen = replace(seen, onset=seen.onset or bool(onsets), moving=seen.moving or moving)
         else:
             self._movers = Tracker(self._numbers, _LINGER_S)
-        self._residual.keep(image, stamp_s)
+            self._residual.forget()
         return seen
 
     def _before_scene(self, image: NDArray[np.float32], dt_s: float, stamp_s: float,

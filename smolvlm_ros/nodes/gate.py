@@ -53,7 +53,8 @@ _AS_THEY_ARE = ("rgb8", "bgr8", "8UC3", "mono8", "8UC1")  # the gate takes eithe
 class GateDetector(DetectorConfig):
     """The detector that may open the gate; it knows no moving regions."""
 
-    kind: str = setting("hog", "`hog`: people.", choices=("hog",))
+    kind: str = setting("hog", "`hog`: people; `onnx`: a small network, see model.",
+                        choices=("hog", "onnx"))
 
 
 @dataclass(frozen=True)
