@@ -29,7 +29,7 @@ from smolvlm_ros.world.training.precision import fast_bfloat16
 SIZE = (192, 256)   # height and width of the network's input, pixels
 # From this share of the steps on, images of this height and width are shown: small ones teach
 # what things look like at a quarter of the time.
-_SIZES = ((0.0, (96, 128)), (0.35, (128, 176)), (0.65, SIZE))
+_SIZES = ((0.0, (96, 128)), (0.25, (128, 176)), (0.5, SIZE))
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Recipe:
     """
 
     scenes: int = 4800
-    steps: int = 5000
+    steps: int = 3200
     batch: int = 16
     learning_rate: float = 1e-3
 
