@@ -17,8 +17,8 @@ from smolvlm_ros.world.training.vlm_sight import SightTask
 from smolvlm_ros.world.training.vlm_tokenizer import ids_of, make_tokenizer
 
 _SIGHT_SHARE = 0.5      # of the steps, when the weights are fresh
-_FROZEN_SHARE = 0.2     # of the steps of the second part: the tower waits for the text model
-_TOWER_RATE = 0.3       # of tower and connector in the second part
+_FROZEN_SHARE = 0.7     # of the steps of the second part: questions teach the text model only
+_TOWER_RATE = 0.5       # of tower and connector in the second part
 _SEEDS_APART = 1_000_000     # between the scenes of two runs' seeds; a multiple of 8
 
 
@@ -73,7 +73,7 @@ def run(job: str, options: Options) -> None:
     answer_steps = steps - sight_steps
     slow_down(learner, _TOWER_RATE)
     task = AnswerTask(learner, views, tokenizer, device, recipe.batch,
-                      round(answer_steps * _FROZEN_SHARE))
+                      round(answer_steps * _FROZEN_SHARE), answer_steps)
     train(task, Plan(answer_steps, recipe.learning_rate, seed=options.seed + 1, average=0.998),
           options.work / f"{job}-answers.pt", f"{job}: answering")
     vlm_checkpoint.save(options.output, learner.vlm, tokenizer)

@@ -23,12 +23,15 @@ from smolvlm_ros.world.training.vlm_questions import (
     caption,
     subjects,
 )
-from smolvlm_ros.world.training.vlm_sight import Balance, sight_loss
+from smolvlm_ros.world.training.vlm_sight import SightTask, sight_loss
 from smolvlm_ros.world.training.vlm_views import COLOURS
 
 QUESTIONS = 6             # on an image
-_NEGATED = 0.4
+_NEGATED = 0.4            # of the questions, once the text model can read what the tower sees:
+_TURNING = (0.4, 0.55)    # from none to all of them between these shares of the part
+_MAIN = (0.9, 0.5)        # share of the main wording before and after
 _PLAIN = 0.1              # without the hint
+_REHEARSED = 0.4          # of the batches go on teaching the tower alone
 _BARE = 0.05              # without the system prompt
 _DESCRIBED = 0.4          # of the batches have descriptions, which make sequences longer
 _CAPTION_WEIGHT = 0.4     # of a token of a description, over that of an answer
@@ -80,26 +83,36 @@ class Asker:
         keys = np.log(chance) + rng.gumbel(size=chance.shape)
         return np.argpartition(-keys, QUESTIONS, axis=1)[:, :QUESTIONS]
 
-    def turns(self, batch: Batch, rng: np.random.Generator) -> list[list[Turn]]:
-        """Questions, and in some batches a description where everything in sight is clear."""
+    def turns(self, batch: Batch, rng: np.random.Generator,
+              progress: float = 1.0) -> list[list[Turn]]:
+        """Questions, and in some batches a description where everything in sight is clear.
+
+        Args:
+            batch: with the truth.
+            rng: source of the choice.
+            progress: share of the part that is over; negations and rare wordings come later, as
+                turning an answer round can only be learnt when there is one.
+        """
+        late = float(np.clip((progress - _TURNING[0]) / (_TURNING[1] - _TURNING[0]), 0, 1))
         described = rng.random() < _DESCRIBED
         clear = batch.clear.cpu().numpy().astype(np.uint8)
         unclear = batch.unclear.cpu().numpy().astype(np.uint8)
         told = answers(clear, unclear)
         made = []
         for row, numbers in enumerate(self.choose(told, rng)):
-            own = [self._turn(int(number), bool(told[row, number]), rng) for number in numbers
-                   if told[row, number] != UNKNOWN]
+            own = [self._turn(int(number), bool(told[row, number]), rng, late)
+                   for number in numbers if told[row, number] != UNKNOWN]
             if described and not unclear[row].any():
                 order = DESCRIBE[int(rng.integers(len(DESCRIBE)))]
                 own.append(Turn(order, "", f" {caption(clear[row])}", _CAPTION_WEIGHT))
             made.append(own)
         return made
 
-    def _turn(self, number: int, yes: bool, rng: np.random.Generator) -> Turn:
-        question = self._subjects[number].wording(rng)
+    def _turn(self, number: int, yes: bool, rng: np.random.Generator, late: float) -> Turn:
+        main_share = _MAIN[0] + late * (_MAIN[1] - _MAIN[0])
+        question = self._subjects[number].wording(rng, main_share)
         said = yes
-        if rng.random() < _NEGATED:
+        if rng.random() < _NEGATED * late:
             question, said = negate(question), not yes
         hint = "" if rng.random() < _PLAIN else YES_NO_HINT
         return Turn(question, hint, " Yes" if said else " No",
@@ -115,26 +128,30 @@ class AnswerTask:
         tokenizer: of the model.
         device: where the model is.
         batch_size: images.
-        frozen_steps: so many first steps leave the tower and the connector alone.
+        frozen_steps: in so many first steps questions teach the text model only.
+        steps: of the whole part.
     """
 
     def __init__(self, learner: Learner, views: Views, tokenizer: Any, device: torch.device,
-                 batch_size: int, frozen_steps: int) -> None:
+                 batch_size: int, frozen_steps: int, steps: int) -> None:
         self.model: torch.nn.Module = learner
         self._learner = learner
         self._views, self._device, self._batch_size = views, device, batch_size
         self._packer, self._asker = Packer(tokenizer), Asker(views)
-        self._balance = Balance.of(views, device)
-        self._frozen_steps = frozen_steps
+        self._sight = SightTask(learner, views, device, batch_size, steps)
+        self._frozen_steps, self._steps = frozen_steps, steps
         self._answers = [int(tokenizer(t, add_special_tokens=False)["input_ids"][0])
                          for t in (" No", " Yes")]
 
     def loss(self, step: int, rng: np.random.Generator
              ) -> tuple[torch.Tensor, Mapping[str, float]]:
         """Loss of a batch of images with their questions; see `loop.Task`."""
+        if rng.random() < _REHEARSED:
+            return self._sight.loss(step, rng)
         batch = self._views.batch(self._batch_size, rng, self._device)
         system_prompt = "" if rng.random() < _BARE else SYSTEM_PROMPT
-        packed = self._packer.pack(self._asker.turns(batch, rng), system_prompt).to(self._device)
+        packed = self._packer.pack(self._asker.turns(batch, rng, step / self._steps),
+                                   system_prompt).to(self._device)
         frozen = step < self._frozen_steps
         with mixed(self._device):
             with torch.set_grad_enabled(not frozen):
@@ -144,7 +161,7 @@ class AnswerTask:
             total = (wrong * packed.weights).sum() / packed.weights.sum()
             values = self._values(logits, packed.targets)
             if not frozen:
-                seen = sight_loss(self._learner, batch, patches, tokens, self._balance)
+                seen = sight_loss(self._learner, batch, patches, tokens, self._sight.balance)
                 total = total + 0.3 * seen.total
                 values |= {"class": seen.values["class"], "colour": seen.values["colour"]}
         return total, values

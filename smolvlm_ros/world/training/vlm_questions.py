@@ -55,8 +55,8 @@ class Subject:
     main: str
     others: tuple[str, ...]
 
-    def wording(self, rng: np.random.Generator, main_share: float = 0.5) -> str:
-        """One of the wordings by chance."""
+    def wording(self, rng: np.random.Generator, main_share: float) -> str:
+        """One of the wordings by chance, the main one so often."""
         if rng.random() < main_share or not self.others:
             return self.main
         return self.others[int(rng.integers(len(self.others)))]

@@ -134,6 +134,9 @@ class SightTask:
         device: where the learner is.
         batch_size: whole tiles in a batch.
         steps: of the whole part.
+
+    Attributes:
+        balance: of the groups, over all views.
     """
 
     def __init__(self, learner: Learner, views: Views, device: torch.device, batch_size: int,
@@ -142,7 +145,7 @@ class SightTask:
         self._learner = learner
         self._views, self._device = views, device
         self._batch_size, self._window_steps = batch_size, (1 - _WHOLE) * steps
-        self._balance = Balance.of(views, device)
+        self.balance = Balance.of(views, device)
 
     def loss(self, step: int, rng: np.random.Generator
              ) -> tuple[torch.Tensor, Mapping[str, float]]:
@@ -154,7 +157,7 @@ class SightTask:
             batch = self._views.batch(self._batch_size, rng, self._device)
         with mixed(self._device):
             patches, tokens = self._learner.see(batch.tiles, batch.corners)
-            found = sight_loss(self._learner, batch, patches, tokens, self._balance)
+            found = sight_loss(self._learner, batch, patches, tokens, self.balance)
         values = found.values if batch.corners is None else {
             f"w_{name}": value for name, value in found.values.items()}
         return found.total, values
