@@ -29,6 +29,8 @@ from smolvlm_ros.world.training.vlm_views import COLOURS
 QUESTIONS = 6             # on an image
 _NEGATED = 0.4            # of the questions, once the text model can read what the tower sees:
 _TURNING = (0.4, 0.55)    # from none to all of them between these shares of the part
+_UNDECIDED = 0.15         # chance of what nobody could say, over that of another question
+_UNDECIDED_WEIGHT = 0.5
 _MAIN = (0.9, 0.5)        # share of the main wording before and after
 _PLAIN = 0.1              # without the hint
 _REHEARSED = 0.4          # of the batches go on teaching the tower alone
@@ -61,7 +63,7 @@ class Asker:
         chosen = self.choose(told, np.random.default_rng([seed, 41]))
         picked = [np.zeros(told.shape[1]) + 1 for _ in range(2)]
         for row, numbers in enumerate(chosen):
-            for number in numbers:
+            for number in numbers[told[row, numbers] != UNKNOWN]:
                 picked[told[row, number]][number] += 1
         both = picked[0] + picked[1]
         for answer in (0, 1):
@@ -71,15 +73,22 @@ class Asker:
         """Of the loss of an answer, by the subject's number and the answer before negation."""
         return float(self._weight[int(yes), number])
 
-    def choose(self, told: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Up to QUESTIONS subjects for each row of `answers`, shape (N, QUESTIONS)."""
+    def choose(self, told: NDArray[np.int8], rng: np.random.Generator,
+               undecided: float = 0.0) -> NDArray[np.int64]:
+        """QUESTIONS subjects for each row of `answers`, shape (N, QUESTIONS).
+
+        Args:
+            told: answers or UNKNOWN.
+            rng: source of the choice.
+            undecided: chance of a subject of which nothing is known, over that of another one.
+        """
         chance = np.where(told == 1, self._chance[1], self._chance[0])
         pairs = told[:, 5:5 + len(CLASSES) * len(COLOURS)].reshape(-1, len(CLASSES), len(COLOURS))
         there = pairs == 1
         near = there.any(1, keepdims=True) | there.any(2, keepdims=True)
         boost = np.where(near & ~there, _NEAR, 1.0).reshape(len(told), -1)
         chance[:, 5:5 + boost.shape[1]] *= boost
-        chance = np.where(told == UNKNOWN, 1e-12, chance)
+        chance = np.where(told == UNKNOWN, undecided * chance + 1e-12, chance)
         keys = np.log(chance) + rng.gumbel(size=chance.shape)
         return np.argpartition(-keys, QUESTIONS, axis=1)[:, :QUESTIONS]
 
@@ -99,16 +108,18 @@ class Asker:
         unclear = batch.unclear.cpu().numpy().astype(np.uint8)
         told = answers(clear, unclear)
         made = []
-        for row, numbers in enumerate(self.choose(told, rng)):
-            own = [self._turn(int(number), bool(told[row, number]), rng, late)
-                   for number in numbers if told[row, number] != UNKNOWN]
+        for row, numbers in enumerate(self.choose(told, rng, _UNDECIDED * late)):
+            own = [self._turn(int(number), int(told[row, number]), rng, late)
+                   for number in numbers if late or told[row, number] != UNKNOWN]
             if described and not unclear[row].any():
                 order = DESCRIBE[int(rng.integers(len(DESCRIBE)))]
                 own.append(Turn(order, "", f" {caption(clear[row])}", _CAPTION_WEIGHT))
             made.append(own)
         return made
 
-    def _turn(self, number: int, yes: bool, rng: np.random.Generator, late: float) -> Turn:
+    def _turn(self, number: int, told: int, rng: np.random.Generator, late: float) -> Turn:
+        """A question; what nobody could say is answered by chance, which teaches to be unsure."""
+        yes = bool(rng.random() < 0.5) if told == UNKNOWN else bool(told)
         main_share = _MAIN[0] + late * (_MAIN[1] - _MAIN[0])
         question = self._subjects[number].wording(rng, main_share)
         said = yes
@@ -116,7 +127,7 @@ class Asker:
             question, said = negate(question), not yes
         hint = "" if rng.random() < _PLAIN else YES_NO_HINT
         return Turn(question, hint, " Yes" if said else " No",
-                    self.weight(number, yes))
+                    _UNDECIDED_WEIGHT if told == UNKNOWN else self.weight(number, yes))
 
 
 class AnswerTask:

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="the extra vlm is not installed")
+torch = pytest.importorskip("torch", reason="the extra vlm is not installed")
 pytest.importorskip("transformers", reason="the extra vlm is not installed")
 
 from smolvlm_ros.qa.negation import is_open, negate  # noqa: E402
 from smolvlm_ros.qa.prompt import clean_question  # noqa: E402
 from smolvlm_ros.world import facts_of, sample, sighted  # noqa: E402
 from smolvlm_ros.world.training.vlm_answers import QUESTIONS, Asker  # noqa: E402
-from smolvlm_ros.world.training.vlm_batches import Views  # noqa: E402
+from smolvlm_ros.world.training.vlm_batches import Batch, Views  # noqa: E402
 from smolvlm_ros.world.training.vlm_questions import (  # noqa: E402
     DESCRIBE,
     NOTHING,
@@ -93,6 +93,30 @@ def test_yes_and_no_weigh_the_same_for_every_subject() -> None:
         for number in numbers:
             answer = int(told[row, number])
             sums[number, answer] += asker.weight(int(number), bool(answer))
+    assert sums.sum() > 10_000
     asked = sums.sum(1) > 100
     assert asked.sum() >= 30
     assert np.abs(sums[asked, 1] / sums[asked].sum(1) - 0.5).max() < 0.12
+
+
+def test_what_nobody_could_say_is_asked_late_and_answered_by_chance() -> None:
+    clear = np.zeros((60, CATEGORIES), np.uint8)
+    unclear = np.zeros_like(clear)
+    clear[:, 0], unclear[:, 10] = 1, 1          # a person in red, and perhaps a red box
+    views = Views([{"clear": clear[:, None], "unclear": unclear[:, None],
+                    "outdoor": np.zeros(len(clear), bool)}])
+    asker = Asker(views)
+    empty = torch.zeros(0)
+    batch = Batch(empty, empty, torch.from_numpy(clear), torch.from_numpy(unclear))
+
+    def answers_to(question: str, progress: float) -> list[str]:
+        rng = np.random.default_rng(5)
+        return [turn.answer for _ in range(20) for row in asker.turns(batch, rng, progress)
+                for turn in row if turn.question == question]
+
+    assert answers_to("Is there a red box?", 0.0) == []
+    given = answers_to("Is there a red box?", 1.0)
+    assert len(given) > 10 and {" Yes", " No"} == set(given)
+    assert set(answers_to("Is there a person in red?", 0.0)) == {" Yes"}
+    assert set(answers_to("Is there no person in red?", 1.0)) == {" No"}
+    assert answers_to("Is there no person in red?", 0.0) == []
