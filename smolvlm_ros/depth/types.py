@@ -22,6 +22,11 @@ class Variant(str, Enum):
     INDOOR = "indoor"
     OUTDOOR = "outdoor"
 
+    @property
+    def other(self) -> Variant:
+        """The one that this is not."""
+        return Variant.OUTDOOR if self is Variant.INDOOR else Variant.INDOOR
+
 
 @dataclass(frozen=True)
 class DepthInfo:

@@ -12,10 +12,14 @@ from sensor_msgs.msg import CameraInfo, Image
 from smolvlm_ros.depth import (
     DepthConfig,
     DepthEstimator,
+    DepthMap,
     GroundPlane,
     Mount,
+    RouterConfig,
+    SceneRouter,
     Variant,
     make_estimator,
+    scene_evidence,
 )
 from smolvlm_ros.models.embedded import is_embedded, require_world
 from smolvlm_ros.ros import camera_info as infos
@@ -43,11 +47,11 @@ DEPTH_INFO = Endpoint("depth/camera_info", "sensor_msgs/msg/CameraInfo",
                       "Calibration for the depth image's size, with the same header.",
                       qos="depth_qos")
 SET_SCENE = Endpoint("~/set_scene", "smolvlm_ros/srv/SetDepthScene",
-                     "Switch between the indoor and the outdoor variant; the old one works on "
-                     "until the new one is loaded.")
+                     "Switch between the indoor and the outdoor variant, or let the node choose; "
+                     "the old one works on until the new one is loaded.")
 
 _Request = SetDepthScene.Request
-_SCENES = {_Request.INDOOR: "indoor", _Request.OUTDOOR: "outdoor"}
+_SCENES = {_Request.INDOOR: Variant.INDOOR, _Request.OUTDOOR: Variant.OUTDOOR}
 _ACTIVE = {Variant.INDOOR: _Request.INDOOR, Variant.OUTDOOR: _Request.OUTDOOR, None: 0}
 _SHOWN_S = 10.0
 _SWITCH_S = 3.0
@@ -66,6 +70,13 @@ class DepthSettings(NodeSettings, DepthConfig):
     dead_after_s: float = setting(10.0, "Time on one frame after which the estimator counts as "
                                   "dead, an error in /diagnostics.", unit="s", ge=0.1, le=3600.0,
                                   runtime=True)
+    auto_scene: bool = setting(
+        False, "Choose the variant from the view, as ~/set_scene does with AUTO; `scene` is what "
+        "it begins with. Needs both models.", runtime=True)
+    preload: bool = setting(
+        False, "Keep the other variant loaded as well: a switch then takes no time, and twice the "
+        "memory.")
+    router: RouterConfig = group(RouterConfig)
     image_qos: FunnelQos = group(FunnelQos)
     depth_qos: FunnelQos = group(FunnelQos)
 
@@ -91,6 +102,13 @@ class DepthNode(FunnelNode[DepthSettings]):
         self._in_force = self.settings
         self._estimator: DepthEstimator = make_estimator(self.settings)
         self.own("estimator", lambda: self._estimator.close())
+        self._spare: DepthEstimator | None = None
+        active = self._estimator.info.variant
+        if self.settings.preload and active is not None:
+            self._spare = make_estimator(self.settings.changed(scene=active.other.value))
+            self.own("spare estimator", self._close_spare)
+        self._switching = threading.Lock()
+        self._router = SceneRouter(self.settings.router)
         self._say_what_works()
 
     def start(self) -> None:
@@ -121,6 +139,11 @@ class DepthNode(FunnelNode[DepthSettings]):
             "focal_scale": f"{self._focal_scale:.4f}",
             "steadied": f"{self._steadied:.4f}",
             "range_m": info.max_depth_m * self._focal_scale, "self_check": info.self_check}
+        if self.settings.auto_scene and self._router.last is not None:
+            seen = self._router.last
+            extra |= {"outdoor_probability": f"{self._router.outdoor:.2f}",
+                      "sky_share": f"{seen.sky:.2f}", "beyond_range_share": f"{seen.beyond:.2f}",
+                      "reach_m": f"{seen.reach_m:.1f}"}
         if self.state == "active":
             extra["frames_replaced"] = self._worker.counts.replaced
             extra["inputs_unmatched"] = self._sync.unmatched
@@ -154,7 +177,8 @@ class DepthNode(FunnelNode[DepthSettings]):
                 if is_embedded(source):
                     require_world(source, message.header.frame_id)
                 self._prepare(message)
-                result = self._estimator.estimate(images.to_rgb(message), camera,
+                image_rgb = images.to_rgb(message)
+                result = self._estimator.estimate(image_rgb, camera,
                                                   to_seconds(message.header.stamp))
             if camera is None:
                 self.faults.set("uncalibrated", Level.WARN, f"{CAMERA_INFO.name} is not calibrated "
@@ -171,6 +195,8 @@ class DepthNode(FunnelNode[DepthSettings]):
             self._depth_info.publish(depth_info)
         self.stats.count("frames")
         self.stats.latency("age_at_depth", self.age_s(message.header.stamp) * 1e3)
+        if self.settings.auto_scene:
+            self._route(image_rgb, result, to_seconds(message.header.stamp))
 
     def _prepare(self, message: Image) -> None:
         """Bring the estimator up to what has changed since the last frame."""
@@ -191,45 +217,86 @@ class DepthNode(FunnelNode[DepthSettings]):
             mount = Mount.from_config(settings.ground_plane)
             self._estimator.set_mount(mount.height_m, mount.pitch_rad, mount.roll_rad)
 
+    # AUTO: chosen in the worker, loaded in a thread of its own ------------------------------
+
+    def _route(self, image_rgb: Any, result: DepthMap, stamp_s: float) -> None:
+        active = result.info.variant
+        if active is None:
+            return
+        self._router.config = self.settings.router
+        wanted = self._router.observe(scene_evidence(image_rgb, result), active, stamp_s)
+        if wanted is not active and not self._switching.locked():
+            threading.Thread(target=self._switch_by_itself, args=(wanted,), name="depth variant",
+                             daemon=True).start()
+
+    def _switch_by_itself(self, wanted: Variant) -> None:
+        try:
+            self._switch(wanted)
+        except (ValueError, RuntimeError, OSError) as error:
+            self.stats.count("switches_refused")
+            self.faults.set("auto_scene", Level.WARN, f"the view looks {wanted.value}, but: "
+                            f"{error}", _SHOWN_S)
+
     # ~/set_scene, in a thread of the executor that has nothing else to do --------------------
 
     def _on_set_scene(self, request: Any, response: Any) -> Any:
         try:
-            self._switch(request.scene)
+            self._set_scene(request.scene)
             response.success = True
         except (ValueError, RuntimeError, OSError) as error:
             self.stats.count("switches_refused")
             response.message = str(error)
         info = self._estimator.info
         response.active, response.max_depth_m = _ACTIVE[info.variant], float(info.max_depth_m)
-        if response.success:
-            response.message = f"{_SCENES[response.active]} is active"
+        if response.success and info.variant is not None:
+            chosen = ", chosen from the view" if request.scene == _Request.AUTO else ""
+            response.message = f"{info.variant.value} is active{chosen}"
         return response
 
-    def _switch(self, scene: int) -> None:
-        if scene == _Request.AUTO:
-            raise ValueError("AUTO needs a router, which this version does not have; "
-                             "set INDOOR or OUTDOOR")
-        if scene not in _SCENES:
-            raise ValueError(f"scene = {scene} is not one of INDOOR (1), OUTDOOR (2)")
-        variant = self._estimator.info.variant
-        if variant is None:
-            raise ValueError(f"{self._estimator.info.estimator} has no variants; "
+    def _set_scene(self, scene: int) -> None:
+        if scene not in (*_SCENES, _Request.AUTO):
+            raise ValueError(f"scene = {scene} is not one of INDOOR (1), OUTDOOR (2), AUTO (3)")
+        info = self._estimator.info
+        if info.variant is None:
+            raise ValueError(f"{info.estimator} has no variants; "
                              "set estimator to depth_anything_v2 and configure again")
-        if variant.value == _SCENES[scene]:
-            return
-        fresh = make_estimator(self.settings.changed(scene=_SCENES[scene]))  # the old one works on
-        with self._lock:
-            if not self._listening:
-                fresh.close()
-                raise RuntimeError("the node was deactivated meanwhile; activate it and ask again")
-            old, self._estimator = self._estimator, fresh
-            # New settings: before the next frame the estimator is given those, too, that have
-            # changed while it was loaded.
-            self.parameters.put(self, "scene", _SCENES[scene])
-        old.close()
+        if scene == _Request.AUTO:
+            other = self.settings.changed(scene=info.variant.other.value)
+            if not other.model():
+                raise ValueError(f"AUTO needs both variants, and model_{other.scene} is not set; "
+                                 "set it to an exported file")
+            self._router.reset()
+        else:
+            self._switch(_SCENES[scene])
+        self.parameters.put(self, "auto_scene", scene == _Request.AUTO)
+
+    def _switch(self, variant: Variant) -> None:
+        with self._switching:
+            if self._estimator.info.variant is variant:
+                return
+            fresh = self._spare or make_estimator(self.settings.changed(scene=variant.value))
+            with self._lock:  # until here the old one worked on
+                if not self._listening:
+                    if fresh is not self._spare:
+                        fresh.close()
+                    raise RuntimeError("the node was deactivated meanwhile; activate it and ask "
+                                       "again")
+                old, self._estimator = self._estimator, fresh
+                if fresh is self._spare:
+                    self._spare = old
+                    fresh.reset("another variant")
+                # New settings: before the next frame the estimator is given those, too, that have
+                # changed while it was loaded.
+                self.parameters.put(self, "scene", variant.value)
+            if old is not self._spare:
+                old.close()
         self.stats.count("switches")
         self._say_what_works()
+
+    def _close_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+        self._spare = None
 
     def _stop_listening(self) -> None:
         # A switch that is being made is waited for; a dead estimator, which keeps the lock, is not.

@@ -185,8 +185,8 @@ class TestSwitching:
             assert funnel.node.stats.counters()["switches"] == 2
 
     @pytest.mark.parametrize(("changes", "scene", "words"), [
-        ({}, Request.AUTO, "AUTO needs a router"),
-        ({}, 99, "scene = 99 is not one of INDOOR (1), OUTDOOR (2)"),
+        ({"model_outdoor": ""}, Request.AUTO, "AUTO needs both variants"),
+        ({}, 99, "scene = 99 is not one of INDOOR (1), OUTDOOR (2), AUTO (3)"),
         ({"model_outdoor": ""}, Request.OUTDOOR, "model_outdoor"),
         ({"model_outdoor": "/nowhere/a.onnx"}, Request.OUTDOOR, "/nowhere/a.onnx"),
         # a file of the other variant: its range does not fit
@@ -228,6 +228,41 @@ class TestSwitching:
                                            rel=1e-3)
             assert funnel.node._worker.counts.replaced == 0
             assert funnel.node._worker.counts.failed == 0
+
+    @pytest.mark.parametrize("preload", [False, True])
+    def test_auto_follows_the_view(self, preload: bool, models: dict[str, Any]) -> None:
+        bright_above = SLOPE.copy()
+        bright_above[:HEIGHT // 2], bright_above[HEIGHT // 2:] = 255, 20
+        dark = np.full_like(SLOPE, 10)
+        with gate(**models, preload=preload, router__hold_s=0.3, router__rest_s=0.0) as funnel:
+            said = funnel.set_scene(Request.AUTO).message
+            assert said == "indoor is active, chosen from the view"
+            for view, scene in ((bright_above, "outdoor"), (dark, "indoor")):
+                for _ in range(200):
+                    funnel.look(image=view)
+                    if funnel.node.settings.scene == scene:
+                        break
+                assert funnel.node.settings.scene == scene
+                funnel.peer.await_status(
+                    "depth", lambda *s, want=scene: s[2].get("variant") == want, "the variant")
+            assert funnel.node.stats.counters()["switches"] == 2
+            assert funnel.set_scene(Request.INDOOR).success  # a planner's word ends it
+            for _ in range(20):
+                funnel.look(image=bright_above)
+            assert funnel.node.settings.scene == "indoor"
+
+    def test_preloaded_both_are_there_at_once(self, models: dict[str, Any],
+                                              slow_loading: SlowLoading) -> None:
+        with gate(**models, preload=True) as funnel:
+            near = funnel.look()
+            slow_loading.begin()  # nothing may be loaded any more
+            for scene, factor in ((Request.OUTDOOR, 4.0), (Request.INDOOR, 1.0)) * 3:
+                assert funnel.set_scene(scene).success
+                got = float(np.median(funnel.look() / near))
+                right = factor * ((CAMERA.fx / CAMERA.width) / (725.0 / 1242.0)
+                                  if factor > 1 else 1.0)
+                assert got == pytest.approx(right, rel=1e-3)
+            assert not slow_loading.loading.is_set()
 
     def test_parameters_set_while_it_loads_are_kept(self, models: dict[str, Any],
                                                     slow_loading: SlowLoading) -> None:
