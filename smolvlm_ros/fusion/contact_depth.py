@@ -1,4 +1,4 @@
-"""The depth of the ground an object stands on, for depth maps that hold nothing but the ground."""
+"""The depth of the ground an object stands on, for depth maps that show the ground best."""
 from __future__ import annotations
 
 import numpy as np
@@ -8,6 +8,10 @@ from smolvlm_ros.fusion.depth_result import DepthConfig, DepthResult, NoDepth, O
 
 _JITTER = 0.02         # of the lower edge, as a share of the box's height
 _CUT_STD_REL = 0.25    # feet below the image: the contact's depth is an upper bound
+# Of the anchor `floor`: the strips beside a box, in widths of the box and at least in pixels.
+_GAP, _GAP_PX = 0.1, 4
+_STRIP, _STRIP_PX = 0.5, 8
+_LEAST_STRIP = 4       # pixels of known ground
 
 
 def contacts(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
@@ -18,6 +22,10 @@ def contacts(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
     does to it, and the source's scale. A box cut by the image's lower edge has its feet below the
     image, so the ground there is an upper bound; the object is still placed, with a wide deviation,
     because the nearest object is the last that may be left out.
+
+    With the anchor `floor` the ground just left and right of the box is looked at too, in the same
+    row, and the farthest of the three counts: what else could be seen there hides the ground, and
+    is nearer than it. A network's depth under a box is drawn towards the object.
 
     Args:
         depth_m: shape (H, W) float metres.
@@ -40,13 +48,25 @@ def _contact(depth_m: NDArray[np.floating], box: list[float], config: DepthConfi
     if not len(ground) or valid < config.min_valid_fraction:
         return NoDepth(f"the lower edge of the box is not on known ground{census(strip)}")
     z = float(np.median(ground))
+    if config.depth_anchor == "floor":
+        z = max(z, *_beside(depth_m[row], x0, x1))
     jitter = max(1, round(_JITTER * (y1 - y0)))
     farther = _ground(depth_m[max(0, row - jitter), left:right + 1])
     # Above the edge may be the horizon: then nothing is known of the slope, and it is steep.
-    slope = abs(float(np.median(farther)) - z) if len(farther) else z
+    slope = abs(float(np.median(farther)) - float(np.median(ground))) if len(farther) else z
     cut = _CUT_STD_REL * z if y1 >= height - 1.5 else 0.0
     std = float(np.sqrt(slope ** 2 + (config.depth_std_rel * z) ** 2 + cut ** 2))
     return ObjectDepth(z, std, slope, valid, 1.0, len(ground))
+
+
+def _beside(line: NDArray[np.floating], x0: float, x1: float) -> tuple[float, float]:
+    """Depths of the ground left and right of a box, from the row of its lower edge; 0 unknown."""
+    gap = max(_GAP * (x1 - x0), _GAP_PX)
+    reach = gap + max(_STRIP * (x1 - x0), _STRIP_PX)
+    spans = ((x0 - reach, x0 - gap), (x1 + gap, x1 + reach))
+    strips = [_ground(line[max(0, round(a)):max(0, round(b))]) for a, b in spans]
+    left, right = (float(np.median(s)) if len(s) >= _LEAST_STRIP else 0.0 for s in strips)
+    return left, right
 
 
 def _ground(strip: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -14,9 +14,11 @@ class DepthConfig(Settings):
     """How the depth of a box is read from the depth map."""
 
     depth_anchor: str = setting(
-        "surface", "Which depth stands for an object: that of its own surface, or (for "
-        "ground_plane depth maps, which hold no object surfaces) that of the ground where the "
-        "lower edge of its box stands.", choices=("surface", "contact"), runtime=True)
+        "surface", "Which depth stands for an object: that of its own surface; `contact`, for "
+        "ground_plane depth maps, which hold no object surfaces: that of the ground where the "
+        "lower edge of its box stands; `floor`, for small networks, which blur what stands on the "
+        "ground: the farthest of the ground there and just beside the box.",
+        choices=("surface", "contact", "floor"), runtime=True)
     min_valid_pixels: int = setting(
         12, "Least number of depth pixels in a box; below it the object gets no pose.", unit="px",
         ge=1, le=100000, runtime=True)

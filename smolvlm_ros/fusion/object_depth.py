@@ -73,7 +73,7 @@ def object_depths(depth_m: NDArray[np.floating], xyxy: ArrayLike,
     for index in np.flatnonzero(~usable):
         results[index] = NoDepth(_degenerate(boxes[index], width, height))
     chosen = np.flatnonzero(usable)
-    estimate = contacts if config.depth_anchor == "contact" else surfaces
+    estimate = surfaces if config.depth_anchor == "surface" else contacts
     for index, result in zip(chosen, estimate(depth_m, clipped[chosen], config), strict=True):
         results[index] = result
     return tuple(results)

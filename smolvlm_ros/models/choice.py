@@ -158,7 +158,7 @@ def _networks(indoor: str, outdoor: str, detector: str, scene_qa: dict[str, Any]
               world: bool = False) -> Parameters:
     # In the world everything stands on the floor, and a small network knows the floor better
     # than the outlines of what stands on it.
-    anchor = "contact" if world else "surface"
+    anchor = "floor" if world else "surface"
     return {"depth": {"estimator": "depth_anything_v2", "model_indoor": indoor,
                       "model_outdoor": outdoor},
             "fusion": {"depth_anchor": anchor, "depth_std_rel": _TRAINED_ON_IMAGES_STD},

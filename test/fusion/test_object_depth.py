@@ -198,3 +198,23 @@ def test_contact_above_the_horizon_is_refused() -> None:
 def test_contact_just_below_the_horizon_is_vague() -> None:
     result = found(ground(), (300, 100, 360, 241), depth_anchor="contact")
     assert result.std_m >= result.depth_m   # the row above is the horizon already
+
+
+def test_floor_takes_the_farthest_ground_beside_a_box() -> None:
+    box = (300, 100, 360, 389)
+    plain = ground()
+    exact = found(plain, box, depth_anchor="contact").depth_m
+    assert found(plain, box, depth_anchor="floor").depth_m == pytest.approx(exact)
+    # A network draws the ground under the object towards it: the ground beside it is right.
+    blurred = plain.copy()
+    blurred[:, 296:366] *= 0.8
+    assert found(blurred, box, depth_anchor="contact").depth_m == pytest.approx(0.8 * exact)
+    assert found(blurred, box, depth_anchor="floor").depth_m == pytest.approx(exact)
+    # Something stands beside it and hides the ground there: it is nearer, and does not count.
+    blurred[:, :294] *= 0.5
+    assert found(blurred, box, depth_anchor="floor").depth_m == pytest.approx(exact)
+    # At the image's edge, or beside what is not known, the other side is left.
+    blurred[:, 366:] = np.nan
+    assert found(blurred, box, depth_anchor="floor").depth_m == pytest.approx(0.8 * exact)
+    edge = (580, 100, 639, 389)
+    assert found(plain, edge, depth_anchor="floor").depth_m == pytest.approx(exact)
