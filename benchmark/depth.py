@@ -23,6 +23,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import common  # noqa: E402
 import cv2  # noqa: E402
+import depth_video  # noqa: E402
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
@@ -167,6 +168,7 @@ def main() -> int:
                         "weights")
     options: argparse.Namespace = parser.parse_args()
     rows: dict[str, Any] = dict(around_the_network(10 if options.quick else 50))
+    rows.update(depth_video.rows(*((25, (900,)) if options.quick else (150, (900, 901, 902)))))
     missing = [m for m in ("torch", "transformers", "onnx", "onnxruntime") if not util.find_spec(m)]
     if missing:
         print(f"no network rows: {', '.join(missing)} not installed", file=sys.stderr)
