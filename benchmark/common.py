@@ -69,6 +69,12 @@ def machine() -> dict[str, Any]:
     return facts
 
 
+def resident_mb() -> float:
+    """Memory of this process that is resident now, MiB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def timed_ms(run: Callable[[], object]) -> float:
     """Wall-clock milliseconds of one call."""
     begin = time.perf_counter_ns()
