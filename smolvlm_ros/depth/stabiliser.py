@@ -10,6 +10,7 @@ has changed so far that its points are lost begins anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from smolvlm_ros.settings import Settings, setting
 
 _WIDTH = 160
-_CORNERS, _LEAST_CORNERS = 240, 24
-_FLOW = {"winSize": (13, 13), "maxLevel": 3,
+_CORNERS, _LEAST_CORNERS = 180, 24
+_FLOW = {"winSize": (11, 11), "maxLevel": 3,
          "criteria": (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 15, 0.02)}
 _BACK_PX = 0.7          # forth and back must end where it began
 _STILL_PX = 0.25        # median flow of a camera that stands
@@ -101,15 +102,14 @@ class DepthStabiliser:
         scale = np.float32(self._mean - found.wobble)
         self.correction = float(np.exp(scale))
         view.log_depth += scale
-        factor = np.full(depth_m.shape, np.exp(scale), np.float32)
+        steadied = depth_m * np.exp(scale)
         if found.flow_px < _STILL_PX:
             local = self._local(last, view, _share(passed_s, _LOCAL_S, self._count))
-            if local.any():
-                factor *= np.exp(cv2.resize(local, depth_m.shape[::-1]))
+            steadied *= cv2.resize(np.exp(local), depth_m.shape[::-1])
         self._last = view
         if found.flow_px > _KEY_PX or found.share < _KEY_SHARE:
             self._key, self._mean = view, 0.0
-        return depth_m * factor
+        return steadied
 
     def _begin(self, view: _View, depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
         self._key = self._last = view
@@ -147,6 +147,12 @@ class _View:
         log_depth = np.full(depth.shape, np.nan, np.float32)
         log_depth[known] = np.log(depth[known])
         return cls(grey, log_depth, stamp_s)
+
+    @cached_property
+    def corners(self) -> NDArray[np.float32]:
+        """Points to follow (Shi and Tomasi), shape (N, 1, 2)."""
+        found = cv2.goodFeaturesToTrack(cv2.equalizeHist(self.grey), _CORNERS, 0.01, 4)
+        return np.zeros((0, 1, 2), np.float32) if found is None else np.asarray(found, np.float32)
 
 
 def _share(passed_s: float, time_s: float, count: int) -> float:
@@ -194,10 +200,9 @@ def _followed(key: _View, view: _View
 
     The way back must end where it began.
     """
-    first, second = cv2.equalizeHist(key.grey), cv2.equalizeHist(view.grey)
-    corners = cv2.goodFeaturesToTrack(first, _CORNERS, 0.01, 4)
-    nothing = np.zeros((0, 2), np.float32)
-    if corners is None or len(corners) < _LEAST_CORNERS:
+    first, second, corners = cv2.equalizeHist(key.grey), cv2.equalizeHist(view.grey), key.corners
+    if len(corners) < _LEAST_CORNERS:
+        nothing = np.zeros((0, 2), np.float32)
         return nothing, nothing, 0.0
     moved, ok, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, None, **_FLOW)
     back, ok_back, _ = cv2.calcOpticalFlowPyrLK(second, first, moved, None, **_FLOW)
