@@ -29,6 +29,7 @@ HELP = ("the models of all stages: embedded (those of the package, for the embed
         "parameter file says), or a folder with depth-indoor, depth-outdoor, detector and vlm; "
         "auto is embedded for a world: source and params for any other")
 _TRAINED_ON_IMAGES_STD = 0.1   # of a monocular network's scale
+_WORLD_MIN_SCORE = 0.5         # halves the false boxes of the default, and loses few true ones
 _LIBRARIES = ("torch", "transformers", "onnx", "onnxruntime")
 
 # Of the nodes, by name: parameter and value.
@@ -162,7 +163,9 @@ def _networks(indoor: str, outdoor: str, detector: str, scene_qa: dict[str, Any]
     return {"depth": {"estimator": "depth_anything_v2", "model_indoor": indoor,
                       "model_outdoor": outdoor},
             "fusion": {"depth_anchor": anchor, "depth_std_rel": _TRAINED_ON_IMAGES_STD},
-            "detector": {"kind": "onnx", "model": detector}, "scene_qa": scene_qa}
+            "detector": {"kind": "onnx", "model": detector,
+                         **({"min_score": _WORLD_MIN_SCORE} if world else {})},
+            "scene_qa": scene_qa}
 
 
 def _parts() -> tuple[KnownCheckpoint, ...]:
