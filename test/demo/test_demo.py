@@ -1,6 +1,7 @@
 """The demo as a user runs it: processes over DDS, files at the end, nothing left behind."""
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ import yaml
 
 pytest.importorskip("rclpy", reason="the demo runs real nodes; there is no ROS here")
 rosbags = pytest.importorskip("rosbags.highlevel", reason="recordings need the package rosbags")
+
+from smolvlm_ros.models.embedded import CHECKPOINTS_FOLDER  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 VIDEO = ROOT.parent / "shared/data/videos/one-by-one-person-detection.mp4"
@@ -181,6 +184,22 @@ def test_the_embedded_world_without_weights(tmp_path: Path) -> None:
     written = yaml.safe_load((tmp_path / "out/parameters.yaml").read_text())
     fusion = written["/**/fusion"]["ros__parameters"]
     assert fusion["depth_anchor"] == "contact" and "name: middle" in fusion["zones"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the extra vlm is missing")
+def test_the_default_is_the_embedded_world_with_its_checkpoints(tmp_path: Path) -> None:
+    process = start(tmp_path / "out", "--duration", "25", "--no-film", "--no-record")
+    text = finish(process, 300)  # the first time, it exports
+    assert process.returncode == 0, text
+    summary = json.loads((tmp_path / "out/funnel.json").read_text())
+    assert summary["source"].startswith("world:") and summary["frames_in"] > 0
+    assert all(h["level"] < 2 for h in summary["health"].values()), summary["health"]
+    depth = yaml.safe_load((tmp_path / "out/parameters.yaml").read_text())["/**/depth"]
+    if (CHECKPOINTS_FOLDER / "depth-indoor").is_dir():
+        assert depth["ros__parameters"]["model_indoor"] == "world-depth-indoor"
+    log = (tmp_path / "out/funnel.log").read_text()
+    assert "Traceback" not in log and "failed" not in log
 
 
 @pytest.mark.slow
