@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 
 pytest.importorskip("smolvlm_ros.msg", reason="needs ROS 2 and the built interfaces")
 
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from peer import LATCHED, Peer, fresh_namespace, running, stamp, textured, wait_for  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
@@ -21,10 +24,13 @@ from std_msgs.msg import Header  # noqa: E402
 from vision_msgs.msg import BoundingBox2D, Detection2DArray, LabelInfo  # noqa: E402
 
 from smolvlm_ros.detection import Detections, DetectorInfo  # noqa: E402
+from smolvlm_ros.models.embedded import WORLD_FRAME_ID  # noqa: E402
 from smolvlm_ros.nodes import detector as detector_module  # noqa: E402
 from smolvlm_ros.nodes.detector import DetectorNode  # noqa: E402
 from smolvlm_ros.ros import images  # noqa: E402
 from smolvlm_ros.ros.boxes import best_hypothesis, from_box, to_box  # noqa: E402
+from smolvlm_ros.world import CLASSES, World  # noqa: E402
+from smolvlm_ros.world.scoring.detection import truth_of  # noqa: E402
 
 _stamps = itertools.count(1_700_000_000_123_456_789, 100_000_001)
 BOX = (8.0, 4.0, 40.0, 36.0)  # a third of the image: a score near one
@@ -223,3 +229,40 @@ def test_a_message_from_elsewhere_needs_no_code_of_ours() -> None:
         message.data = bytes(4)
         funnel.peer.send("gate/image", message)
         funnel.detections(message.header)
+
+
+class TestEmbedded:
+    """The detector of the embedded world, on its world and on another camera's image."""
+
+    def test_what_the_world_shows_and_nothing_else(self, tmp_path: Path) -> None:
+        pytest.importorskip("torch", reason="the checkpoint is exported")
+        pytest.importorskip("onnx", reason="the checkpoint is exported")
+        pytest.importorskip("onnxruntime", reason="the detector runs on it")
+        from smolvlm_ros.models.export_detector import export_detector
+        model = export_detector("world-detector", tmp_path / "detector.onnx").path
+        frame = World("room", seed=5, camera="static").frame(300)
+        truth = truth_of(frame)
+        with gate(kind="onnx", model=str(model), min_score=0.5, onnx__num_threads=1) as funnel:
+            labels = funnel.peer.listen("label_info", LabelInfo, LATCHED)
+            (info,) = wait_for(lambda: labels, "the labels")
+            assert tuple(c.class_name for c in info.class_map) == CLASSES
+            assert info.threshold == 0.5
+            refused = fresh()
+            funnel.peer.send("gate/image", images.from_rgb(frame.image_rgb, refused))
+            _, text, values = funnel.peer.await_status(
+                "detector", lambda *s: s[0] == 2 and "embedded world" in s[1], "health")
+            assert "'front_optical'" in text and values["licence"] == "Apache-2.0"
+            header = Header(stamp=stamp(next(_stamps)), frame_id=WORLD_FRAME_ID)
+            funnel.peer.send("gate/image", images.from_rgb(frame.image_rgb, header))
+            found = [best_hypothesis(d) for d in funnel.detections(header).detections]
+            shown = [n for n, counts in zip(truth.class_names, truth.counts, strict=True) if counts]
+            assert shown and {name for name, _ in found} == set(shown)
+            assert all(d.header != refused for d in funnel.found)
+
+    def test_a_file_that_is_missing_is_a_refusal(self) -> None:
+        with Peer(namespace := fresh_namespace()) as peer, \
+                running(DetectorNode, namespace, active=False, kind="onnx", model="/gone.onnx"):
+            request = ChangeState.Request()
+            request.transition.id = Transition.TRANSITION_CONFIGURE
+            assert not peer.call("detector/change_state", ChangeState, request).success
+            peer.await_error("detector", "/gone.onnx does not exist")
