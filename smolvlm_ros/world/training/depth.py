@@ -40,8 +40,8 @@ class Recipe:
     variant: str
     scenes: tuple[str, ...]
     typical_m: float
-    count: int = 16_000
-    steps: int = 8_000
+    count: int = 6_000
+    steps: int = 10_000
     batch: int = 8
     learning_rate: float = 8e-4
     size: tuple[int, int] = (84, 112)
