@@ -78,7 +78,7 @@ def run(job: str, options: Options) -> None:
           options.work / f"{job}-answers.pt", f"{job}: answering")
     vlm_checkpoint.save(options.output, learner.vlm, tokenizer)
     write(options.output, Run(scenes, options.seed * _SEEDS_APART, sight_steps, answer_steps,
-                              recipe.batch, recipe.learning_rate, device.type,
+                              recipe.batch, recipe.batch, recipe.learning_rate, device.type,
                               options.start.name if options.start else "",
                               time.monotonic() - began))
 

@@ -33,7 +33,7 @@ _UNDECIDED = 0.15         # chance of what nobody could say, over that of anothe
 _UNDECIDED_WEIGHT = 0.5
 _MAIN = (0.9, 0.5)        # share of the main wording before and after
 _PLAIN = 0.1              # without the hint
-_REHEARSED = 0.4          # of the batches go on teaching the tower alone
+REHEARSED = 0.4          # of the batches go on teaching the tower alone
 _BARE = 0.05              # without the system prompt
 _DESCRIBED = 0.4          # of the batches have descriptions, which make sequences longer
 _CAPTION_WEIGHT = 0.4     # of a token of a description, over that of an answer
@@ -157,7 +157,7 @@ class AnswerTask:
     def loss(self, step: int, rng: np.random.Generator
              ) -> tuple[torch.Tensor, Mapping[str, float]]:
         """Loss of a batch of images with their questions; see `loop.Task`."""
-        if rng.random() < _REHEARSED:
+        if rng.random() < REHEARSED:
             return self._sight.loss(step, rng)
         batch = self._views.batch(self._batch_size, rng, self._device)
         system_prompt = "" if rng.random() < _BARE else SYSTEM_PROMPT

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smolvlm_ros.world.training.card import Card, write_card
+from smolvlm_ros.world.training.vlm_answers import REHEARSED
 from smolvlm_ros.world.training.vlm_batches import FRAME_SHARE
 from smolvlm_ros.world.training.vlm_questions import subjects, texts
 from smolvlm_ros.world.training.vlm_views import CROP_VIEWS, FRAME_VIEWS, TILE_PX
@@ -19,7 +20,8 @@ class Run:
         first_seed: of the scenes.
         sight_steps: batches of the first part; 0 for none.
         answer_steps: batches of the second part.
-        batch: images in each.
+        sight_batch: images in each batch of the first part.
+        answer_batch: images in each batch of the second part.
         learning_rate: of AdamW, at its highest.
         device: 'cpu' or 'cuda'.
         start: the checkpoint it went on from; empty for fresh weights.
@@ -30,7 +32,8 @@ class Run:
     first_seed: int
     sight_steps: int
     answer_steps: int
-    batch: int
+    sight_batch: int
+    answer_batch: int
     learning_rate: float
     device: str
     start: str
@@ -39,24 +42,31 @@ class Run:
 
 def write(folder: Path, run: Run) -> None:
     """Write the card beside the weights; its figures are put in when they are measured."""
-    first = (f"First {run.sight_steps} batches for the vision tower alone (what each patch, image "
-             "token and image shows), then" if run.sight_steps else
-             f"It went on from the checkpoint {run.start!r} with")
     write_card(folder, Card(
         "world-vlm", "image-text-to-text",
         "A SmolVLMForConditionalGeneration of 3.6 million parameters that answers yes/no questions "
         "about people, boxes, balls, cones and vehicles, their colours and people's postures, and "
-        "describes what it sees in a sentence.", {
-            "Trained on": f"{run.scenes} drawn scenes (seeds {run.first_seed} to "
-                          f"{run.first_seed + run.scenes - 1} of `smolvlm_ros.world.sample`), each "
-                          f"as {FRAME_VIEWS} frames and {CROP_VIEWS} crops, scaled to "
-                          f"{TILE_PX}x{TILE_PX} px; {FRAME_SHARE:.0%} of a batch are frames. "
-                          f"{len(subjects())} subjects in {len(texts())} wordings with their "
-                          "negations, yes and no alike for each of them.",
-            "How": f"{first} {run.answer_steps} batches with questions and descriptions. "
-                   f"{run.batch} images a batch, AdamW at {run.learning_rate:g}, moving average of "
-                   f"the weights, on {run.device}; {run.seconds / 60:.0f} minutes since it was "
-                   "last started. Code: `smolvlm_ros/world/training/vlm.py`.",
-            "Limits": "Questions about anything else get an answer too, and it means nothing. "
-                      "Counting, places and distances were not taught.",
-        }))
+        "describes what it sees in a sentence.",
+        {"Trained on": _data(run), "How": _way(run),
+         "Limits": "Questions about anything else get an answer too, and it means nothing. "
+                   "Counting, places and distances were not taught."}))
+
+
+def _data(run: Run) -> str:
+    return (f"{run.scenes} drawn scenes (seeds {run.first_seed} to "
+            f"{run.first_seed + run.scenes - 1} of `smolvlm_ros.world.sample`), each as "
+            f"{FRAME_VIEWS} frames and {CROP_VIEWS} crops, scaled to {TILE_PX}x{TILE_PX} px; "
+            f"{FRAME_SHARE:.0%} of a batch are frames. {len(subjects())} subjects in "
+            f"{len(texts())} wordings with their negations, yes and no alike for each of them.")
+
+
+def _way(run: Run) -> str:
+    sight = (f"First {run.sight_steps} batches of {run.sight_batch} images for the vision tower "
+             "alone (what each patch, image token and image shows), most of them as four times as "
+             "many windows of a quarter of the image." if run.sight_steps else
+             f"It went on from the checkpoint {run.start!r}.")
+    return (f"{sight} Then {run.answer_steps} batches of {run.answer_batch} images, "
+            f"{REHEARSED:.0%} of them for the tower again, the others with questions and "
+            f"descriptions. AdamW at {run.learning_rate:g}, moving average of the weights, on "
+            f"{run.device}; {run.seconds / 60:.0f} minutes since it was last started. Code: "
+            "`smolvlm_ros/world/training/vlm.py`.")

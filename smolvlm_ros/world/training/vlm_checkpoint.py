@@ -28,6 +28,7 @@ def save(folder: Path, vlm: Any, tokenizer: Any) -> None:
     finally:
         if bars:
             logging.enable_progress_bar()
+    (folder / "model.safetensors").chmod(0o644)   # it is written for its owner alone
     tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps({
         "image_processor_type": "SmolVLMImageProcessor", "do_image_splitting": False,
