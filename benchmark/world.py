@@ -212,22 +212,30 @@ def funnel(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
     minutes = [Minute(SCENES[n % len(SCENES)], _SEED + n, MOUNTS[n // len(SCENES) % len(MOUNTS)],
                       extent.duration_s, models) for n in range(extent.minutes)]
     total, told, failed = FunnelScore(), [], 0
-    with ThreadPoolExecutor(options.jobs) as threads:
-        for minute, outcome in zip(minutes, threads.map(
-                lambda m: _alone(m, options.keep), minutes), strict=True):
-            if isinstance(outcome, str):
-                failed += 1
-                print(f"{minute.source}: failed: {outcome}", flush=True)
-                continue
-            total = reduce(add, (total, outcome.score))
-            told.append(_told(outcome))
-            print(_line(outcome), flush=True)
+    for minute, outcome in zip(minutes, _at_once(minutes, options), strict=True):
+        if isinstance(outcome, str):
+            failed += 1
+            print(f"{minute.source}: failed: {outcome}", flush=True)
+            continue
+        total = reduce(add, (total, outcome.score))
+        told.append(_told(outcome))
+        print(_line(outcome), flush=True)
     return {**total.rows(), "funnel_timelines": len(told), "funnel_failed_timelines": failed,
             "funnel_by_timeline": told}
 
 
 _MEASURES: dict[str, Callable[[argparse.Namespace, Extent], dict[str, Any]]] = {
     "depth": depth, "detector": detector, "vlm": vlm, "funnel": funnel}
+
+
+def _at_once(minutes: Sequence[Minute], options: argparse.Namespace) -> Iterator[Played | str]:
+    """The outcomes in order; several minutes are played at the same time."""
+    threads = ThreadPoolExecutor(options.jobs)
+    try:
+        yield from threads.map(lambda minute: _alone(minute, options.keep), minutes)
+    finally:
+        # After ctrl-C no further minute is begun.
+        threads.shutdown(cancel_futures=True)
 
 
 def _alone(minute: Minute, keep: Path | None) -> Played | str:
