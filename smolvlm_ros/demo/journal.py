@@ -61,7 +61,10 @@ class Seen:
 
 @dataclass
 class Moment:
-    """Pictures of one passed frame, for the contact sheet."""
+    """Pictures of one passed frame, for the contact sheet.
+
+    `verdict` is the one on these pictures, or, until there is one, the visit's last.
+    """
 
     stamp_s: float
     title: str
@@ -70,6 +73,7 @@ class Moment:
     annotated_rgb: NDArray[np.uint8] | None = None
     verdict: str = ""
     stamp_ns: int = 0
+    judged: bool = False
 
 
 @dataclass
@@ -124,7 +128,7 @@ class Journal:
         """Keep pictures for the contact sheet: the first ones, and always the newest."""
         with self.lock:
             if replaces_last and self.moments:
-                self.moments.pop()
+                moment.verdict = self.moments.pop().verdict
             if len(self.moments) >= _MOMENTS:
                 del self.moments[_MOMENTS - 1:]
             self.moments.append(moment)

@@ -235,8 +235,9 @@ class DemoWatch(Node):  # type: ignore[misc]
                 stamp_s, message.question, answer, message.p_yes, message.reason,
                 len(message.pass_questions)))
             for moment in self._journal.moments:
-                if not moment.verdict and message.zone and moment.stamp_s <= stamp_s:
+                if not moment.judged and message.zone and moment.stamp_s <= stamp_s:
                     moment.verdict = f"{message.question} {answer}: {message.reason}"
+                    moment.judged = True
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -60,6 +60,14 @@ def test_moments_keep_the_first_ones_and_the_newest() -> None:
     assert [m.title for m in journal.moments] == ["0", "1", "2", "3", "4", "better"]
 
 
+def test_better_pictures_of_a_visit_keep_its_verdict_until_there_is_another() -> None:
+    journal = Journal("film.mp4")
+    journal.add_moment(Moment(1.0, "enters", verdict="Is there a ball? YES: both", judged=True))
+    journal.add_moment(Moment(7.0, "stays in"), replaces_last=True)
+    (moment,) = journal.moments
+    assert moment.verdict.startswith("Is there a ball?") and not moment.judged
+
+
 def test_the_table_says_what_matters_and_fits() -> None:
     lines = render(filled(), 12.0, 80)
     text = "\n".join(lines)
