@@ -40,8 +40,8 @@ class Recipe:
     variant: str
     scenes: tuple[str, ...]
     typical_m: float
-    count: int = 6_000
-    steps: int = 10_000
+    count: int
+    steps: int
     batch: int = 8
     learning_rate: float = 8e-4
     size: tuple[int, int] = (84, 112)
@@ -52,8 +52,8 @@ class Recipe:
         return RANGES_M[self.variant]
 
 
-RECIPES = {"depth-indoor": Recipe("indoor", ("corridor", "room"), 3.5),
-           "depth-outdoor": Recipe("outdoor", ("path",), 7.0)}
+RECIPES = {"depth-indoor": Recipe("indoor", ("corridor", "room"), 3.5, 6_000, 8_000),
+           "depth-outdoor": Recipe("outdoor", ("path",), 7.0, 4_000, 11_500)}
 
 # The sky's share of the range, and the greatest that anything else may have; the run time takes
 # 0.98 for beyond range. Both are left with a margin, as logits.
