@@ -10,7 +10,7 @@ from smolvlm_ros.sources import SourceError
 from smolvlm_ros.sources.world import USAGE, is_world, parse_world
 
 # A minute in which people walk into the watched zone, stand or lie down there, and leave.
-DEMO_SOURCE = "world:corridor?seed=2"
+DEMO_SOURCE = "world:corridor?seed=1"
 # Long enough to have settled: whoever lies down in the zone does so within five seconds.
 DWELL_S = 6.0
 FRAME = "map"
