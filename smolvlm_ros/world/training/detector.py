@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -26,10 +26,13 @@ from smolvlm_ros.world.training.loop import Plan, Report, make_repeatable, train
 from smolvlm_ros.world.training.options import Options
 from smolvlm_ros.world.training.precision import fast_bfloat16
 
-SIZE = (192, 256)   # height and width of the network's input, pixels
+SIZE = (240, 320)   # height and width of the network's input, pixels, in the camera's aspect
 # From this share of the steps on, images of this height and width are shown: small ones teach
-# what things look like at a quarter of the time.
-_SIZES = ((0.0, (96, 128)), (0.25, (128, 176)), (0.5, SIZE))
+# what things look like at a fraction of the time. A run that goes on from a checkpoint shows
+# none of them.
+_SIZES = ((0.0, (96, 128)), (0.25, (128, 176)), (0.5, (192, 256)), (0.85, SIZE))
+
+Sizes: TypeAlias = tuple[tuple[float, tuple[int, int]], ...]
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,14 @@ class Recipe:
     """
 
     scenes: int = 4800
-    steps: int = 3200
+    steps: int = 3600
     batch: int = 16
     learning_rate: float = 1e-3
 
 
 CPU, CUDA = Recipe(), Recipe(scenes=40000, steps=12000, batch=64)
-_AVERAGE = 0.999   # decay of the moving average of the weights
+AGAIN = Recipe(scenes=1600, steps=400, learning_rate=3e-4)   # going on from a checkpoint
+_AVERAGE = 0.998   # decay of the moving average of the weights
 
 
 class DetectorTask:
@@ -60,6 +64,7 @@ class DetectorTask:
         model: to be trained.
         scenes: as `DetectorDrawing` makes them.
         batch: images in a batch.
+        sizes: from which share of the steps on images of which height and width are shown.
         steps: number of batches of the whole run.
 
     Attributes:
@@ -67,14 +72,14 @@ class DetectorTask:
     """
 
     def __init__(self, model: DFineForObjectDetection, scenes: Scenes,
-                 batch: int, steps: int) -> None:
+                 batch: int, sizes: Sizes, steps: int) -> None:
         self.model: torch.nn.Module = model
-        self._scenes, self._batch, self._steps = scenes, batch, steps
+        self._scenes, self._batch, self._sizes, self._steps = scenes, batch, sizes, steps
         self.count = sum(len(chunk["image"]) for chunk in scenes)
 
     def loss(self, step: int, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         """See `loop.Task`."""
-        size = max(entry for entry in _SIZES if step >= entry[0] * self._steps)[1]
+        size = max(entry for entry in self._sizes if step >= entry[0] * self._steps)[1]
         pixels, labels = self.images(size, rng)
         output = self.model(pixel_values=pixels, labels=labels)
         values = {name: float(output.loss_dict[f"loss_{name}"].detach())
@@ -97,6 +102,10 @@ class DetectorTask:
         return pixels.float() / 255, labels
 
 
+def _sizes(options: Options) -> Sizes:
+    return ((0.0, SIZE),) if options.start else _SIZES
+
+
 def run(job: str, options: Options) -> None:
     """Train the detector and write its checkpoint, measured, with its card.
 
@@ -105,7 +114,7 @@ def run(job: str, options: Options) -> None:
         OSError: the checkpoint cannot be written, or the one to go on from cannot be read.
     """
     device = options.torch_device()
-    recipe = CUDA if device.type == "cuda" else CPU
+    recipe = AGAIN if options.start else CUDA if device.type == "cuda" else CPU
     count = options.scenes or recipe.scenes
     scenes = DetectorDrawing(*SIZE).many(options.work, count, options.workers, options.seed)
     make_repeatable(options.seed)
@@ -117,7 +126,7 @@ def run(job: str, options: Options) -> None:
         network.use_bfloat16(model)
     plan = Plan(options.steps or recipe.steps, recipe.learning_rate, seed=options.seed,
                 average=_AVERAGE)
-    task = DetectorTask(model, scenes, recipe.batch, plan.steps)
+    task = DetectorTask(model, scenes, recipe.batch, _sizes(options), plan.steps)
     report = train(task, plan, options.work / f"{job}.pt", job)
     kept.load_state_dict(model.state_dict())
     finish(kept, options, task.count, recipe, report)
@@ -138,7 +147,7 @@ def card_of(model: DFineForObjectDetection, options: Options, count: int, recipe
     began = "the weights of another checkpoint" if options.start else "random weights"
     first = options.seed * SEEDS_APART
     losses = ", ".join(f"{name} {value:.2f}" for name, value in report.shown.items())
-    sizes = ", ".join(f"{h}x{w} from {100 * share:.0f} %" for share, (h, w) in _SIZES)
+    sizes = ", ".join(f"{h}x{w} from {100 * share:.0f} %" for share, (h, w) in _sizes(options))
     return Card(
         "Embedded world, detector", "object-detection",
         f"D-FINE's architecture (HGNetV2 backbone) at {millions:.1f} million parameters, input "
@@ -151,6 +160,6 @@ def card_of(model: DFineForObjectDetection, options: Options, count: int, recipe
                        "out, in training and in the figures.",
          "Trained how": f"From {began}: {report.steps} batches of {recipe.batch}, AdamW, learning "
                         f"rate {recipe.learning_rate:g} with warm-up and cosine cooldown, moving "
-                        f"average of the weights {_AVERAGE:g}; images of growing size ({sizes} of "
-                        f"the steps); {report.hours:.1f} hours on {options.torch_device().type}. "
+                        f"average of the weights {_AVERAGE:g}; image sizes {sizes} of the steps; "
+                        f"{report.hours:.1f} hours on {options.torch_device().type}. "
                         f"The class's own loss; at the end: {losses}."})

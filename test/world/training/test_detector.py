@@ -31,7 +31,8 @@ SIZE = (64, 96)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector, "SIZE", SIZE)
     monkeypatch.setattr(detector, "_SIZES", ((0.0, (32, 48)), (0.5, SIZE)))
-    monkeypatch.setattr(detector, "CPU", detector.Recipe(scenes=4, steps=2, batch=2))
+    for name in ("CPU", "AGAIN"):
+        monkeypatch.setattr(detector, name, detector.Recipe(scenes=4, steps=2, batch=2))
     monkeypatch.setattr(detector_scenes, "_CHUNK", 4)
     monkeypatch.setattr(detector_eval, "SEEDS", 1)
     monkeypatch.setattr(detector_eval, "PER_WORLD", 1)
