@@ -89,6 +89,7 @@ def test_bfloat16_changes_little_and_the_decoder_stays_exact() -> None:
     assert float(apart) < 0.1
 
 
+@pytest.mark.slow
 def test_a_few_steps_make_a_checkpoint_that_the_run_time_loads(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, work = tmp_path / "made", tmp_path / "work"
