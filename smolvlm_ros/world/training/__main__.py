@@ -4,6 +4,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"training: {error}; install the extra with: pip install 'smolvlm_ros[train]'",
               file=sys.stderr)
         return 2
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     if options.threads:
         torch.set_num_threads(options.threads)
     job = importlib.import_module(f"smolvlm_ros.world.training.{JOBS[options.job]}")
