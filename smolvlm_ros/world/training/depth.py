@@ -52,7 +52,7 @@ class Recipe:
         return RANGES_M[self.variant]
 
 
-RECIPES = {"depth-indoor": Recipe("indoor", ("corridor", "room"), 3.5, 6_000, 8_000),
+RECIPES = {"depth-indoor": Recipe("indoor", ("corridor", "room"), 3.5, 6_000, 10_500),
            "depth-outdoor": Recipe("outdoor", ("path",), 7.0, 4_000, 11_500)}
 
 # The sky's share of the range, and the greatest that anything else may have; the run time takes
