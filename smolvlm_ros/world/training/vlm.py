@@ -73,7 +73,8 @@ def run(job: str, options: Options) -> None:
     answer_steps = steps - sight_steps
     slow_down(learner, _TOWER_RATE)
     task = AnswerTask(learner, views, tokenizer, device, recipe.batch,
-                      round(answer_steps * _FROZEN_SHARE), answer_steps)
+                      round(answer_steps * _FROZEN_SHARE), answer_steps,
+                      begun=options.start is not None)
     train(task, Plan(answer_steps, recipe.learning_rate, seed=options.seed + 1, average=0.998),
           options.work / f"{job}-answers.pt", f"{job}: answering")
     vlm_checkpoint.save(options.output, learner.vlm, tokenizer)

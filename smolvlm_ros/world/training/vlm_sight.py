@@ -147,16 +147,17 @@ class SightTask:
         self._batch_size, self._window_steps = batch_size, (1 - _WHOLE) * steps
         self.balance = Balance.of(views, device)
 
-    def loss(self, step: int, rng: np.random.Generator
-             ) -> tuple[torch.Tensor, Mapping[str, float]]:
-        """Loss of a batch of tiles; see `loop.Task`."""
+    def loss(self, step: int, rng: np.random.Generator,
+             heads_only: bool = False) -> tuple[torch.Tensor, Mapping[str, float]]:
+        """Loss of a batch of tiles; see `loop.Task`. With `heads_only` the tower stays as it is."""
         if step < self._window_steps and rng.random() < _WINDOWS:
             size = self._batch_size * (CELLS // WINDOW) ** 2
             batch = self._views.windows(size, rng, self._device)
         else:
             batch = self._views.batch(self._batch_size, rng, self._device)
         with mixed(self._device):
-            patches, tokens = self._learner.see(batch.tiles, batch.corners)
+            with torch.set_grad_enabled(not heads_only):
+                patches, tokens = self._learner.see(batch.tiles, batch.corners)
             found = sight_loss(self._learner, batch, patches, tokens, self.balance)
         values = found.values if batch.corners is None else {
             f"w_{name}": value for name, value in found.values.items()}

@@ -149,8 +149,13 @@ def test_a_run_goes_on_from_a_checkpoint(work: Path, tmp_path: Path,
     other = tmp_path / "other_work"
     other.mkdir()
     (other / "vlm-scenes").symlink_to(work / "vlm-scenes")
-    vlm.run("vlm", options(other, tmp_path / "further", 1, start))
+    vlm.run("vlm", options(other, tmp_path / "further", 3, start))
     assert not (other / "vlm-sight.pt").exists()
+    # Fresh heads leave the tower alone.
+    before, after = (vlm_checkpoint.load(tmp_path / name, tokenizer).state_dict()
+                     for name in ("start", "further"))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed and not any("vision_model" in name for name in changed)
     assert open_checkpoint(start).sha256() != open_checkpoint(tmp_path / "further").sha256()
     assert "'start'" in (tmp_path / "further" / "README.md").read_text()
 
