@@ -77,7 +77,7 @@ class _Writer:
     def add_passers(self) -> None:
         """People who cross and keep out of the zone, where there is a way around it."""
         for _ in range(int(self.rng.integers(1, 3))):
-            begin = self.rng.uniform(8.0, self.duration_s - 16.0)
+            begin = self.rng.uniform(8.0, max(8.0, self.duration_s - 16.0))
             for _ in range(_TRIES // 4):
                 source, target = self.rng.permutation(len(self.scenery.exits))[:2]
                 aside = (self._point_in_view() if self.rng.random() < 0.5 else None)

@@ -168,3 +168,11 @@ def test_a_thing_without_a_way_is_always_there():
     box = actor(Key(0.0, (1.0, 1.0)), class_name="box")
     assert box.at(-100.0) == box.at(1e6) and box.at(0.0).state == "still"
     assert zone_events([box], [SQUARE]) == ()
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("camera", ["static", "robot", "drone"])
+@pytest.mark.parametrize("duration_s", [20.0, 22.0, 24.0])
+def test_short_worlds_can_be_made(scene: str, camera: str, duration_s: float) -> None:
+    for seed in range(3):
+        assert len(World(scene, seed, camera=camera, duration_s=duration_s)) == duration_s * 15
