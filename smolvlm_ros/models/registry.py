@@ -125,7 +125,7 @@ CHECKPOINTS: tuple[KnownCheckpoint, ...] = (
                     max_depth_m=20.0, part="depth-indoor"),
     KnownCheckpoint("world-depth-outdoor", Task.DEPTH, "", APACHE, True, 2.2, variant="outdoor",
                     max_depth_m=80.0, part="depth-outdoor"),
-    KnownCheckpoint("world-detector", Task.DETECTION, "", APACHE, True, 2.9, part="detector"),
+    KnownCheckpoint("world-detector", Task.DETECTION, "", APACHE, True, 1.4, part="detector"),
     KnownCheckpoint("world-vlm", Task.VLM, "", APACHE, True, 3.6, part="vlm"),
 )
 
