@@ -144,13 +144,12 @@ class SceneWatch:
             stamp_s: the time now, seconds.
         """
         height, width = self._covered.shape
-        boxes = [(t, moved_box(t.box, self._transform)) for t in self._tracker.tracks]
-        boxes += [(t, t.box) for t in self._movers.tracks
-                  if not any(near(t.box, box) for other, box in boxes if other.confirmed)]
+        boxes = [(t, moved_box(t.box, self._transform)) for t in self._tracker.tracks
+                 if t.confirmed]
+        seen_now = [t for t in self._movers.tracks if t.confirmed and t.seen_s == stamp_s]
+        boxes += [(t, t.box) for t in seen_now if not any(near(t.box, box) for _, box in boxes)]
         found = []
         for track, (left, top, right, bottom) in boxes:
-            if not track.confirmed or (track.seen_s < stamp_s and track in self._movers.tracks):
-                continue
             box = (max(left, 0.0) * scale[0], max(top, 0.0) * scale[1],
                    min(right, width) * scale[0], min(bottom, height) * scale[1])
             if box[2] > box[0] and box[3] > box[1]:

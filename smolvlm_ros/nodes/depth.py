@@ -231,7 +231,7 @@ class DepthNode(FunnelNode[DepthSettings]):
 
     def _switch_by_itself(self, wanted: Variant) -> None:
         try:
-            self._switch(wanted)
+            self._switch(wanted, by_itself=True)
         except (ValueError, RuntimeError, OSError) as error:
             self.stats.count("switches_refused")
             self.faults.set("auto_scene", Level.WARN, f"the view looks {wanted.value}, but: "
@@ -266,14 +266,22 @@ class DepthNode(FunnelNode[DepthSettings]):
                 raise ValueError(f"AUTO needs both variants, and model_{other.scene} is not set; "
                                  "set it to an exported file")
             self._router.reset()
-        else:
+            self.parameters.put(self, "auto_scene", True)
+            return
+        auto = self.settings.auto_scene
+        self.parameters.put(self, "auto_scene", False)  # first: nothing may undo what is asked for
+        try:
             self._switch(_SCENES[scene])
-        self.parameters.put(self, "auto_scene", scene == _Request.AUTO)
+        except BaseException:
+            self.parameters.put(self, "auto_scene", auto)
+            raise
 
-    def _switch(self, variant: Variant) -> None:
+    def _switch(self, variant: Variant, by_itself: bool = False) -> None:
         with self._switching:
             if self._estimator.info.variant is variant:
                 return
+            if by_itself and not self.settings.auto_scene:
+                return  # somebody has decided meanwhile
             fresh = self._spare or make_estimator(self.settings.changed(scene=variant.value))
             with self._lock:  # until here the old one worked on
                 if not self._listening:
