@@ -16,7 +16,8 @@ from smolvlm_ros.world.training.vlm_network import Learner, make_vlm
 from smolvlm_ros.world.training.vlm_sight import SightTask
 from smolvlm_ros.world.training.vlm_tokenizer import ids_of, make_tokenizer
 
-_SIGHT_SHARE = 0.5      # of the steps, when the weights are fresh
+_SIGHT_SHARE = 0.5      # of the steps
+_FRESH_SHARE = 0.05     # of the first part's steps, going on: fresh heads beside a tower that sees
 _FROZEN_SHARE = 0.7     # of the steps of the second part: questions teach the text model only
 _TOWER_RATE = 0.5       # of tower and connector in the second part
 _SEEDS_APART = 1_000_000     # between the scenes of two runs' seeds; a multiple of 8
@@ -46,7 +47,8 @@ CUDA = Recipe(scenes=16_000, steps=14_000, batch=96)
 def run(job: str, options: Options) -> None:
     """Train and write the checkpoint; see the command line.
 
-    With a checkpoint to go on from, all steps belong to the second part.
+    A checkpoint to go on from keeps what it knows: its tower is left alone until the heads, which
+    are not part of a checkpoint, are fitted to it.
 
     Raises:
         ValueError: the device cannot be used, or the checkpoint to go on from does not fit.
@@ -61,15 +63,14 @@ def run(job: str, options: Options) -> None:
                         options.seed * _SEEDS_APART)
     tokenizer = make_tokenizer()
     make_repeatable(options.seed)
-    sight_steps = 0
-    if options.start:
-        learner = Learner(vlm_checkpoint.load(options.start, tokenizer)).to(device)
-    else:
-        learner = Learner(make_vlm(ids_of(tokenizer))).to(device)
-        sight_steps = round(steps * _SIGHT_SHARE)
-        train(SightTask(learner, views, device, recipe.batch, sight_steps),
-              Plan(sight_steps, recipe.learning_rate, seed=options.seed, average=0.998),
-              options.work / f"{job}-sight.pt", f"{job}: seeing")
+    vlm = (vlm_checkpoint.load(options.start, tokenizer) if options.start
+           else make_vlm(ids_of(tokenizer)))
+    learner = Learner(vlm).to(device)
+    sight_steps = round(steps * _SIGHT_SHARE)
+    fresh_steps = round(sight_steps * _FRESH_SHARE) if options.start else 0
+    train(SightTask(learner, views, device, recipe.batch, sight_steps, fresh_steps),
+          Plan(sight_steps, recipe.learning_rate, seed=options.seed, average=0.998),
+          options.work / f"{job}-sight.pt", f"{job}: seeing")
     answer_steps = steps - sight_steps
     slow_down(learner, _TOWER_RATE)
     task = AnswerTask(learner, views, tokenizer, device, recipe.batch,

@@ -34,7 +34,6 @@ _UNDECIDED_WEIGHT = 0.5
 _MAIN = (0.9, 0.5)        # share of the main wording before and after
 _PLAIN = 0.1              # without the hint
 REHEARSED = 0.4          # of the batches go on teaching the tower alone
-_FRESH_STEPS = 500        # in which fresh heads beside a tower that knows how to see are fitted
 _BARE = 0.05              # without the system prompt
 _DESCRIBED = 0.4          # of the batches have descriptions, which make sequences longer
 _CAPTION_WEIGHT = 0.4     # of a token of a description, over that of an answer
@@ -142,8 +141,7 @@ class AnswerTask:
         batch_size: images.
         frozen_steps: in so many first steps questions teach the text model only.
         steps: of the whole part.
-        begun: the model can answer already, so nothing is left out at first; but the heads are
-            fresh, and may not spoil the tower while they are.
+        begun: the model can answer already, so nothing is left out at first.
     """
 
     def __init__(self, learner: Learner, views: Views, tokenizer: Any, device: torch.device,
@@ -161,15 +159,14 @@ class AnswerTask:
     def loss(self, step: int, rng: np.random.Generator
              ) -> tuple[torch.Tensor, Mapping[str, float]]:
         """Loss of a batch of images with their questions; see `loop.Task`."""
-        fresh = self._begun and step < _FRESH_STEPS
         if rng.random() < REHEARSED:
-            return self._sight.loss(step, rng, fresh)
+            return self._sight.loss(step, rng)
         batch = self._views.batch(self._batch_size, rng, self._device)
         progress = 1.0 if self._begun else step / self._steps
         system_prompt = "" if rng.random() < _BARE else SYSTEM_PROMPT
         turns = self._asker.turns(batch, rng, progress)
         packed = self._packer.pack(turns, system_prompt).to(self._device)
-        frozen = step < self._frozen_steps or fresh
+        frozen = step < self._frozen_steps
         with mixed(self._device):
             with torch.set_grad_enabled(not frozen):
                 patches, tokens = self._learner.see(batch.tiles)

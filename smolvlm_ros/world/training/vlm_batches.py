@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from smolvlm_ros.world.facts import CLEAR_SHARE
 from smolvlm_ros.world.training.data import Arrays, drawn
 from smolvlm_ros.world.training.vlm_views import (
     CATEGORIES,
@@ -18,16 +19,17 @@ from smolvlm_ros.world.training.vlm_views import (
     KEY,
     PATCH_PX,
     SCALE_FACTOR,
+    TILE_PX,
     VIEWS,
     draw_views,
 )
 
 BLOCK = 2000              # scenes in a set of files, so that more can be added later
-FRAME_SHARE = 0.5         # of a batch
+FRAME_SHARE = 0.65        # of a batch; things are smaller in them, which is harder
 WINDOW = 6                # patches along the edge of a window
 _GAIN = (0.85, 1.15)
 _ANYWHERE = 0.15          # of the windows, around nothing in particular
-_ENOUGH_PX = 12.0         # of a tile: as many pixels of a thing let a token show it
+_ENOUGH_PX = CLEAR_SHARE * TILE_PX**2   # of a thing: as many let a token show it
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from smolvlm_ros.world.training.card import Card, write_card
 from smolvlm_ros.world.training.vlm_answers import REHEARSED
-from smolvlm_ros.world.training.vlm_batches import FRAME_SHARE
+from smolvlm_ros.world.training.vlm_batches import FRAME_SHARE, WINDOW
 from smolvlm_ros.world.training.vlm_questions import subjects, texts
 from smolvlm_ros.world.training.vlm_views import CROP_VIEWS, FRAME_VIEWS, TILE_PX
 
@@ -61,10 +61,10 @@ def _data(run: Run) -> str:
 
 
 def _way(run: Run) -> str:
-    sight = (f"First {run.sight_steps} batches of {run.sight_batch} images for the vision tower "
-             "alone (what each patch, image token and image shows), most of them as four times as "
-             "many windows of a quarter of the image." if run.sight_steps else
-             f"It went on from the checkpoint {run.start!r}.")
+    began = f"It went on from the checkpoint {run.start!r}. " if run.start else ""
+    sight = (f"{began}First {run.sight_steps} batches of {run.sight_batch} images for the vision "
+             "tower alone (what each patch, image token and image shows), most of them as more "
+             f"windows of {WINDOW}x{WINDOW} patches.")
     return (f"{sight} Then {run.answer_steps} batches of {run.answer_batch} images, "
             f"{REHEARSED:.0%} of them for the tower again, the others with questions and "
             f"descriptions. AdamW at {run.learning_rate:g}, moving average of the weights, on "

@@ -3,15 +3,19 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from smolvlm_ros.models.registry import WORLD_KEY
-from smolvlm_ros.world.training.vlm_network import attention, make_vlm
+from smolvlm_ros.world.training.vlm_network import make_vlm
 from smolvlm_ros.world.training.vlm_tokenizer import ids_of
-from smolvlm_ros.world.training.vlm_views import TILE_PX
+from smolvlm_ros.world.training.vlm_views import CELLS, TILE_PX
+
+_PLACES = "model.vision_model.embeddings.position_embedding.weight"
 
 
 def save(folder: Path, vlm: Any, tokenizer: Any) -> None:
@@ -38,20 +42,35 @@ def save(folder: Path, vlm: Any, tokenizer: Any) -> None:
 
 
 def load(folder: Path, tokenizer: Any) -> Any:
-    """The model of a checkpoint, to go on with.
+    """The model of a checkpoint, to go on with; one of another tile size is taken over.
 
     Raises:
-        ValueError: it has other sizes or another vocabulary than this training makes.
+        ValueError: it has other layers or another vocabulary than this training makes.
         OSError: it cannot be read.
     """
     from transformers import AutoTokenizer, SmolVLMForConditionalGeneration
 
-    vlm = SmolVLMForConditionalGeneration.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, attn_implementation=attention())
-    expected = {name: value.shape for name, value in make_vlm(ids_of(tokenizer)).named_parameters()}
-    found = {name: value.shape for name, value in vlm.named_parameters()}
+    old = SmolVLMForConditionalGeneration.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True)
+    vlm = make_vlm(ids_of(tokenizer))
+    values = old.state_dict()
+    if _PLACES in values:
+        values[_PLACES] = resized(values[_PLACES], CELLS)
+    expected = {name: value.shape for name, value in vlm.state_dict().items()}
     known = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    if found != expected or known.get_vocab() != tokenizer.get_vocab():
+    if ({name: value.shape for name, value in values.items()} != expected
+            or known.get_vocab() != tokenizer.get_vocab()):
         raise ValueError(f"{folder} has other layers or another vocabulary than this training "
                          "makes; begin without --start, or with a checkpoint of this version")
+    vlm.load_state_dict(values)
     return vlm
+
+
+def resized(places: torch.Tensor, cells: int) -> torch.Tensor:
+    """Embeddings of a square of patches, read off at so many patches along each edge."""
+    edge = math.isqrt(len(places))
+    if edge == cells:
+        return places
+    grid = places.view(1, edge, edge, -1).permute(0, 3, 1, 2)
+    grid = functional.interpolate(grid, (cells, cells), mode="bicubic")
+    return grid.permute(0, 2, 3, 1).reshape(cells * cells, -1).contiguous()

@@ -134,29 +134,32 @@ class SightTask:
         device: where the learner is.
         batch_size: whole tiles in a batch.
         steps: of the whole part.
+        fresh_steps: in so many first steps the heads are fitted, and the tower stays as it is: it
+            knows how to see already, and fresh heads would spoil it.
 
     Attributes:
         balance: of the groups, over all views.
     """
 
     def __init__(self, learner: Learner, views: Views, device: torch.device, batch_size: int,
-                 steps: int) -> None:
+                 steps: int, fresh_steps: int = 0) -> None:
         self.model: torch.nn.Module = learner
         self._learner = learner
         self._views, self._device = views, device
         self._batch_size, self._window_steps = batch_size, (1 - _WHOLE) * steps
+        self._fresh_steps = fresh_steps
         self.balance = Balance.of(views, device)
 
-    def loss(self, step: int, rng: np.random.Generator,
-             heads_only: bool = False) -> tuple[torch.Tensor, Mapping[str, float]]:
-        """Loss of a batch of tiles; see `loop.Task`. With `heads_only` the tower stays as it is."""
+    def loss(self, step: int, rng: np.random.Generator
+             ) -> tuple[torch.Tensor, Mapping[str, float]]:
+        """Loss of a batch of tiles; see `loop.Task`."""
         if step < self._window_steps and rng.random() < _WINDOWS:
             size = self._batch_size * (CELLS // WINDOW) ** 2
             batch = self._views.windows(size, rng, self._device)
         else:
             batch = self._views.batch(self._batch_size, rng, self._device)
         with mixed(self._device):
-            with torch.set_grad_enabled(not heads_only):
+            with torch.set_grad_enabled(step >= self._fresh_steps):
                 patches, tokens = self._learner.see(batch.tiles, batch.corners)
             found = sight_loss(self._learner, batch, patches, tokens, self.balance)
         values = found.values if batch.corners is None else {
