@@ -139,7 +139,7 @@ class GateNode(FunnelNode[GateSettings]):
         try:
             native = images.to_native(message)
             as_it_is = native.encoding in _AS_THEY_ARE
-            image = native.pixels if as_it_is else images.to_gray(message)
+            image = native.pixels if as_it_is else images.to_rgb(message)
             repeated = self._decide(message, image, (message.width, message.height), begin)
         finally:  # a frame that cannot be used is no silence
             self._arrived(message, repeated)
@@ -148,7 +148,7 @@ class GateNode(FunnelNode[GateSettings]):
         begin, repeated = time.perf_counter(), False
         try:
             picture = bitstream.inspect(bytes(message.data))
-            image = images.to_gray(message, min_width=self.settings.work_width_px)
+            image = images.to_rgb(message, min_width=self.settings.work_width_px)
             repeated = self._decide(message, image, (picture.width, picture.height), begin)
         finally:
             self._arrived(message, repeated)

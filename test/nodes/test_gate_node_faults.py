@@ -1,0 +1,101 @@
+"""The gate over DDS: what is wrong with a camera is told."""
+from __future__ import annotations
+
+import time
+from array import array
+
+import cv2
+import pytest
+
+pytest.importorskip("smolvlm_ros.msg", reason="needs ROS 2 and the built interfaces")
+
+from gate_camera import SCENE, camera, header, scene  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+
+
+class TestFaults:
+    def test_a_camera_that_sends_one_image_again_and_again_is_stuck(self) -> None:
+        with camera(frozen_after_s=0.3) as front:
+            front.show(scene(0))
+            end_s = time.monotonic() + 10
+            while front.peer.status("gate")[0] != 2 and time.monotonic() < end_s:
+                state = front.show(scene(0))
+                assert state.repeated and not state.passed
+            front.peer.await_error("gate", "camera stuck: the same image under fresh stamps")
+            assert state.frozen and int(front.peer.status("gate")[2]["exact_repeats"]) > 1
+            assert not front.show(scene(1)).repeated
+            front.peer.await_status("gate", lambda _, text, __: "stuck" not in text, "its end")
+
+    def test_the_limit_of_a_stuck_camera_changes_while_running(self) -> None:
+        with camera(frozen_after_s=3600.0) as front:
+            front.show(scene(0))
+            time.sleep(0.15)
+            front.show(scene(0))
+            (result,) = front.node.set_parameters([Parameter("frozen_after_s", value=0.1)])
+            assert result.successful
+            front.peer.await_error("gate", "limit 0.1 s")
+
+    def test_a_recording_that_loops_begins_anew(self) -> None:
+        start = 1_600_000_000_000_000_001
+        with camera() as front:
+            states = [front.show(scene(i), start + i * 10**8) for i in range(5)]
+            assert [s.passed for s in states] == [True, False, False, False, False]
+            front.states.clear()
+            again = front.show(scene(0), start)
+            assert again.passed and "time went back by 0.400 s" in again.reset
+            assert not front.show(scene(1), start + 10**8).reset
+            front.peer.await_status("gate", lambda *s: s[2].get("resets") == "1"
+                                    and "gate began anew: time went back" in s[1], "the reset")
+
+    def test_bad_frames_are_told_and_the_next_good_one_is_looked_at(self) -> None:
+        bad = [Image(header=header(), height=96, width=128, encoding="rgb9", step=384),
+               Image(header=header(), height=96, width=128, encoding="rgb8", step=3),
+               Image(header=header(), height=96, width=128, encoding="rgb8", step=384),
+               Image(header=header(), height=0, width=0, encoding="rgb8"),
+               Image(header=header(), height=96, width=128, encoding="32FC1", step=512)]
+        words = ["rgb9", "step", "has 30000 bytes", "0x0", "32FC1"]
+        with camera() as front:
+            for message, word in zip(bad, words, strict=True):
+                message.data = array("B", bytes(min(96 * message.step, 30_000)))
+                front.peer.send("image", message)
+                front.peer.await_error("gate", word)
+            assert front.peer.status("gate")[2]["bad_input"] == str(len(bad))
+            state = front.show(scene(0))
+            assert state.passed and state.frames_in == 1
+
+    def test_bad_compressed_frames_are_told_too(self) -> None:
+        good = cv2.imencode(".jpg", SCENE)[1].tobytes()
+        with camera(compressed=True) as front:
+            for data, word in ((b"", "no data"), (b"GIF89a..", "neither JPEG nor PNG"),
+                               (good[:-40], "cut short")):
+                message = CompressedImage(header=header(), format="jpeg")
+                message.data = array("B", data)
+                front.peer.send("image/compressed", message)
+                front.peer.await_error("gate", word)
+            message = CompressedImage(header=header(), format="jpeg")
+            message.data = array("B", good)
+            assert front.send(message).passed
+
+    def test_a_camera_of_bad_frames_is_not_called_silent(self) -> None:
+        with camera(camera_lost_after_s=0.5) as front:
+            front.peer.await_error("gate", "nothing has ever come on camera")
+            front.peer.send("image", Image(header=header(), encoding="rgb9"))
+            front.peer.await_error("gate", "rgb9")
+            assert "on camera" not in front.peer.status("gate")[1]
+
+    def test_a_camera_that_falls_silent_is_lost(self) -> None:
+        with camera(camera_lost_after_s=0.3) as front:
+            front.show(scene(0))
+            front.peer.await_error("gate", "camera lost: silent for")
+            front.show(scene(1))
+            front.peer.await_status("gate", lambda level, text, _: level == 1 and
+                                    "camera is back" in text, "its return")
+
+    @pytest.mark.parametrize(("offset_s", "words"), [(-5, "camera late:"), (5, "in the future")])
+    def test_a_camera_whose_clock_is_off_is_told(self, offset_s: int, words: str) -> None:
+        with camera(camera_late_after_s=1.0) as front:
+            now_ns = front.node.get_clock().now().nanoseconds
+            front.show(scene(0), now_ns + offset_s * 10**9)
+            front.peer.await_status("gate", lambda level, text, _: level == 1 and words in text,
+                                    "a warning")
