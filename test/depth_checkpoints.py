@@ -52,9 +52,16 @@ def tiny_depth_checkpoint(folder: Path, **changes: Any) -> Path:
     return folder
 
 
+def description(**changes: Any) -> DepthMetadata:
+    """Of an indoor model of that size."""
+    return DepthMetadata(**{"variant": "indoor", "max_depth_m": 20.0,
+                            "depth_estimation_type": "metric", "height": SIZE[0],
+                            "width": SIZE[1], **changes})
+
+
 def formula_depth(image_rgb: np.ndarray, max_depth_m: float) -> np.ndarray:
     """What the graph of `formula_onnx` computes: max_depth / (1 + exp(-mean of the channels))."""
-    meta = DepthMetadata("indoor", 20.0, "metric", *SIZE)
+    meta = description()
     mean = ((image_rgb / 255.0 - meta.mean) / meta.std).mean(2)
     return (max_depth_m / (1 + np.exp(-mean))).astype(np.float32)
 

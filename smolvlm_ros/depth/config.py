@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smolvlm_ros.accelerator.config import AcceleratorConfig
 from smolvlm_ros.depth.stabiliser import StabiliserConfig
 from smolvlm_ros.models.depth_metadata import PATCH
-from smolvlm_ros.models.onnx_session import PROVIDERS
 from smolvlm_ros.settings import Settings, group, setting
 
 ESTIMATORS = ("depth_anything_v2", "ground_plane")
@@ -31,7 +31,7 @@ class GroundPlaneConfig(Settings):
 
 
 @dataclass(frozen=True)
-class DepthConfig(Settings):
+class DepthConfig(AcceleratorConfig):
     """Which estimator makes metric depth, from which file, and how."""
 
     estimator: str = setting(
@@ -49,23 +49,6 @@ class DepthConfig(Settings):
     allow_noncommercial: bool = setting(
         False, "Load weights whose licence forbids commercial use (Base and Large), with a "
         "warning at every start.")
-    input_height: int = setting(
-        0, f"Input height of the network, a multiple of {PATCH}: chooses among the files of a "
-        "folder, and refuses a file of another size. 0 takes what the file has.", unit="px", ge=0,
-        le=2044)
-    input_width: int = setting(
-        0, "Input width of the network; see input_height.", unit="px", ge=0, le=2044)
-    provider: str = setting(
-        "cpu", "What ONNX Runtime computes on.", choices=PROVIDERS)
-    provider_fallback: bool = setting(
-        False, "When the provider is missing or fails the self-check: run on the CPU, with a "
-        "warning. Otherwise the node does not configure.")
-    num_threads: int = setting(
-        0, "CPU threads of the network; 0 uses all cores.", ge=0, le=256)
-    fp16: bool = setting(True, "Let TensorRT compute in half precision.")
-    engine_cache: str = setting(
-        "", "Folder that keeps TensorRT's engines between starts; empty for "
-        "~/.cache/smolvlm_ros/tensorrt.")
     focal_correction: bool = setting(
         True, "Scale the network's metres by the camera's focal length over that of its training "
         "camera. Needs CameraInfo.", runtime=True)
@@ -80,15 +63,12 @@ class DepthConfig(Settings):
 
     def conflicts(self) -> list[str]:
         """Rules between settings."""
-        size = (self.input_height, self.input_width)
-        if (0 in size) != (size == (0, 0)):
-            return [f"input_height = {size[0]} and input_width = {size[1]} go together; "
-                    "set both, or both to 0"]
-        if size[0] % PATCH or size[1] % PATCH:
+        size = self.input_size()
+        if size is not None and (size[0] % PATCH or size[1] % PATCH):
             near = [max(PATCH, round(s / PATCH) * PATCH) for s in size]
             return [f"input_height x input_width = {size[0]}x{size[1]} is not a multiple of "
                     f"{PATCH}; use {near[0]}x{near[1]}"]
-        return []
+        return super().conflicts()
 
     def model(self) -> str:
         """The file or folder for the chosen scene; empty when none is set."""

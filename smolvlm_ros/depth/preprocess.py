@@ -1,4 +1,4 @@
-"""An image to the network's input tensor, with OpenCV and one table look-up per pixel and channel.
+"""An image to the depth network's input tensor.
 
 The networks were trained on, and the Hugging Face processor uses, PIL's bicubic resize, which
 widens its kernel when it shrinks an image (antialiasing). OpenCV's cubic does not, and is up to 0.2
@@ -14,40 +14,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smolvlm_ros.accelerator.preprocess import ImageTensor, resized
+
 _PIL_CUBIC, _OPENCV_CUBIC = -0.5, -0.75  # the parameter `a` of the two bicubic kernels
 
 
-class Preprocessor:
-    """Resize and normalise images for one fixed input size.
+class Preprocessor(ImageTensor):
+    """Resize and normalise images for one fixed input size; see `ImageTensor`.
 
     Args:
         height, width: the network's input in pixels.
         mean, std: three each, for RGB scaled to 0..1.
-
-    The tensor it returns is its own and overwritten by the next call.
     """
 
     def __init__(self, height: int, width: int, mean: Sequence[float],
                  std: Sequence[float]) -> None:
-        levels = np.arange(256, dtype=np.float64) / 255
-        self._size = (width, height)
-        self._tables = [((levels - m) / s).astype(np.float32)
-                        for m, s in zip(mean, std, strict=True)]
-        self._tensor = np.empty((1, 3, height, width), np.float32)
-
-    def __call__(self, image_rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The tensor of an image.
-
-        Args:
-            image_rgb: shape (H, W, 3) uint8. Its aspect is not kept: the network's input is
-                filled, so that no pixel of the view is lost.
-
-        Returns:
-            shape (1, 3, height, width) float32, valid until the next call.
-        """
-        for channel, plane in enumerate(cv2.split(resize_rgb(image_rgb, *self._size))):
-            cv2.LUT(plane, self._tables[channel], dst=self._tensor[0, channel])
-        return self._tensor
+        super().__init__(height, width, resize_rgb, mean, std)
 
 
 def resize_rgb(image_rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -59,13 +41,7 @@ def resize_rgb(image_rgb: NDArray[np.uint8], width: int, height: int) -> NDArray
     Returns:
         shape (height, width, 3) uint8.
     """
-    rows, columns = image_rgb.shape[0] / height, image_rgb.shape[1] / width
-    if rows > 1 or columns > 1:
-        image_rgb = np.asarray(cv2.sepFilter2D(image_rgb, -1, _shrink_filter(columns),
-                                               _shrink_filter(rows),
-                                               borderType=cv2.BORDER_REPLICATE), np.uint8)
-    return np.asarray(cv2.resize(image_rgb, (width, height), interpolation=cv2.INTER_CUBIC),
-                      np.uint8)
+    return resized(image_rgb, width, height, cv2.INTER_CUBIC, _shrink_filter)
 
 
 @lru_cache(maxsize=32)

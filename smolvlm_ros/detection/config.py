@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smolvlm_ros.models.onnx_session import PROVIDERS
+from smolvlm_ros.accelerator.config import AcceleratorConfig
 from smolvlm_ros.settings import Settings, group, setting
 
 KINDS = ("hog_regions", "hog", "regions", "onnx")
@@ -55,41 +55,14 @@ class RegionsConfig(Settings):
 
 
 @dataclass(frozen=True)
-class OnnxConfig(Settings):
+class OnnxConfig(AcceleratorConfig):
     """D-FINE or RT-DETR through ONNX Runtime."""
 
-    input_height: int = setting(
-        0, "Input height of the network: chooses among the files of a folder, and refuses a file "
-        "of another size. 0 takes what the file has.", unit="px", ge=0, le=2048)
-    input_width: int = setting(
-        0, "Input width of the network; see input_height.", unit="px", ge=0, le=2048)
-    provider: str = setting("cpu", "What ONNX Runtime computes on.", choices=PROVIDERS)
-    provider_fallback: bool = setting(
-        False, "When the provider is missing or fails the self-check: run on the CPU, with a "
-        "warning. Otherwise the node does not configure.")
-    num_threads: int = setting(
-        0, "CPU threads of the network; 0 uses all cores.", ge=0, le=256)
-    fp16: bool = setting(True, "Let TensorRT compute in half precision.")
-    engine_cache: str = setting(
-        "", "Folder that keeps TensorRT's engines between starts; empty for "
-        "~/.cache/smolvlm_ros/tensorrt.")
     max_objects: int = setting(100, "Most detections of an image, the best ones.", ge=1, le=1000,
                                runtime=True)
     max_iou: float = setting(
         0.7, "Of two boxes that overlap more (intersection over union), whatever their classes, "
         "the better one stays; 1 keeps both.", ge=0.1, le=1.0, runtime=True)
-
-    def conflicts(self) -> list[str]:
-        """Rules between settings."""
-        if (self.input_height == 0) != (self.input_width == 0):
-            return [f"input_height = {self.input_height} and input_width = {self.input_width} go "
-                    "together; set both, or both to 0"]
-        return []
-
-    def input_size(self) -> tuple[int, int] | None:
-        """(height, width) that is asked for; None for any."""
-        size = (self.input_height, self.input_width)
-        return size if all(size) else None
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,19 @@
-"""Turn a depth checkpoint into the one ONNX file that a robot needs. Needs torch: extra `export`.
-
-The input size is fixed in the file: an export with a dynamic height and width looks right and
-silently keeps the size it was traced with. The legacy exporter with opset 17 is used on purpose: it
-gave the fastest graph of those measured, with a difference of 4e-6 from torch.
-"""
+"""Turn a depth checkpoint into the one ONNX file that a robot needs; see `exporting`."""
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
-import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros.models import torch_depth
-from smolvlm_ros.models.canary import canary_image, fingerprint
-from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint, read_json
+from smolvlm_ros.models.canary import fingerprint
+from smolvlm_ros.models.checkpoint import Checkpoint, read_json
 from smolvlm_ros.models.depth_metadata import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -30,15 +23,15 @@ from smolvlm_ros.models.depth_metadata import (
     TRAINING_FOCAL,
     DepthMetadata,
 )
-from smolvlm_ros.models.errors import CheckpointError, LicenceError, ModelError
-from smolvlm_ros.models.fetch import local_folder
+from smolvlm_ros.models.errors import CheckpointError, ModelError
+from smolvlm_ros.models.exporting import Export, Report, export, onnx_package, origin
 from smolvlm_ros.models.onnx_session import OnnxSession
-from smolvlm_ros.models.registry import UNKNOWN_LICENCE, find
+from smolvlm_ros.models.torch_model import INPUT
 
+DEFAULT_SIZE = (518, 686)
 # Largest difference from torch, as a share of the range: of any pixel (fp32), on average (int8).
 PARITY = {"fp32": 1e-3, "int8": 0.03}
 PRECISIONS = tuple(PARITY)
-Report = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,7 @@ class ExportResult:
     parity_mean: float
 
 
-def export_depth(source: str | Path, output: str | Path, size: tuple[int, int] = (518, 686), *,
+def export_depth(source: str | Path, output: str | Path, size: tuple[int, int] = DEFAULT_SIZE, *,
                  precision: str = "fp32", licence: str = "", allow_noncommercial: bool = False,
                  report: Report = lambda done, steps, text: None) -> ExportResult:
     """Export a Depth Anything V2 metric checkpoint.
@@ -82,34 +75,18 @@ def export_depth(source: str | Path, output: str | Path, size: tuple[int, int] =
     if precision not in PRECISIONS or min(size) < PATCH or size[0] % PATCH or size[1] % PATCH:
         raise ModelError(f"size {size[0]}x{size[1]} and precision {precision!r}: the size must be "
                          f"multiples of {PATCH}, the precision one of {', '.join(PRECISIONS)}")
-    steps = 6
-    report(0, steps, "checking the checkpoint")
-    checkpoint = open_checkpoint(local_folder(str(source)), "depth_anything")
-    metadata = _describe(checkpoint, str(source), size, precision, licence)
-    if not metadata.commercial and not allow_noncommercial:
-        raise LicenceError(f"{source} is licensed {metadata.licence}: no commercial use. Use a "
-                           "Small variant (Apache-2.0), or allow it with --allow-noncommercial")
-    report(1, steps, "loading the weights")
-    model = torch_depth.load(checkpoint)
-    tensor = _canary_tensor(metadata)
-    report(2, steps, "running torch once")
-    wanted = torch_depth.run(model, tensor)
-    metadata = _with_canary(metadata, wanted)
-    output = Path(output).expanduser()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(output) as partial:
-        report(3, steps, f"writing ONNX (opset {torch_depth.OPSET})")
-        torch_depth.write_onnx(model, tensor, partial)
-        report(4, steps, f"adding the description ({precision})")
-        _finish(partial, metadata)
-        report(5, steps, "comparing with torch")
-        worst, mean = _parity(partial, tensor, wanted, metadata)
-    report(steps, steps, f"wrote {output}")
-    return ExportResult(output, metadata, worst, mean)
+    path, metadata, (worst, mean) = export(_Depth(size, precision, licence), str(source), output,
+                                           allow_noncommercial, report)
+    return ExportResult(path, metadata, worst, mean)
 
 
-def _describe(checkpoint: Checkpoint, source: str, size: tuple[int, int], precision: str,
-              licence: str) -> DepthMetadata:
+def describe_depth(checkpoint: Checkpoint, source: str, size: tuple[int, int],
+                   precision: str = "fp32", licence: str = "") -> DepthMetadata:
+    """The description of a checkpoint at an input size, without what only torch can tell.
+
+    Raises:
+        CheckpointError: it is not metric, of an unknown range, or its files are damaged.
+    """
     config = checkpoint.config
     kind, reach = config.get("depth_estimation_type"), config.get("max_depth")
     variant = next((name for name, limit in RANGES_M.items() if limit == reach), "")
@@ -117,16 +94,55 @@ def _describe(checkpoint: Checkpoint, source: str, size: tuple[int, int], precis
         raise CheckpointError(f"{source} has depth_estimation_type {kind!r} and max_depth "
                               f"{reach!r}, expected 'metric' and 20 (indoor) or 80 (outdoor); use "
                               "a Depth-Anything-V2-Metric checkpoint")
-    known = find(source, config)
-    if known:
-        licence, commercial = known.licence, known.commercial
-    else:
-        licence = licence or UNKNOWN_LICENCE
-        commercial = "-NC-" not in licence.upper() + "-"
-    return DepthMetadata(variant, RANGES_M[variant], "metric", *size, *_normalisation(checkpoint),
-                         precision, known.source if known else Path(source).name,
-                         checkpoint.sha256(), licence, commercial, checkpoint.parameters,
-                         training_focal=_focal(checkpoint, variant))
+    mean, std = _normalisation(checkpoint)
+    return DepthMetadata(
+        variant=variant, max_depth_m=RANGES_M[variant], depth_estimation_type="metric",
+        height=size[0], width=size[1], mean=mean, std=std, precision=precision,
+        training_focal=_focal(checkpoint, variant), **origin(source, checkpoint, licence))
+
+
+class _Depth(Export[DepthMetadata, NDArray[np.float32], tuple[float, float]]):
+    model_type = "depth_anything"
+    better = "a Small variant (Apache-2.0)"
+
+    def __init__(self, size: tuple[int, int], precision: str, licence: str) -> None:
+        self._size, self._precision, self._licence = size, precision, licence
+
+    def describe(self, checkpoint: Checkpoint, source: str) -> DepthMetadata:
+        return describe_depth(checkpoint, source, self._size, self._precision, self._licence)
+
+    def load(self, checkpoint: Checkpoint) -> Any:
+        return torch_depth.load(checkpoint)
+
+    def run(self, model: Any, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        return torch_depth.run(model, tensor)
+
+    def with_answer(self, metadata: DepthMetadata, answer: NDArray[np.float32]) -> DepthMetadata:
+        cells = tuple(round(float(v), 5) for v in fingerprint(answer).ravel())
+        return dataclasses.replace(metadata, canary=cells)
+
+    def write(self, model: Any, tensor: NDArray[np.float32], path: Path) -> None:
+        torch_depth.write_onnx(model, tensor, path)
+        if self._precision == "int8":
+            _quantise(path)
+
+    def output_shapes(self, metadata: DepthMetadata) -> Sequence[tuple[int, ...]]:
+        return [(1, metadata.height, metadata.width)]
+
+    def compare(self, path: Path, tensor: NDArray[np.float32], answer: NDArray[np.float32],
+                metadata: DepthMetadata) -> tuple[float, float]:
+        session = OnnxSession(path)
+        got = session.run({INPUT: tensor})[0][0]
+        session.close()
+        difference = np.abs(got.astype(np.float64) - answer) / metadata.max_depth_m
+        worst, mean = float(difference.max()), float(difference.mean())
+        found = worst if metadata.precision == "fp32" else mean
+        if not found <= PARITY[metadata.precision]:
+            raise ModelError(f"the exported {metadata.precision} model differs from torch by "
+                             f"{100 * found:.2g} % of the range, allowed are "
+                             f"{100 * PARITY[metadata.precision]:g} %; "
+                             "use precision fp32 or another onnxruntime")
+        return worst, mean
 
 
 def _focal(checkpoint: Checkpoint, variant: str) -> float:
@@ -153,38 +169,9 @@ def _normalisation(checkpoint: Checkpoint) -> tuple[tuple[float, ...], tuple[flo
                               "get the file again") from error
 
 
-def _canary_tensor(metadata: DepthMetadata) -> NDArray[np.float32]:
-    image = canary_image(metadata.height, metadata.width) / 255.0
-    tensor = (image - metadata.mean) / metadata.std
-    return np.ascontiguousarray(tensor.transpose(2, 0, 1)[None], np.float32)
-
-
-def _with_canary(metadata: DepthMetadata, output: NDArray[np.float32]) -> DepthMetadata:
-    cells = tuple(round(float(v), 5) for v in fingerprint(output).ravel())
-    return dataclasses.replace(metadata, canary=cells)
-
-
-def _finish(path: Path, metadata: DepthMetadata) -> None:
-    """Quantise if asked for, and put the description into the file."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise ModelError("exporting needs the package onnx; install the extra 'export'") from error
-    if metadata.precision == "int8":
-        _quantise(path)
-    model = onnx.load(str(path))
-    # The exporter leaves the output's extents open although they are fixed.
-    for extent, value in zip(model.graph.output[0].type.tensor_type.shape.dim,
-                             (1, metadata.height, metadata.width), strict=True):
-        extent.dim_value = value
-    entry = model.metadata_props.add()
-    entry.key, entry.value = metadata.to_entry()
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-
-
 def _quantise(path: Path) -> None:
     """Dynamic int8 of the matrix products only: quantising the convolutions too ruins the depth."""
+    onnx_package()
     from onnxruntime.quantization import QuantType, quantize_dynamic
     root = logging.getLogger()  # it warns there of a preparation that changes nothing here
     level = root.level
@@ -194,33 +181,3 @@ def _quantise(path: Path) -> None:
                          weight_type=QuantType.QInt8, per_channel=True)
     finally:
         root.setLevel(level)
-
-
-def _parity(path: Path, tensor: NDArray[np.float32], wanted: NDArray[np.float32],
-            metadata: DepthMetadata) -> tuple[float, float]:
-    session = OnnxSession(path)
-    got = session.run({"pixel_values": tensor})[0][0]
-    session.close()
-    difference = np.abs(got.astype(np.float64) - wanted) / metadata.max_depth_m
-    worst, mean = float(difference.max()), float(difference.mean())
-    found = worst if metadata.precision == "fp32" else mean
-    if not found <= PARITY[metadata.precision]:
-        raise ModelError(f"the exported {metadata.precision} model differs from torch by "
-                         f"{100 * found:.2g} % of the range, allowed are "
-                         f"{100 * PARITY[metadata.precision]:g} %; "
-                         "use precision fp32 or another onnxruntime")
-    return worst, mean
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its name when the block ends well, and is gone otherwise."""
-    handle, name = tempfile.mkstemp(suffix=".onnx", prefix=f".{path.stem}-", dir=path.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)

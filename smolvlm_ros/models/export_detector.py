@@ -1,12 +1,8 @@
-"""Turn a D-FINE or RT-DETR checkpoint into one ONNX file. Needs torch: extra `export`.
-
-The input size is fixed in the file, as for depth. The legacy exporter is used on purpose: what it
-writes loads in every ONNX Runtime from 1.23 on.
-"""
+"""Turn a D-FINE or RT-DETR checkpoint into one ONNX file; see `exporting`."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros.models import torch_detector
-from smolvlm_ros.models.canary import canary_image
-from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint, read_json
+from smolvlm_ros.models.checkpoint import Checkpoint, read_json
 from smolvlm_ros.models.detector_metadata import ARCHITECTURES, DetectorMetadata
-from smolvlm_ros.models.errors import CheckpointError, LicenceError, ModelError
-from smolvlm_ros.models.export import Report, replacing
-from smolvlm_ros.models.fetch import local_folder
+from smolvlm_ros.models.errors import CheckpointError, ModelError
+from smolvlm_ros.models.exporting import Export, Report, export, origin
 from smolvlm_ros.models.onnx_session import OnnxSession
 from smolvlm_ros.models.query_boxes import best, rounded, unmatched
-from smolvlm_ros.models.registry import UNKNOWN_LICENCE, find
+from smolvlm_ros.models.torch_model import INPUT
 
 DEFAULT_SIZE = (640, 640)   # what D-FINE and RT-DETR were trained with
 CANARY_COUNT = 20
@@ -68,59 +62,72 @@ def export_detector(source: str | Path, output: str | Path, size: tuple[int, int
         LicenceError: its licence forbids commercial use and that was not allowed.
         ModelError: torch is missing, the size is wrong, or the written file computes differently.
     """
-    steps = 6
-    report(0, steps, "checking the checkpoint")
-    checkpoint = open_checkpoint(local_folder(str(source)))
-    metadata = _describe(checkpoint, str(source), size, licence)
-    if not metadata.commercial and not allow_noncommercial:
-        raise LicenceError(f"{source} is licensed {metadata.licence}: no commercial use. Use "
-                           "another checkpoint, or allow it with --allow-noncommercial")
-    report(1, steps, "loading the weights")
-    model = torch_detector.load(checkpoint)
-    tensor = _canary_tensor(metadata)
-    report(2, steps, "running torch once")
-    logits, boxes = torch_detector.run(model, tensor)
-    metadata = dataclasses.replace(metadata, queries=len(boxes),
-                                   canary=rounded(best(logits, boxes, CANARY_COUNT)))
-    output = Path(output).expanduser()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(output) as partial:
-        report(3, steps, f"writing ONNX (opset {torch_detector.OPSET})")
-        torch_detector.write_onnx(model, tensor, partial)
-        report(4, steps, "adding the description")
-        _finish(partial, metadata)
-        report(5, steps, "comparing with torch")
-        missing = _parity(partial, tensor, best(logits, boxes, len(boxes)))
-    report(steps, steps, f"wrote {output}")
-    return DetectorExport(output, metadata, missing)
+    path, metadata, missing = export(_Detector(size, licence), str(source), output,
+                                     allow_noncommercial, report)
+    return DetectorExport(path, metadata, missing)
 
 
-def _describe(checkpoint: Checkpoint, source: str, size: tuple[int, int] | None,
-              licence: str) -> DetectorMetadata:
-    config = checkpoint.config
-    if checkpoint.model_type not in ARCHITECTURES:
-        raise CheckpointError(f"{source} holds the architecture {checkpoint.model_type!r}, "
-                              f"expected one of {', '.join(ARCHITECTURES)}")
+class _Detector(Export[DetectorMetadata, tuple[NDArray[np.float32], NDArray[np.float32]], float]):
+    better = "another checkpoint"
+
+    def __init__(self, size: tuple[int, int] | None, licence: str) -> None:
+        self._size, self._licence = size, licence
+
+    def describe(self, checkpoint: Checkpoint, source: str) -> DetectorMetadata:
+        if checkpoint.model_type not in ARCHITECTURES:
+            raise CheckpointError(f"{source} holds the architecture {checkpoint.model_type!r}, "
+                                  f"expected one of {', '.join(ARCHITECTURES)}")
+        height, width = _input_size(checkpoint, self._size)
+        return DetectorMetadata(
+            architecture=checkpoint.model_type, classes=_classes(checkpoint), height=height,
+            width=width, queries=1, **origin(source, checkpoint, self._licence))
+
+    def load(self, checkpoint: Checkpoint) -> Any:
+        return torch_detector.load(checkpoint)
+
+    def run(self, model: Any, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32],
+                                                                    NDArray[np.float32]]:
+        return torch_detector.run(model, tensor)
+
+    def with_answer(self, metadata: DetectorMetadata,
+                    answer: tuple[NDArray[np.float32], NDArray[np.float32]]) -> DetectorMetadata:
+        return dataclasses.replace(metadata, queries=len(answer[1]),
+                                   canary=rounded(best(*answer, CANARY_COUNT)))
+
+    def write(self, model: Any, tensor: NDArray[np.float32], path: Path) -> None:
+        torch_detector.write_onnx(model, tensor, path)
+
+    def output_shapes(self, metadata: DetectorMetadata) -> Sequence[tuple[int, ...]]:
+        return [(1, metadata.queries, len(metadata.classes)), (1, metadata.queries, 4)]
+
+    def compare(self, path: Path, tensor: NDArray[np.float32],
+                answer: tuple[NDArray[np.float32], NDArray[np.float32]],
+                metadata: DetectorMetadata) -> float:
+        session = OnnxSession(path)
+        logits, boxes = session.run({INPUT: tensor})
+        session.close()
+        missing = unmatched(best(*answer, metadata.queries),
+                            best(logits[0], boxes[0], logits[0].size), PARITY)
+        if not missing <= PARITY_UNMATCHED:
+            raise ModelError(f"the exported model does not give {100 * missing:.0f} % of torch's "
+                             f"detections, allowed are {100 * PARITY_UNMATCHED:g} %; use another "
+                             "onnxruntime")
+        return missing
+
+
+def _input_size(checkpoint: Checkpoint, size: tuple[int, int] | None) -> tuple[int, int]:
     processor = checkpoint.folder / "preprocessor_config.json"
     values = read_json(processor) if processor.is_file() else {}
     if values.get("do_normalize"):
         raise CheckpointError(f"{processor} asks for normalised pixels; the detectors known here "
                               "take plain ones from 0 to 1, so their boxes would be wrong")
     height, width = size or _own_size(values)
-    stride = max(_numbers(config.get("feat_strides")) or (32,))
+    stride = max(_numbers(checkpoint.config.get("feat_strides")) or (32,))
     if min(height, width) < stride or height % stride or width % stride:
         near = [max(stride, round(extent / stride) * stride) for extent in (height, width)]
         raise ModelError(f"size {height}x{width} is not a multiple of {stride}, the network's "
                          f"greatest stride; use {near[0]}x{near[1]}")
-    known = find(source, config)
-    if known:
-        licence, commercial = known.licence, known.commercial
-    else:
-        licence = licence or UNKNOWN_LICENCE
-        commercial = "-NC-" not in licence.upper() + "-"
-    return DetectorMetadata(checkpoint.model_type, _classes(checkpoint), height, width, 1,
-                            known.source if known else Path(source).name, checkpoint.sha256(),
-                            licence, commercial, checkpoint.parameters)
+    return height, width
 
 
 def _classes(checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -148,37 +155,3 @@ def _numbers(values: Any) -> tuple[int, ...]:
     """The values when they are positive integers, else nothing."""
     found = tuple(values) if isinstance(values, (list, tuple)) else ()
     return found if all(isinstance(v, int) and v > 0 for v in found) else ()
-
-
-def _canary_tensor(metadata: DetectorMetadata) -> NDArray[np.float32]:
-    image = canary_image(metadata.height, metadata.width) / 255.0
-    return np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
-
-
-def _finish(path: Path, metadata: DetectorMetadata) -> None:
-    """Put the description and the outputs' extents into the file."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise ModelError("exporting needs the package onnx; install the extra 'export'") from error
-    model = onnx.load(str(path))
-    for output, last in zip(model.graph.output, (len(metadata.classes), 4), strict=True):
-        for extent, value in zip(output.type.tensor_type.shape.dim, (1, metadata.queries, last),
-                                 strict=True):
-            extent.dim_value = value
-    entry = model.metadata_props.add()
-    entry.key, entry.value = metadata.to_entry()
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-
-
-def _parity(path: Path, tensor: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
-    session = OnnxSession(path)
-    logits, boxes = session.run({"pixel_values": tensor})
-    session.close()
-    missing = unmatched(wanted, best(logits[0], boxes[0], logits[0].size), PARITY)
-    if not missing <= PARITY_UNMATCHED:
-        raise ModelError(f"the exported model does not give {100 * missing:.0f} % of torch's "
-                         f"detections, allowed are {100 * PARITY_UNMATCHED:g} %; use another "
-                         "onnxruntime")
-    return missing

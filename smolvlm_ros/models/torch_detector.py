@@ -1,17 +1,15 @@
 """The part of a detector's export that needs torch and transformers, imported on first use."""
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smolvlm_ros.models import torch_depth
+from smolvlm_ros.models import torch_model
 from smolvlm_ros.models.checkpoint import Checkpoint
 
-OPSET = 17   # 16 is the first with the sampling that deformable attention needs
 OUTPUTS = ("logits", "pred_boxes")
 _CLASSES = {"d_fine": "DFineForObjectDetection", "rt_detr": "RTDetrForObjectDetection",
             "rt_detr_v2": "RTDetrV2ForObjectDetection"}
@@ -24,7 +22,7 @@ def load(checkpoint: Checkpoint) -> Any:
         CheckpointError: its weights do not fit the architecture.
         ModelError: torch or transformers is missing.
     """
-    model = torch_depth.load(checkpoint, _CLASSES[checkpoint.model_type])
+    model = torch_model.load(checkpoint, _CLASSES[checkpoint.model_type])
     # Anchors and positions that were made for one size would be taken for every other.
     model.config.anchor_image_size = None
     for module in model.modules():
@@ -48,27 +46,7 @@ def write_onnx(model: Any, tensor: NDArray[np.float32], path: Path) -> None:
     The position embeddings are put in as numbers: their float64 cosines are not known to every
     ONNX Runtime (1.23.2 does not load them).
     """
-    import torch
-
-    class QueriesOnly(torch.nn.Module):
-        """The model with two tensors as result."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, pixel_values: Any) -> Any:
-            """Logits, shape (1, Q, C), and boxes, shape (1, Q, 4)."""
-            output = self.model(pixel_values=pixel_values)
-            return output.logits, output.pred_boxes
-
-    pixels = torch.from_numpy(tensor)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # tracer notes about sizes, which are fixed on purpose
-        _freeze_positions(model, pixels)
-        torch.onnx.export(QueriesOnly(), (pixels,), str(path), dynamo=False, opset_version=OPSET,
-                          input_names=["pixel_values"], output_names=list(OUTPUTS),
-                          do_constant_folding=True)
+    torch_model.write_onnx(model, tensor, path, OUTPUTS, _freeze_positions)
 
 
 def _freeze_positions(model: Any, pixels: Any) -> None:

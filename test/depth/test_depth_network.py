@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from depth_checkpoints import SIZE, formula_onnx
+from depth_checkpoints import SIZE, description, formula_onnx
 
+from smolvlm_ros.accelerator import network as accelerator_network
 from smolvlm_ros.depth import DepthConfig, DepthError, make_estimator
-from smolvlm_ros.depth import network as network_module
 from smolvlm_ros.depth.network import find_file, open_network
-from smolvlm_ros.models.depth_metadata import KEY, DepthMetadata
+from smolvlm_ros.models.depth_metadata import KEY
 from smolvlm_ros.models.errors import CheckpointError, LicenceError, MemoryFloorError, ProviderError
-from smolvlm_ros.models.memory import check_memory
 
 pytest.importorskip("onnxruntime", reason="networks run on it")
 
@@ -53,7 +52,7 @@ def broken_file(kind: str, folder: Path) -> Path:
     elif kind == "other architecture":
         formula_onnx(path, channels=4)
     elif kind == "relative":
-        made = dict([DepthMetadata("indoor", 20.0, "metric", *SIZE).to_entry()])
+        made = dict([description().to_entry()])
         value = {**json.loads(made[KEY]), "depth_estimation_type": "relative"}
         formula_onnx(path, entries={KEY: json.dumps(value)})
     return path
@@ -125,7 +124,7 @@ def test_folder_is_searched_for_scene_and_size(tmp_path: Path) -> None:
 
 
 def test_folder_without_models(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no .onnx file"):
+    with pytest.raises(CheckpointError, match="no indoor model among its 0 .onnx files"):
         find_file(config(tmp_path))
 
 
@@ -169,7 +168,7 @@ class WrongAccelerator:
 
 def test_accelerator_that_computes_wrong_is_refused_or_replaced_loudly(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_module, "OnnxSession", WrongAccelerator)
+    monkeypatch.setattr(accelerator_network, "OnnxSession", WrongAccelerator)
     path = formula_onnx(tmp_path / "a.onnx")
     with pytest.raises(ProviderError, match="self-check: tensorrt differs from the CPU"):
         open_network(config(path, provider="tensorrt"))
@@ -187,19 +186,16 @@ def test_accelerator_that_computes_wrong_is_refused_or_replaced_loudly(
 
 def test_memory_floor_comes_before_loading(tmp_path: Path,
                                            monkeypatch: pytest.MonkeyPatch) -> None:
-    meminfo = tmp_path / "meminfo"
-    monkeypatch.setattr(network_module, "check_memory",
-                        lambda *arguments: check_memory(*arguments, meminfo))
+    free = [20.0]
+    monkeypatch.setattr("smolvlm_ros.models.memory.available_mib", lambda *_: free[0])
     path = formula_onnx(tmp_path / "a.onnx",
                         {"height": 518, "width": 686, "parameters": 24_800_000})
-    meminfo.write_text("MemAvailable:    20480 kB\n")
     with pytest.raises(MemoryFloorError, match="a.onnx needs 60 MiB, only 20 MiB.*int8"):
         open_network(config(path))
-    # The weights fit, the pixels do not.
-    meminfo.write_text("MemAvailable:    204800 kB\n")
+    free[0] = 200.0  # the weights fit, the pixels do not
     with pytest.raises(MemoryFloorError, match="a.onnx needs 426 MiB.*smaller input size"):
         open_network(config(path))
-    meminfo.write_text("MemAvailable:    512000 kB\n")
+    free[0] = 500.0
     open_network(config(path)).close()
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+from depth_checkpoints import description
 
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.depth import focal_scale
@@ -13,8 +14,8 @@ def camera(focal: float, width: int) -> CameraModel:
 
 
 def metadata(variant: str, focal: float = 0.0) -> DepthMetadata:
-    return DepthMetadata(variant, {"indoor": 20.0, "outdoor": 80.0}[variant], "metric", 70, 98,
-                         training_focal=focal)
+    return description(variant=variant, max_depth_m={"indoor": 20.0, "outdoor": 80.0}[variant],
+                       training_focal=focal)
 
 
 @pytest.mark.parametrize(("focal", "width", "variant", "scale"), [

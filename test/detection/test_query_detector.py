@@ -29,6 +29,7 @@ from smolvlm_ros.models.errors import (  # noqa: E402
     MemoryFloorError,
     ProviderError,
 )
+from smolvlm_ros.models.onnx_session import OnnxSession  # noqa: E402
 from smolvlm_ros.settings import SettingError  # noqa: E402
 
 IMAGE = textured(96, 128)
@@ -220,7 +221,7 @@ class TestSelfCheck:
                                         monkeypatch: pytest.MonkeyPatch) -> None:
         detector = make_detector(config(detector_onnx))
         wrong = [np.full((1, 12, 3), np.nan, np.float32), np.zeros((1, 12, 4), np.float32)]
-        monkeypatch.setattr(network_module.OnnxSession, "run", lambda self, feeds: wrong)
+        monkeypatch.setattr(OnnxSession, "run", lambda self, feeds: wrong)
         with pytest.raises(ProviderError, match="not finite"):
             detector.detect(IMAGE)
 

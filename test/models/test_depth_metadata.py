@@ -11,7 +11,8 @@ from smolvlm_ros.models.errors import CheckpointError
 hypothesis = pytest.importorskip("hypothesis", reason="the parser is fuzzed with it")
 st = hypothesis.strategies
 
-GOOD = DepthMetadata("outdoor", 80.0, "metric", 252, 336, canary=(1.5,) * 64, licence="Apache-2.0",
+GOOD = DepthMetadata(variant="outdoor", max_depth_m=80.0, depth_estimation_type="metric",
+                     height=252, width=336, canary=(1.5,) * 64, licence="Apache-2.0",
                      source="owner/name", parameters=7)
 
 
@@ -30,7 +31,7 @@ def test_survives_the_way_through_a_file() -> None:
     ({"depth_estimation_type": "relative"}, "relative"),
     ({"height": 250}, "250x336 is not a multiple of 14"),
     ({"height": 0}, "not a multiple"),
-    ({"height": 252.0}, "height must be a int"),
+    ({"height": 252.0}, "height must be of type int"),
     ({"std": [0.2, 0.2, 0.0]}, "positive"),
     ({"mean": [0.5]}, "three numbers"),
     ({"mean": "0.5"}, "list"),

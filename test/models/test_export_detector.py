@@ -114,8 +114,8 @@ def test_noncommercial(detector_folder: Path, tmp_path: Path) -> None:
 
 
 class TestMetadata:
-    GOOD = DetectorMetadata("d_fine", ("a", "b"), 64, 96, 10,
-                            canary=((0.0, 0.5, 0.1, 0.2, 0.3, 0.4),))
+    GOOD = DetectorMetadata(architecture="d_fine", classes=("a", "b"), height=64, width=96,
+                            queries=10, canary=((0.0, 0.5, 0.1, 0.2, 0.3, 0.4),))
 
     def test_goes_through_the_file(self) -> None:
         assert DetectorMetadata.from_entries(dict([self.GOOD.to_entry()])) == self.GOOD
@@ -123,8 +123,9 @@ class TestMetadata:
     @pytest.mark.parametrize(("values", "problem"), [
         ({"architecture": "yolo"}, "not one of"), ({"classes": []}, "0 classes"),
         ({"classes": ["a", ""]}, "none empty"), ({"classes": "ab"}, "type list"),
-        ({"classes": [1]}, "type str"), ({"height": 0}, "positive"), ({"queries": True}, "number"),
-        ({"canary": [[1, 2]]}, "six numbers"), ({"canary": [["x"] * 6]}, "finite numbers"),
+        ({"classes": [1]}, "type str"), ({"height": 0}, "positive"),
+        ({"queries": True}, "type int"), ({"canary": [[1, 2]]}, "six numbers"),
+        ({"canary": [["x"] * 6]}, "finite numbers"), ({"surprise": 1}, "surprise"),
         ({"format": 9}, "format 9"), ({"width": 1.5}, "type int"), ({"commercial": 1}, "bool")])
     def test_wrong_values_are_named(self, values: dict[str, object], problem: str) -> None:
         key, text = self.GOOD.to_entry()
