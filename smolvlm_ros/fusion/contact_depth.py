@@ -12,6 +12,8 @@ _CUT_STD_REL = 0.25    # feet below the image: the contact's depth is an upper b
 _GAP, _GAP_PX = 0.1, 4
 _STRIP, _STRIP_PX = 0.5, 8
 _LEAST_STRIP = 4       # pixels of known ground
+_FLAT = 0.65           # height over width of a box, below which what it holds lies on the ground
+_CORE = ((0.3, 0.7), (0.35, 0.65))   # the middle of a flat box, across and down
 
 
 def contacts(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
@@ -25,7 +27,10 @@ def contacts(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
 
     With the anchor `floor` the ground just left and right of the box is looked at too, in the same
     row, and the farthest of the three counts: what else could be seen there hides the ground, and
-    is nearer than it. A network's depth under a box is drawn towards the object.
+    is nearer than it. A network's depth under a box is drawn towards the object. What is wider than
+    high may lie along the line of sight, its far end a body's length behind its near one (a person
+    on the floor): its depth is half-way between the contact and its own in the box's middle, which
+    is of some use there, because the ground that it blurs into is as far away.
 
     Args:
         depth_m: shape (H, W) float metres.
@@ -47,16 +52,18 @@ def _contact(depth_m: NDArray[np.floating], box: list[float], config: DepthConfi
     valid = len(ground) / len(strip)
     if not len(ground) or valid < config.min_valid_fraction:
         return NoDepth(f"the lower edge of the box is not on known ground{census(strip)}")
-    z = float(np.median(ground))
+    z, lying = float(np.median(ground)), 0.0
     if config.depth_anchor == "floor":
         z = max(z, *_beside(depth_m[row], x0, x1))
+        if y1 - y0 < _FLAT * (x1 - x0):
+            lying = (max(z, _core(depth_m, box)) - z) / 2
     jitter = max(1, round(_JITTER * (y1 - y0)))
     farther = _ground(depth_m[max(0, row - jitter), left:right + 1])
     # Above the edge may be the horizon: then nothing is known of the slope, and it is steep.
     slope = abs(float(np.median(farther)) - float(np.median(ground))) if len(farther) else z
     cut = _CUT_STD_REL * z if y1 >= height - 1.5 else 0.0
-    std = float(np.sqrt(slope ** 2 + (config.depth_std_rel * z) ** 2 + cut ** 2))
-    return ObjectDepth(z, std, slope, valid, 1.0, len(ground))
+    std = float(np.sqrt(slope ** 2 + (config.depth_std_rel * z) ** 2 + cut ** 2 + lying ** 2))
+    return ObjectDepth(z + lying, std, slope + 2 * lying, valid, 1.0, len(ground))
 
 
 def _beside(line: NDArray[np.floating], x0: float, x1: float) -> tuple[float, float]:
@@ -67,6 +74,16 @@ def _beside(line: NDArray[np.floating], x0: float, x1: float) -> tuple[float, fl
     strips = [_ground(line[max(0, round(a)):max(0, round(b))]) for a, b in spans]
     left, right = (float(np.median(s)) if len(s) >= _LEAST_STRIP else 0.0 for s in strips)
     return left, right
+
+
+def _core(depth_m: NDArray[np.floating], box: list[float]) -> float:
+    """The depth in the middle of a box; 0 unknown."""
+    x0, y0, x1, y1 = box
+    columns, rows = (slice(max(0, round(low + begin * (high - low))),
+                           max(0, round(low + end * (high - low))) + 1)
+                     for (begin, end), low, high in zip(_CORE, (x0, y0), (x1, y1), strict=True))
+    known = _ground(depth_m[rows, columns])
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _ground(strip: NDArray[np.floating]) -> NDArray[np.float64]:

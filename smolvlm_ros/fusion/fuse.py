@@ -15,6 +15,9 @@ from smolvlm_ros.settings import setting
 
 _LEAST_SIZE_M = 0.01
 _BODY_STD = 0.15  # of the shorter side: bodies are deeper or flatter than they look
+# Of a contact with the ground. Upright things stand on feet below their middle; others reach half
+# of their depth behind it; a round thing's surface is about 0.3 of its width before its middle.
+_UPRIGHT, _BODY_BEHIND_CONTACT = 1.65, 0.5 / 0.3
 _CUT_STD = 0.25   # of the visible side: a box cut by the image's edge has its centre elsewhere
 
 
@@ -31,7 +34,9 @@ class FusionConfig(DepthConfig):
     body_ratio: float = setting(
         0.0, "How far behind its depth an object's middle is taken to lie, as a share of the "
         "shorter side of its box: about 0.3 for people and things that are as deep as they are "
-        "wide. 0 keeps positions on the visible surface.", ge=0.0, le=1.0, runtime=True)
+        "wide. With the depth of the ground (depth_anchor contact or floor) it is none for what is "
+        "upright and 5/3 of it for the rest. 0 keeps positions on the visible surface.", ge=0.0,
+        le=1.0, runtime=True)
     focal_std_rel: float = setting(
         0.005, "Standard deviation of the calibrated focal length, as a share of it.", ge=0.0,
         le=0.5, runtime=True)
@@ -183,5 +188,8 @@ def _place(boxes: NDArray[np.float64], depths: list[ObjectDepth], camera: Camera
     size = np.column_stack([sides * z[:, None], np.maximum(extent, 2 * z_std)])
     cut: NDArray[np.bool_] = np.any(cut_xy, axis=1)
     surface = centre * z[:, None]
-    position = surface + centre * (config.body_ratio * shorter / length)[:, None]
+    behind = np.full(len(z), config.body_ratio)
+    if config.depth_anchor != "surface":
+        behind *= np.where(sides[:, 1] > _UPRIGHT * sides[:, 0], 0.0, _BODY_BEHIND_CONTACT)
+    position = surface + centre * (behind * shorter / length)[:, None]
     return surface, position, np.maximum(size, _LEAST_SIZE_M), covariance, cut

@@ -218,3 +218,25 @@ def test_floor_takes_the_farthest_ground_beside_a_box() -> None:
     assert found(blurred, box, depth_anchor="floor").depth_m == pytest.approx(0.8 * exact)
     edge = (580, 100, 639, 389)
     assert found(plain, edge, depth_anchor="floor").depth_m == pytest.approx(exact)
+
+
+def test_floor_puts_what_lies_along_the_line_of_sight_between_its_ends() -> None:
+    # Somebody 0.25 m thick, from 3.0 to 4.6 m: the box ends above the far end, below the near one.
+    depth, box = ground(), (240, 342, 400, 439)
+    contact = found(depth, box, depth_anchor="contact", depth_std_rel=0.0)
+    rows = np.arange(342, 440) - 239.5
+    body = np.clip((1.2 - 0.25) * 500 / rows, 3.0, 4.6)[:, None]
+    depth[342:440, 241:400] = body
+    lying = found(depth, box, depth_anchor="floor", depth_std_rel=0.0)
+    assert contact.depth_m == pytest.approx(3.0, abs=0.02)
+    assert contact.depth_m + 0.05 < lying.depth_m < 3.8
+    assert lying.std_m > contact.std_m and lying.extent_m > contact.extent_m
+    # A low thing that stands there shows one depth, and the box of somebody upright is high.
+    depth[342:440, 241:400] = 3.0
+    assert found(depth, box, depth_anchor="floor").depth_m == pytest.approx(3.0, abs=0.02)
+    depth[200:438, 241:400] = 4.5
+    upright = found(depth, (240, 200, 400, 439), depth_anchor="floor")
+    assert upright.depth_m == pytest.approx(3.0, abs=0.02)
+    # Nothing is known of its own depth: the ground it lies on is.
+    depth[342:430, 241:400] = np.nan
+    assert found(depth, box, depth_anchor="floor").depth_m == pytest.approx(3.0, abs=0.02)
