@@ -36,6 +36,7 @@ from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qos import FunnelQos
 from smolvlm_ros.ros.stamps import ExactStamps
 from smolvlm_ros.ros.sync import StampSync
+from smolvlm_ros.ros.tracked_boxes import to_tracked_boxes
 from smolvlm_ros.ros.transforms import MissingTransform, TransformSource
 from smolvlm_ros.ros.zone_watch import BETWEEN_FRAMES_S, ZoneWatch
 from smolvlm_ros.settings import group, setting
@@ -59,6 +60,8 @@ OBJECTS = Endpoint("objects", "vision_msgs/msg/Detection3DArray", "Objects of ea
                    "position, covariance, size, class and track id. An empty list means that "
                    "nothing was seen: when depth or TF is missing nothing is published, and "
                    "diagnostics say why.")
+OBJECTS_2D = Endpoint("objects_2d", "vision_msgs/msg/Detection2DArray", "Where the same objects "
+                      "are in the image: boxes in pixels, with the track id.")
 ZONE_EVENTS = Endpoint("zone_events", "smolvlm_ros/msg/ZoneEvent", "Enter, dwell and leave, once "
                        "each.")
 MARKERS = Endpoint("markers", "visualization_msgs/msg/MarkerArray", "Objects and zones for rviz.")
@@ -115,7 +118,7 @@ class FusionNode(FunnelNode[FusionSettings]):
         "Joins detections and depth by stamp into objects in 3D, follows them, watches zones and "
         "answers questions of distance.",
         inputs=(DETECTIONS, DEPTH, DEPTH_INFO, IMAGE_INFO, IMAGE, GATE_STATE),
-        outputs=(OBJECTS, ZONE_EVENTS, MARKERS, ANNOTATED), services=(MEASURE,))
+        outputs=(OBJECTS, OBJECTS_2D, ZONE_EVENTS, MARKERS, ANNOTATED), services=(MEASURE,))
 
     def setup(self) -> None:
         """Make tracker and zone monitor."""
@@ -132,6 +135,7 @@ class FusionNode(FunnelNode[FusionSettings]):
         self._image_size: tuple[int, int] | None = None
         self.own("faults", self._clear_faults)
         self._objects = self.endpoints.publish(OBJECTS)
+        self._boxes = self.endpoints.publish(OBJECTS_2D)
         self._markers = self.endpoints.publish(MARKERS)
         self._annotator = Annotator(self, IMAGE, ANNOTATED, self.settings.image_qos.depth)
         self._transforms = TransformSource(self)
@@ -236,6 +240,7 @@ class FusionNode(FunnelNode[FusionSettings]):
             to_target)
         seen = [t for t in tracks if t.seen]
         out = Header(stamp=header.stamp, frame_id=to_target.target)
+        self._boxes.publish(to_tracked_boxes(header, seen, placed.fused.objects))
         self._objects.publish(to_detections_3d(out, seen, to_target.rotation))
         occupants = self._zones.update(tracks, to_target, to_zones, stamp_s)
         zones = self._monitor.zones

@@ -12,8 +12,10 @@ from typing import Any
 from rclpy.action import CancelResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray
 
 from smolvlm_ros.msg import ZoneEvent
+from smolvlm_ros.qa.crops import CropConfig
 from smolvlm_ros.qa.engine import Engine, EngineConfig, EngineError, NoEngine, make_engine
 from smolvlm_ros.qa.frames import RingConfig
 from smolvlm_ros.qa.moments import MomentsConfig
@@ -35,6 +37,7 @@ from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qos import FunnelQos
 from smolvlm_ros.ros.stamps import ExactStamps
+from smolvlm_ros.ros.tracked_boxes import from_tracked_boxes
 from smolvlm_ros.ros.verdicts import to_message
 from smolvlm_ros.ros.waiters import Waiters
 from smolvlm_ros.settings import group, setting
@@ -43,6 +46,8 @@ IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames questions ar
                  qos="image_qos")
 OBJECTS = Endpoint("objects", "vision_msgs/msg/Detection3DArray", "What fusion saw, remembered for "
                    "~/find_moment.")
+OBJECTS_2D = Endpoint("objects_2d", "vision_msgs/msg/Detection2DArray", "Where the objects are in "
+                      "the image, so that questions about one are asked on a crop round it.")
 ZONE_EVENTS = Endpoint("zone_events", "smolvlm_ros/msg/ZoneEvent", "Events that raise the "
                        "questions of the templates.")
 VERDICTS = Endpoint("verdicts", "smolvlm_ros/msg/SceneVerdict", "Every verdict, UNSURE included.")
@@ -61,6 +66,7 @@ _WAITING = 24  # of these may clients wait in at once
 _LEAVE_S = 5.0  # what clients get to leave in when the node is deactivated
 _END_S = 30.0  # a verdict's four forward passes on a slow CPU
 _MODEL_FAULT_S = 60.0
+_NO_BOXES_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class SceneQaSettings(NodeSettings):
         ge=1, le=300, runtime=True)
     engine: EngineConfig = group(EngineConfig)
     policy: PolicyConfig = group(PolicyConfig)
+    crop: CropConfig = group(CropConfig)
     frames: RingConfig = group(RingConfig)
     queue: SchedulerConfig = group(SchedulerConfig)
     moments: MomentsConfig = group(MomentsConfig)
@@ -104,7 +111,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
     interface = Interface(
         "Answers questions about the scene with SmolVLM2: YES or NO only when the question and its "
         "negation agree on two frames, UNSURE otherwise. Without a model it says so and abstains.",
-        inputs=(IMAGE, OBJECTS, ZONE_EVENTS), outputs=(VERDICTS,), services=(ASK, FIND),
+        inputs=(IMAGE, OBJECTS, OBJECTS_2D, ZONE_EVENTS), outputs=(VERDICTS,), services=(ASK, FIND),
         actions=(DESCRIBE,))
 
     def setup(self) -> None:
@@ -125,6 +132,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         """Listen, and answer in a worker thread."""
         s = self.settings
         self.own("fault", lambda: self.faults.clear("model"))
+        self.own("boxes", lambda: self.faults.clear("boxes"))
         self.own("origin", lambda: self.faults.clear(FAULT))
         self.scheduler = Scheduler(s.queue)
         worker = threading.Thread(target=self._work, args=(self.scheduler,), name="scene_qa",
@@ -144,6 +152,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
                            lambda _: CancelResponse.ACCEPT, waiting)
         self.endpoints.subscribe(IMAGE, self._on_image)
         self.endpoints.subscribe(OBJECTS, self._memory.objects)
+        self.endpoints.subscribe(OBJECTS_2D, self._on_boxes)
         self.endpoints.subscribe(ZONE_EVENTS, self._on_zone_event)
         timer = self.create_timer(_TICK_S, self._questions.tick, clock=self.steady_clock)
         self.own("timer", lambda: self.destroy_timer(timer))
@@ -170,6 +179,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         model = "none" if isinstance(self.engine, NoEngine) else self.engine.name
         extra: dict[str, object] = {"model": model, "templates": len(self._templates)}
         if self.state == "active":
+            extra["boxes_outside_image"] = self.frames.boxes_outside
             extra.update(waiting=len(self.scheduler), pending_events=len(self._questions),
                          moments=len(self._memory))
         return extra
@@ -184,9 +194,21 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
             Refused: it cannot be answered in time.
         """
         # All that the answer depends on: the same again is answered once.
-        key = (question, negated, tuple(f.stamp_s for f in frames), self._policy.config)
+        key = (question, negated, tuple((f.stamp_s, f.region) for f in frames),
+               self._policy.config)
         return self.scheduler.submit(key, lambda: self.decide(question, frames, negated),
                                      deadline_s=deadline_s, priority=priority)
+
+    def boxes_told(self) -> bool:
+        """True when somebody tells where objects are in the image; health says so when not."""
+        told = self.count_publishers(self.resolve_topic_name(OBJECTS_2D.name)) > 0
+        if told:
+            self.faults.clear("boxes")
+        else:
+            self.faults.set("boxes", Level.WARN, f"nobody publishes {OBJECTS_2D.name}: questions "
+                            "about an object are asked on whole frames; run the fusion node, or "
+                            "set crop.of to 'frame'", _NO_BOXES_S)
+        return told
 
     def decide(self, question: str, frames: Sequence[Frame], negated: str = "") -> Verdict:
         """Answer now, in this thread; raises as SceneQA.decide does."""
@@ -239,6 +261,10 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         frame = Frame(images.to_rgb(message), self.stamps.seconds(stamp), message.header.frame_id)
         self.frames.add(frame)
         note_origin(self, self.engine, frame)
+        self._questions.tick()
+
+    def _on_boxes(self, message: Detection2DArray) -> None:
+        self.frames.tell(self.stamps.seconds(message.header.stamp), from_tracked_boxes(message))
         self._questions.tick()
 
     def _on_zone_event(self, event: ZoneEvent) -> None:

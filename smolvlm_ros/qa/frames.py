@@ -1,7 +1,9 @@
 """The recent gated frames, bounded, and the choice of two of them to ask."""
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smolvlm_ros.qa.verdict import Frame
@@ -86,30 +88,53 @@ class FrameRing:
         self._frames.clear()
         self._bytes = 0
 
+    def since(self, stamp_s: float = -math.inf) -> tuple[Frame, ...]:
+        """The frames kept that are not older than that stamp, oldest first."""
+        return tuple(f for f in self._frames if f.stamp_s >= stamp_s)
+
     def pick(self, now_s: float, min_separation_s: float,
              max_age_s: float | None = None) -> FramePick:
-        """The newest frame and the latest one at least `min_separation_s` before it.
+        """`pick_two` of the frames kept."""
+        return pick_two(self.since(), now_s, min_separation_s, self.config, max_age_s)
 
-        Args:
-            now_s: time on the clock of the stamps, seconds.
-            min_separation_s: least time between the two, seconds.
-            max_age_s: oldest newest frame; None for the configured one.
-        """
-        limit_s = self.config.max_age_s if max_age_s is None else max_age_s
-        newest = self.newest
-        if newest is None:
-            return FramePick((), "no frame has passed the gate yet")
-        age_s = now_s - newest.stamp_s
-        if age_s > limit_s:
-            return FramePick((), f"the newest frame is {age_s:.2f} s old, more than {limit_s:g} s")
-        if age_s < -_RESET_S:
-            return FramePick((), f"the newest frame is {-age_s:.2f} s ahead of the clock; are the "
-                             "camera's stamps and use_sim_time right?")
-        for frame in reversed(self._frames):
-            separation_s = newest.stamp_s - frame.stamp_s
-            if separation_s > self.config.max_span_s:
-                break
-            if frame is not newest and separation_s >= min_separation_s:
-                return FramePick((frame, newest))
-        return FramePick((newest,), f"no second frame lies {min_separation_s:g} to "
-                         f"{self.config.max_span_s:g} s before the newest one")
+
+def pick_two(frames: Sequence[Frame], now_s: float, min_separation_s: float, config: RingConfig,
+             max_age_s: float | None = None) -> FramePick:
+    """The newest frame and the latest one at least `min_separation_s` before it.
+
+    Args:
+        frames: oldest first.
+        now_s: time on the clock of the stamps, seconds.
+        min_separation_s: least time between the two, seconds.
+        config: greatest age and greatest span.
+        max_age_s: oldest newest frame; None for the configured one.
+    """
+    limit_s = config.max_age_s if max_age_s is None else max_age_s
+    if not frames:
+        return FramePick((), "no frame has passed the gate yet")
+    newest = frames[-1]
+    age_s = now_s - newest.stamp_s
+    if age_s > limit_s:
+        return FramePick((), f"the newest frame is {age_s:.2f} s old, more than {limit_s:g} s")
+    if age_s < -_RESET_S:
+        return FramePick((), f"the newest frame is {-age_s:.2f} s ahead of the clock; are the "
+                         "camera's stamps and use_sim_time right?")
+    for frame in reversed(frames):
+        separation_s = newest.stamp_s - frame.stamp_s
+        if separation_s > config.max_span_s:
+            break
+        if frame is not newest and separation_s >= min_separation_s:
+            return FramePick((frame, newest))
+    return FramePick((newest,), f"no second frame lies {min_separation_s:g} to "
+                     f"{config.max_span_s:g} s before the newest one")
+
+
+def first_two(frames: Sequence[Frame], min_separation_s: float) -> tuple[Frame, ...]:
+    """The first frame and the first one at least so long after it; fewer where there is none.
+
+    Args:
+        frames: oldest first.
+        min_separation_s: seconds.
+    """
+    later = [f for f in frames[1:] if f.stamp_s - frames[0].stamp_s >= min_separation_s]
+    return (*frames[:1], *later[:1])

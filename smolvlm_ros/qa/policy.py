@@ -108,5 +108,5 @@ def refusal_of(engine: Engine, frames: Sequence[Frame]) -> str:
 
 def _ask(engine: Engine, frame: Frame, question: str, opposite: str) -> list[Pass]:
     direct, negation = engine.yes_no(frame.image_rgb, (question, opposite))
-    return [Pass(question, False, frame.stamp_s, direct.p_yes, direct.mass),
-            Pass(opposite, True, frame.stamp_s, negation.p_yes, negation.mass)]
+    return [Pass(question, False, frame.stamp_s, direct.p_yes, direct.mass, frame.region),
+            Pass(opposite, True, frame.stamp_s, negation.p_yes, negation.mass, frame.region)]

@@ -8,6 +8,7 @@ A YAML file holds a list; a template applies to the classes, zones and events it
         negated: "Is the {class} in {zone} standing or sitting upright?"   # optional
         classes: [person]
         events: [enter, dwell]
+        crop: object                                                       # optional: or frame
 
 The values put in come from detectors and configuration, so they are cleaned like a client's text
 and cannot hold a prompt token. Only plain `{name}` placeholders are known.
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smolvlm_ros.qa.crops import FRAME, OBJECT
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open, negate
 from smolvlm_ros.qa.prompt import QuestionError, clean_question, clean_text
@@ -31,7 +33,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 # A class or zone is a short name. No quotes, no sentence ends, no brackets: nothing that could
 # finish the question and start another.
 _VALUE = re.compile(r"[\w][\w .,/&+'-]*", re.UNICODE)
-_KEYS = {"name", "question", "negated", "classes", "zones", "events"}
+_KEYS = {"name", "question", "negated", "classes", "zones", "events", "crop"}
 
 
 class TemplateError(ValueError):
@@ -40,11 +42,12 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True)
 class Asked:
-    """A filled template: the question and its negation."""
+    """A filled template: the question, its negation, and what of the frame to look at."""
 
     template: str
     question: str
     negated: str
+    crop: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,11 @@ class Template:
         classes: object classes it applies to; empty for all.
         zones: zones it applies to; empty for all.
         events: zone events it applies to; empty for all.
+        crop: 'object' or 'frame' (see `crops.CropConfig.of`); empty for the configured one.
 
     Raises:
-        TemplateError: an unknown placeholder, a stray brace, an empty or forbidden text, or a
-            question that the model must not be asked.
+        TemplateError: an unknown placeholder, event or crop, a stray brace, an empty or forbidden
+            text, or a question that the model must not be asked.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Template:
     classes: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    crop: str = ""
 
     def __post_init__(self) -> None:
         for text in filter(None, (self.question, self.negated)):
@@ -78,6 +83,9 @@ class Template:
         if unknown:
             raise TemplateError(f"template {self.name!r} names the event {unknown[0]!r}, known are "
                                 f"{', '.join(_EVENTS)}")
+        if self.crop not in ("", OBJECT, FRAME):
+            raise TemplateError(f"template {self.name!r} has crop = {self.crop!r}, known are "
+                                f"{OBJECT!r} and {FRAME!r}")
         guarded = check(_BRACES.sub("thing", self.question))
         if guarded.advice:
             raise TemplateError(f"template {self.name!r}: {guarded.advice}")
@@ -108,7 +116,8 @@ class Template:
             return clean_question(_BRACES.sub(lambda match: cleaned[match.group(1)], text))
 
         question = put(self.question)
-        return Asked(self.name, question, put(self.negated) if self.negated else negate(question))
+        return Asked(self.name, question, put(self.negated) if self.negated else negate(question),
+                     self.crop)
 
     def _used(self) -> list[str]:
         return sorted(set(_BRACES.findall(self.question + self.negated)))
@@ -214,9 +223,9 @@ def _template(index: int, entry: Any) -> Template:
         raise TemplateError(f"{where} has the unknown key {unknown[0]!r}, known are "
                             f"{', '.join(sorted(_KEYS))}")
     texts: dict[str, Any] = {}
-    for key in ("name", "question", "negated"):
+    for key in ("name", "question", "negated", "crop"):
         value = entry.get(key, "")
-        if not isinstance(value, str) or (not value.strip() and key != "negated"):
+        if not isinstance(value, str) or (not value.strip() and key in ("name", "question")):
             raise TemplateError(f"{where} has {key} = {value!r}, expected a text")
         texts[key] = value
     for key in ("classes", "zones", "events"):

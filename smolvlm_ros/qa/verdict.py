@@ -10,12 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros.settings import Settings, setting
 
+Region: TypeAlias = tuple[int, int, int, int]
 NEVER_S = 0.0  # `valid_until_s` of a verdict without a frame: it was never valid
 _LOGIT_LIMIT = 1e-6  # keeps one saturated pass from outweighing all others
 
@@ -66,11 +68,14 @@ class Frame:
         image_rgb: (H, W, 3) uint8.
         stamp_s: seconds.
         frame_id: optical frame.
+        region: the part of the camera's image that this is: left, top, right, bottom in pixels,
+            the last two excluded; None for all of it.
     """
 
     image_rgb: NDArray[np.uint8]
     stamp_s: float
     frame_id: str = ""
+    region: Region | None = None
 
     def __post_init__(self) -> None:
         image = self.image_rgb
@@ -91,6 +96,7 @@ class Pass:
         stamp_s: stamp of the frame looked at, seconds.
         p_yes: probability of yes **to that text**, 0 to 1.
         mass: probability of yes and no together, 0 to 1.
+        region: the part of the frame that was shown; None for all of it.
     """
 
     question: str
@@ -98,6 +104,7 @@ class Pass:
     stamp_s: float
     p_yes: float
     mass: float
+    region: Region | None = None
 
     @property
     def support(self) -> float:

@@ -24,6 +24,7 @@ _Request, _Response = AskScene.Request, AskScene.Response
 _STATUS = {Cause.NO_MODEL: _Response.NO_MODEL, Cause.NO_FRAME: _Response.NO_FRAME,
            Cause.GEOMETRY: _Response.GEOMETRY, Cause.OPEN_QUESTION: _Response.REFUSED}
 _CAUSES = {v: k for k, v in _STATUS.items() if v != _Response.REFUSED}
+_TOLD_S = 1.0  # fusion tells of a frame within this; else of the ones before
 _PRIORITY = 2  # a planner waits, a zone event does not
 
 
@@ -81,17 +82,19 @@ class Asker:
             self._answer_freely(request, response, question, deadline_s)
             return
         else:
-            frames = pick(node, request.frame, request.max_age_ms, deadline_s).frames
+            frames = pick(node, request.frame, request.max_age_ms, deadline_s,
+                          request.track_id).frames
             verdict = self._await(node.ask(question, frames, deadline_s, _PRIORITY), deadline_s)
-        response.verdict = node.publish_verdict(verdict, begin)
+        response.verdict = node.publish_verdict(verdict, begin, track_id=request.track_id)
         response.status = _STATUS.get(verdict.cause, _Response.OK)
         response.message = verdict.reason if response.status != _Response.OK else ""
 
     def _answer_freely(self, request: Any, response: Any, question: str, deadline_s: float
                        ) -> None:
         node = self._node
-        frame = pick(node, request.frame, request.max_age_ms, deadline_s).frames[-1]
-        key: Hashable = ("free", question, frame.stamp_s)
+        frame = pick(node, request.frame, request.max_age_ms, deadline_s,
+                     request.track_id).frames[-1]
+        key: Hashable = ("free", question, frame.stamp_s, frame.region)
         future = node.scheduler.submit(key, lambda: _tell(node, frame.image_rgb, question),
                                        deadline_s=deadline_s, priority=_PRIORITY, kind="free")
         response.text = self._await(future, deadline_s)
@@ -114,8 +117,11 @@ def no_model(engine: NoEngine) -> str:
     return f"no model is loaded: {engine.reason}"
 
 
-def pick(node: Any, which: int, max_age_ms: int, deadline_s: float) -> FramePick:
+def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
+         track_id: str = "") -> FramePick:
     """The frames to ask about, a fresh one asked of the gate when the request wants it.
+
+    With a track, those that show it, cut to it.
 
     Raises:
         Unanswered: when there is no frame, or none as fresh as asked for.
@@ -127,8 +133,14 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float) -> FramePick
             node.frames.await_fresh(deadline_s)
         except NoFreshFrame as error:
             raise Unanswered(_Response.NO_FRAME, str(error)) from error
-    picked: FramePick = node.frames.pick(node.settings.policy.min_separation_s,
-                                         max_age_ms * 1e-3 or None)
+    separation_s, max_age_s = node.settings.policy.min_separation_s, max_age_ms * 1e-3 or None
+    picked: FramePick
+    if track_id:
+        if node.boxes_told():
+            node.frames.await_told(min(deadline_s, time.monotonic() + _TOLD_S))
+        picked = node.frames.pick_crops(track_id, node.settings.crop, separation_s, max_age_s)
+    else:
+        picked = node.frames.pick(separation_s, max_age_s)
     if not picked.frames:
         raise Unanswered(_Response.NO_FRAME, picked.reason)
     foreign = refusal_of(node.engine, picked.frames)

@@ -1,6 +1,7 @@
-"""The questions that zone events raise: they wait for a second frame, and are then asked."""
+"""The questions that zone events raise: they wait for two frames, and are then asked."""
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -9,16 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from smolvlm_ros.msg import ZoneEvent
+from smolvlm_ros.qa.crops import OBJECT
 from smolvlm_ros.qa.engine import NoEngine
+from smolvlm_ros.qa.frames import first_two
 from smolvlm_ros.qa.scheduler import Refused
 from smolvlm_ros.qa.templates import Asked, Template, questions_for
-from smolvlm_ros.qa.verdict import Verdict
+from smolvlm_ros.qa.verdict import Frame, Verdict
 from smolvlm_ros.ros.faults import in_words
 from smolvlm_ros.ros.stamps import to_seconds
 from smolvlm_ros.ros.verdicts import unsure
 
 _PRIORITY = 1
 _SAME_S = 1e-3  # a stamp's seconds are not exact
+_ASK_AGAIN_S = 0.5  # a request, or the frame it let pass, may have been lost
 
 
 @dataclass
@@ -26,24 +30,33 @@ class _Waiting:
     """A question that waits for its frames.
 
     Attributes:
+        of_object: it is asked on crops of the event's object.
         since_s: when it began to wait, by the process's clock.
-        requested: frames asked of the gate: none, the first, both.
+        requested_s: when a frame was last asked of the gate, by the process's clock.
+        before_s: stamp of the newest frame then.
         first_seen_s: when the first frame was there, by the clock of the stamps.
     """
 
     asked: Asked
     event: ZoneEvent
+    of_object: bool
     since_s: float
-    requested: int = 0
+    requested_s: float = -math.inf
+    before_s: float = -math.inf
     first_seen_s: float | None = None
 
 
 class EventQuestions:
     """Asks the templates' questions; every event that raises one gets its verdict.
 
+    A question about the event's object is asked on crops round it, of two frames that show it: a
+    frame that does not would be answered with another object's truth, so the next one is waited
+    for. Where nobody tells the boxes it is asked on whole frames.
+
     Both frames show the scene since the event: its own frame and one some time later. An event that
     came with the time (somebody has stayed) has no frame of its own, and the last one that passed
-    may show what was before. A gate that sees nothing new passes none: it is asked for them.
+    may show what was before. A gate that sees nothing new passes none: it is asked for them. After
+    `second_frame_timeout_s` the newest that there are must do.
 
     Args:
         node: the scene_qa node.
@@ -57,7 +70,7 @@ class EventQuestions:
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """Questions that wait for their second frame."""
+        """Questions that wait for their frames."""
         return len(self._waiting)
 
     def add(self, event: ZoneEvent, kind: str) -> None:
@@ -67,53 +80,86 @@ class EventQuestions:
             QuestionError: its class or zone has a name that must not reach the model.
         """
         asked = questions_for(self._templates, event.class_name, event.zone, kind)
+        # Who has left need not be in sight any more.
+        usual = self._node.settings.crop.of if kind != "leave" else ""
         with self._lock:
-            self._waiting += [_Waiting(a, event, time.monotonic()) for a in asked]
+            self._waiting += [_Waiting(a, event, (a.crop or usual) == OBJECT, time.monotonic())
+                              for a in asked]
         self.tick()
 
     def tick(self) -> None:
-        """Ask those whose second frame is there, and those that have waited for it too long."""
-        now_s = time.monotonic()
-        ready: list[_Waiting] = []
+        """Ask those whose frames are there, and those that have waited for them too long."""
+        ready: list[tuple[_Waiting, Sequence[Frame]]] = []
         with self._lock:
             waiting, self._waiting = self._waiting, []
             for item in waiting:
-                (ready if self._ready(item, now_s) else self._waiting).append(item)
-        for item in ready:
-            self._ask(item)
+                frames = self._frames(item)
+                if frames is None:
+                    self._waiting.append(item)
+                else:
+                    ready.append((item, frames))
+        for item, frames in ready:
+            self._ask(item, frames)
 
-    def _ready(self, item: _Waiting, now_s: float) -> bool:
+    def _frames(self, item: _Waiting) -> Sequence[Frame] | None:
+        """The frames to ask it on; None while it waits for them."""
         node = self._node
-        waited_s = now_s - item.since_s
-        if isinstance(node.engine, NoEngine) or waited_s > node.settings.second_frame_timeout_s:
-            return True
-        separation_s = node.settings.policy.min_separation_s
-        first = node.frames.first_since(to_seconds(item.event.header.stamp) - _SAME_S)
-        if first is None:
-            self._request(item, 1)
-            return False
-        newest = node.frames.newest()
-        if newest and newest.stamp_s - first.stamp_s >= separation_s:
-            return True
-        # By the clock of the stamps: a recording may be played slower or faster than it was made.
-        if item.first_seen_s is None:
+        item.of_object = item.of_object and node.boxes_told()
+        usable = self._usable(item)
+        two = first_two(usable, node.settings.policy.min_separation_s)
+        over = time.monotonic() - item.since_s > node.settings.second_frame_timeout_s
+        if isinstance(node.engine, NoEngine) or len(two) == 2:
+            return two
+        if over:
+            return self._newest(item)
+        if usable and item.first_seen_s is None:
             item.first_seen_s = self._stamped_now_s()
-        if self._stamped_now_s() - item.first_seen_s >= separation_s:
-            self._request(item, 2)
-        return False
+        # By the clock of the stamps: a recording may be played slower or faster than it was made.
+        wanted_s = (-math.inf if item.first_seen_s is None
+                    else item.first_seen_s + node.settings.policy.min_separation_s)
+        if self._stamped_now_s() >= wanted_s:
+            self._request(item)
+        return None
 
-    def _request(self, item: _Waiting, number: int) -> None:
-        """Ask the gate for the first or the second frame, once."""
-        if item.requested < number and self._node.frames.request() is not None:
-            item.requested = number
+    def _usable(self, item: _Waiting) -> Sequence[Frame]:
+        """What shows the scene since the event, oldest first."""
+        node = self._node
+        begin_s = to_seconds(item.event.header.stamp) - _SAME_S
+        if item.of_object:
+            crops: list[Frame] = node.frames.crops(item.event.track_id, node.settings.crop, begin_s)
+            return crops
+        frames: tuple[Frame, ...] = node.frames.since(begin_s)
+        return frames
+
+    def _newest(self, item: _Waiting) -> Sequence[Frame]:
+        """Two frames, or fewer, some of which may be older than the event."""
+        node, separation_s = self._node, self._node.settings.policy.min_separation_s
+        picked = (node.frames.pick_crops(item.event.track_id, node.settings.crop, separation_s)
+                  if item.of_object else node.frames.pick(separation_s))
+        frames: tuple[Frame, ...] = picked.frames
+        return frames
+
+    def _request(self, item: _Waiting) -> None:
+        """Ask the gate for a frame, unless one that was asked for is still on its way."""
+        node, now_s = self._node, time.monotonic()
+        newest = node.frames.newest()
+        came = newest is not None and newest.stamp_s > item.before_s
+        on_its_way = not came or (item.of_object and not node.frames.all_told())
+        if on_its_way and now_s - item.requested_s < _ASK_AGAIN_S:
+            return
+        if node.frames.request() is not None:
+            item.requested_s = now_s
+            item.before_s = -math.inf if newest is None else newest.stamp_s
 
     def _stamped_now_s(self) -> float:
         return float(self._node.get_clock().now().nanoseconds) * 1e-9
 
-    def _ask(self, item: _Waiting) -> None:
+    def _ask(self, item: _Waiting, frames: Sequence[Frame]) -> None:
         node = self._node
         begin = time.perf_counter()
-        frames = node.frames.pick(node.settings.policy.min_separation_s).frames
+        if item.of_object and not frames and not isinstance(node.engine, NoEngine):
+            self._publish(item, self._unseen(item), begin)
+            return
 
         def answered(future: Future[Verdict]) -> None:
             error = future.exception()
@@ -125,11 +171,21 @@ class EventQuestions:
         except Refused as error:
             self._publish(item, self._excuse(item, error), begin)
 
+    def _unseen(self, item: _Waiting) -> Verdict:
+        self._node.stats.count("objects_unseen")
+        event = item.event
+        return self._unsure(item, f"{event.class_name} {event.track_id} was not seen in any frame "
+                            "since the event; set crop: frame in the template to have the whole "
+                            "frame looked at")
+
     def _excuse(self, item: _Waiting, error: BaseException) -> Verdict:
         """An UNSURE that says why nothing was answered: who waits for a verdict gets one."""
         if isinstance(error, Refused):
             self._node.stats.count("refused")
-        return unsure(item.asked.question, in_words(error),
+        return self._unsure(item, in_words(error))
+
+    def _unsure(self, item: _Waiting, reason: str) -> Verdict:
+        return unsure(item.asked.question, reason,
                       stamp_s=self._node.stamps.seconds(item.event.header.stamp))
 
     def _publish(self, item: _Waiting, verdict: Verdict, begin: float) -> None:

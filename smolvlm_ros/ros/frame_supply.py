@@ -1,18 +1,22 @@
 """The frames that questions are asked about, and the way to a fresh one."""
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from std_srvs.srv import Trigger
 
-from smolvlm_ros.qa.frames import FramePick, FrameRing, RingConfig
+from smolvlm_ros.qa.crops import Box, CropConfig, ObjectBoxes
+from smolvlm_ros.qa.frames import FramePick, FrameRing, RingConfig, pick_two
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.ros.interface import Endpoint
 
 _ASK_AGAIN_S = 0.5  # a request, or the frame it let pass, may have been lost
+_EARLY = 16  # boxes may come before their frames
 
 
 class NoFreshFrame(RuntimeError):  # noqa: N818 - it is an answer, not a failure
@@ -20,7 +24,7 @@ class NoFreshFrame(RuntimeError):  # noqa: N818 - it is an answer, not a failure
 
 
 class FrameSupply:
-    """A ring of frames behind a lock, with a client of the gate's request service.
+    """The recent frames and what is where in them, with a client of the gate's request service.
 
     Args:
         node: the FunnelNode; the client lives until its present phase ends.
@@ -31,21 +35,34 @@ class FrameSupply:
     def __init__(self, node: Any, config: RingConfig, request: Endpoint) -> None:
         self._node = node
         self._ring = FrameRing(config)
+        self._boxes = ObjectBoxes(config.max_frames + _EARLY)
         self._changed = threading.Condition()
         self._closed = False
         self._client = node.create_client(Trigger, request.name,
                                           callback_group=ReentrantCallbackGroup())
         node.own("frames", self._close)
 
+    @property
+    def boxes_outside(self) -> int:
+        """Boxes of objects that did not lie in their frame's image."""
+        return self._boxes.outside
+
     def configure(self, config: RingConfig) -> None:
         """Take other limits."""
         with self._changed:
             self._ring.config = config
+            self._boxes.kept = config.max_frames + _EARLY
 
     def add(self, frame: Frame) -> None:
         """Keep a frame and wake up who waits for one."""
         with self._changed:
             self._ring.add(frame)
+            self._changed.notify_all()
+
+    def tell(self, stamp_s: float, boxes: Mapping[str, Box]) -> None:
+        """Take the boxes of the objects in a frame, by track; the frame may come later."""
+        with self._changed:
+            self._boxes.tell(stamp_s, boxes)
             self._changed.notify_all()
 
     def newest(self) -> Frame | None:
@@ -67,6 +84,30 @@ class FrameSupply:
         """The newest frame and one before it; see FrameRing.pick."""
         with self._changed:
             return self._ring.pick(self._now_s(), min_separation_s, max_age_s)
+
+    def all_told(self) -> bool:
+        """True when it is known which objects every frame kept shows."""
+        with self._changed:
+            return self._ring.newest is None or self._boxes.known(self._ring.newest.stamp_s)
+
+    def since(self, stamp_s: float) -> tuple[Frame, ...]:
+        """The frames not older than that time, oldest first."""
+        with self._changed:
+            return self._ring.since(stamp_s)
+
+    def crops(self, track_id: str, config: CropConfig, since_s: float = -math.inf) -> list[Frame]:
+        """Crops round an object of the frames that show it, oldest first; see ObjectBoxes."""
+        with self._changed:
+            return self._boxes.crops(self._ring.since(since_s), track_id, config)
+
+    def pick_crops(self, track_id: str, config: CropConfig, min_separation_s: float,
+                   max_age_s: float | None = None) -> FramePick:
+        """As `pick`, of the frames that show an object, cut to it."""
+        found = self.crops(track_id, config)
+        if not found:
+            return FramePick((), f"no frame kept shows object {track_id!r}; ids are those of "
+                             "`objects`")
+        return pick_two(found, self._now_s(), min_separation_s, self._ring.config, max_age_s)
 
     def request(self) -> Any:
         """Ask the gate to pass its next frame; the future of its answer, None without a gate."""
@@ -100,6 +141,17 @@ class FrameSupply:
         raise NoFreshFrame("scene QA is shutting down" if self._closed else
                            "no fresh frame came in time; is the camera alive, and are its stamps "
                            "on this machine's clock?")
+
+    def await_told(self, deadline_s: float) -> None:
+        """Wait until it is known which objects the newest frame shows, or for so long.
+
+        Args:
+            deadline_s: of time.monotonic.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closed or self._ring.newest is None
+                or self._boxes.known(self._ring.newest.stamp_s), deadline_s - time.monotonic())
 
     def wake(self) -> None:
         """Give up waiting: nothing comes any more."""

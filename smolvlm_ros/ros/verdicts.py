@@ -4,9 +4,11 @@ from __future__ import annotations
 import math
 
 from std_msgs.msg import Header
+from vision_msgs.msg import BoundingBox2D
 
 from smolvlm_ros.msg import SceneVerdict
 from smolvlm_ros.qa.verdict import NEVER_S, Answer, Cause, Verdict
+from smolvlm_ros.ros.boxes import to_box
 from smolvlm_ros.ros.stamps import ExactStamps, from_seconds
 
 _ANSWERS = {Answer.UNSURE: SceneVerdict.UNSURE, Answer.YES: SceneVerdict.YES,
@@ -39,5 +41,7 @@ def to_message(verdict: Verdict, stamps: ExactStamps, latency_ms: float, zone: s
         pass_questions=[p.question for p in verdict.passes],
         pass_negated=[p.negated for p in verdict.passes],
         pass_stamps=[stamps.stamp(p.stamp_s) for p in verdict.passes],
+        pass_regions=[BoundingBox2D() if p.region is None else to_box(p.region)
+                      for p in verdict.passes],
         pass_p_yes=[float(p.p_yes) for p in verdict.passes],
         pass_mass=[float(p.mass) for p in verdict.passes], latency_ms=float(latency_ms))

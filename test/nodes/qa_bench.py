@@ -15,9 +15,11 @@ from smolvlm_ros.msg import SceneVerdict, ZoneEvent
 from smolvlm_ros.srv import AskScene
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
+from vision_msgs.msg import Detection2D, Detection2DArray
 
 from smolvlm_ros.nodes.scene_qa import SceneQaNode
 from smolvlm_ros.ros import images
+from smolvlm_ros.ros.boxes import hypothesis, to_box
 from smolvlm_ros.ros.stamps import to_seconds
 
 FRAME = "camera_optical_frame"
@@ -89,6 +91,14 @@ class QaBench:
             return shown is not None and np.array_equal(shown.image_rgb, pixels)
         wait_for(there, "the frame in the node")
         return message
+
+    def boxes(self, frame: Image, **tracks: tuple[float, float, float, float]) -> None:
+        """Tell where objects are in a frame, as fusion does: t7=(left, top, right, bottom)."""
+        self.peer.send("objects_2d", Detection2DArray(header=frame.header, detections=[
+            Detection2D(header=frame.header, id=name[1:], bbox=to_box(box),
+                        results=[hypothesis("person", 0.9)]) for name, box in tracks.items()]))
+        at_s = to_seconds(frame.header.stamp)
+        wait_for(lambda: self.node.frames._boxes.known(at_s), "the boxes in the node")
 
     def gate(self, **kind: Any) -> Gate:
         """A gate that the node knows of."""

@@ -418,7 +418,7 @@ def test_a_broken_checkpoint_refuses_to_configure_until_another_is_set(
 def test_a_model_that_fails_is_an_error_and_its_return_ends_it(tiny_vlm: Path) -> None:
     from smolvlm_ros.qa.engine import EngineError
 
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, crop__of="frame",
                   second_frame_timeout_s=0.1) as b:
         b.two_frames()
         yes_no = b.node.engine.yes_no

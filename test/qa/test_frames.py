@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolvlm_ros.qa.frames import FrameRing, RingConfig
+from smolvlm_ros.qa.frames import FrameRing, RingConfig, first_two
 from smolvlm_ros.qa.verdict import Frame
 
 
@@ -112,3 +112,10 @@ def test_any_pick_keeps_its_promises(stamps, now_s, separation_s) -> None:
     if len(frames) == 2:
         assert separation_s <= frames[1].stamp_s - frames[0].stamp_s <= 12.0
         assert frames[0].stamp_s < frames[1].stamp_s
+
+
+def test_the_first_two_frames_far_enough_apart() -> None:
+    frames = [frame(t) for t in (1.0, 1.2, 1.6, 3.0)]
+    assert [f.stamp_s for f in first_two(frames, 0.5)] == [1.0, 1.6]
+    assert [f.stamp_s for f in first_two(frames, 5.0)] == [1.0]
+    assert first_two([], 0.5) == ()

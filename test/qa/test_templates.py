@@ -110,6 +110,7 @@ templates:
         ("a: [", "cannot be read as YAML"), ("- a", "list 'templates'"), ("", "list 'templates'"),
         ("templates: {}", "list 'templates'"), ("templates: [x]", "entry 1 .* is a str"),
         ("templates: [{name: a, question: 'Is it?', when: now}]", "unknown key 'when'"),
+        ("templates: [{name: a, question: 'Is it?', crop: round}]", "crop = 'round', known are"),
         ("templates: [{question: 'Is it?'}]", "name = ''"),
         ("templates: [{name: a, question: 7}]", "question = 7"),
         ("templates: [{name: a, question: 'Is it?', classes: person}]", "classes = 'person'"),

@@ -17,6 +17,7 @@ from std_msgs.msg import Header  # noqa: E402
 from smolvlm_ros.qa.frames import FrameRing  # noqa: E402
 from smolvlm_ros.qa.moments import MomentsConfig  # noqa: E402
 from smolvlm_ros.qa.verdict import Answer, Cause, Frame, Pass, Verdict  # noqa: E402
+from smolvlm_ros.ros.boxes import from_box  # noqa: E402
 from smolvlm_ros.ros.memory import Memory, thumbnail  # noqa: E402
 from smolvlm_ros.ros.stamps import ExactStamps, to_seconds  # noqa: E402
 from smolvlm_ros.ros.verdicts import to_message, unsure  # noqa: E402
@@ -28,8 +29,8 @@ SECOND = Time(sec=1_700_000_001, nanosec=987_654_321)
 def test_a_verdict_carries_its_passes_under_the_exact_stamps() -> None:
     stamps = ExactStamps()
     first_s, second_s = stamps.seconds(FIRST), stamps.seconds(SECOND)
-    passes = (Pass("Is it on?", False, second_s, 0.9, 0.8), Pass("Is it off?", True, second_s, 0.1,
-                                                                 0.7),
+    passes = (Pass("Is it on?", False, second_s, 0.9, 0.8, (10, 20, 110, 70)),
+              Pass("Is it off?", True, second_s, 0.1, 0.7),
               Pass("Is it on?", False, first_s, 0.95, 0.6), Pass("Is it off?", True, first_s, 0.2,
                                                                  0.5))
     verdict = Verdict("Is it on?", Answer.YES, 0.9, passes, Cause.AGREED, "agreed", second_s + 5,
@@ -39,6 +40,7 @@ def test_a_verdict_carries_its_passes_under_the_exact_stamps() -> None:
     assert message.answer == SceneVerdict.YES and message.p_yes == pytest.approx(0.9)
     assert message.pass_stamps == [SECOND, SECOND, FIRST, FIRST]
     assert message.pass_negated == [False, True, False, True]
+    assert [from_box(r) for r in message.pass_regions] == [(10, 20, 110, 70)] + [(0, 0, 0, 0)] * 3
     assert message.pass_questions == ["Is it on?", "Is it off?"] * 2
     assert message.pass_p_yes == pytest.approx([0.9, 0.1, 0.95, 0.2])
     assert message.pass_mass == pytest.approx([0.8, 0.7, 0.6, 0.5])
