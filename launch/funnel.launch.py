@@ -13,9 +13,9 @@ from launch_ros.actions import Node
 
 from smolvlm_ros.launching.arguments import flag, is_true, refuse_unknown_arguments
 from smolvlm_ros.launching.models import choose_models, models_argument
+from smolvlm_ros.launching.parameter_file import value_of
 from smolvlm_ros.launching.recording import recorder, require_recorder
 from smolvlm_ros.launching.requirements import (
-    parameter,
     require_namespace,
     require_package,
     require_parameters,
@@ -96,7 +96,7 @@ def start_tools(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 def rviz(context: LaunchContext) -> Node:
     """Rviz in the funnel's namespace, its fixed frame that of the objects."""
     values = context.launch_configurations
-    frame = parameter(require_parameters(values["params_file"]), "fusion", "target_frame", "")
+    frame = value_of(require_parameters(values["params_file"]), "fusion", "target_frame", "")
     return Node(
         package="rviz2", executable="rviz2", namespace=values["namespace"],
         arguments=["-d", str(CONFIG / "smolvlm_ros.rviz"), *(["-f", frame] if frame else [])],

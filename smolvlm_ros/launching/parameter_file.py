@@ -1,4 +1,4 @@
-"""A ROS parameter file with some values set over what it says. No ROS and no launch needed."""
+"""ROS parameter files: read, and written with other values. No ROS and no launch needed."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -33,6 +33,40 @@ def with_values(content: Mapping[str, Any], values: Mapping[str, Mapping[str, An
     return result
 
 
+def read(path: str | Path) -> dict[str, Any]:
+    """The content of a parameter file.
+
+    Raises:
+        ValueError: when it is missing or no parameter file, naming it, what is wrong and the fix.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"'{path}' is not a file; give the path of a YAML file")
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"'{path}' cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"'{path}' holds no parameters; begin it with a node's name, as "
+                         f"'/**/gate:', and below it '{_VALUES}:'")
+    return content
+
+
+def value_of(content: Mapping[str, Any], node: str, name: str, default: Any) -> Any:
+    """What a parameter file gives a node, whatever its namespace.
+
+    Args:
+        content: as `read` returns it.
+        node: the node's name.
+        name: the parameter's name, without dots.
+        default: for a parameter that is not there.
+    """
+    value = default
+    for section, body in content.items():
+        if _node(section) in (node, "**") and isinstance(body, Mapping):
+            value = (body.get(_VALUES) or {}).get(name, value)
+    return value
+
+
 def write_with_values(source: str | Path, values: Mapping[str, Mapping[str, Any]],
                       target: str | Path) -> Path:
     """Write a parameter file like `source` with other values; see `with_values`.
@@ -40,14 +74,7 @@ def write_with_values(source: str | Path, values: Mapping[str, Mapping[str, Any]
     Raises:
         ValueError: when the source cannot be read as a parameter file.
     """
-    try:
-        content = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{source} cannot be read as a parameter file: {error}") from error
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{source} holds no parameters; begin it with a node's name, as "
-                         f"'/**/gate:', and below it '{_VALUES}:'")
-    text = yaml.safe_dump(with_values(content, values), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(with_values(read(source), values), sort_keys=False, allow_unicode=True)
     target = Path(target)
     target.write_text(f"# {Path(source).name}, with what was chosen at the start.\n{text}",
                       encoding="utf-8")

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
-import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from rclpy.exceptions import NameValidationException
 from rclpy.validate_full_topic_name import validate_full_topic_name
 from rclpy.validate_namespace import validate_namespace
+
+from smolvlm_ros.launching import parameter_file
 
 
 def require_namespace(argument: str, name: str) -> None:
@@ -47,32 +47,10 @@ def require_parameters(path: str) -> dict[str, Any]:
     Raises:
         RuntimeError: naming the file, what is wrong and the fix.
     """
-    if not Path(path).is_file():
-        raise RuntimeError(f"params_file '{path}' is not a file; give the path of a YAML file")
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RuntimeError(f"params_file '{path}' cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise RuntimeError(f"params_file '{path}' holds no parameters; begin it with a node's "
-                           "name, as '/**/gate:', and below it 'ros__parameters:'")
-    return content
-
-
-def parameter(content: dict[str, Any], node: str, name: str, default: Any) -> Any:
-    """What a parameter file gives a node, whatever its namespace.
-
-    Args:
-        content: as `require_parameters` returns it.
-        node: the node's name.
-        name: the parameter's name, without dots.
-        default: for a parameter that is not there.
-    """
-    value = default
-    for section, inner in content.items():
-        if str(section).rsplit("/", 1)[-1] in (node, "**") and isinstance(inner, dict):
-            value = (inner.get("ros__parameters") or {}).get(name, value)
-    return value
+        return parameter_file.read(path)
+    except ValueError as error:
+        raise RuntimeError(f"params_file {error}") from error
 
 
 def require_package(package: str, argument: str) -> None:

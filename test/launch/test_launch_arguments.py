@@ -187,14 +187,3 @@ def test_recorder_writes_the_topics_of_its_namespace_as_mcap() -> None:
     topics = command[3:-2]
     assert {"/robot1/objects", "/robot1/gate/image", "/tf", "/diagnostics"} <= set(topics)
     assert not any(topic.startswith("-") for topic in topics)
-
-
-def test_parameter_of_a_file_in_any_form_of_section() -> None:
-    from smolvlm_ros.launching.requirements import parameter
-    for section in ("fusion", "/fusion", "/**/fusion", "/robot1/fusion", "/**"):
-        content = {"/**/gate": {"ros__parameters": {"target_frame": "no"}},
-                   section: {"ros__parameters": {"target_frame": "odom"}}}
-        assert parameter(content, "fusion", "target_frame", "") == "odom"
-    # Not there, empty, or no section at all.
-    for empty in ({}, {"/**/fusion": {"ros__parameters": None}}, {"/**/fusion": None}):
-        assert parameter(dict(empty), "fusion", "target_frame", "map") == "map"

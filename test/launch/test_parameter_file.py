@@ -2,18 +2,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from smolvlm_ros.launching.parameter_file import with_values, write_with_values
+from smolvlm_ros.launching.parameter_file import value_of, with_values, write_with_values
 
 CONFIG = Path(__file__).parents[2] / "config"
 
 
 def test_values_replace_those_of_every_namespace_and_keep_the_rest() -> None:
     ground = {"max_range_m": 5.0, "camera_roll_deg": 1}
-    content = {
+    content: dict[str, Any] = {
         "/**/depth": {"ros__parameters": {"scene": "indoor", "ground_plane": ground}},
         "/robot1/depth": {"ros__parameters": {"scene": "outdoor"}},
         "gate": {"ros__parameters": {"heartbeat_s": 3.0}}}
@@ -55,3 +56,13 @@ def test_what_is_no_parameter_file_is_named(text: str | None, tmp_path: Path) ->
         source.write_text(text)
     with pytest.raises(ValueError, match=r"mine\.yaml"):
         write_with_values(source, {}, tmp_path / "out.yaml")
+
+
+def test_the_value_of_a_node_in_any_form_of_section() -> None:
+    for section in ("fusion", "/fusion", "/**/fusion", "/robot1/fusion", "/**"):
+        content = {"/**/gate": {"ros__parameters": {"target_frame": "no"}},
+                   section: {"ros__parameters": {"target_frame": "odom"}}}
+        assert value_of(content, "fusion", "target_frame", "") == "odom"
+    # Not there, empty, or no section at all.
+    for empty in ({}, {"/**/fusion": {"ros__parameters": None}}, {"/**/fusion": None}):
+        assert value_of(dict(empty), "fusion", "target_frame", "map") == "map"
