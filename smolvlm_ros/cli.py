@@ -1,4 +1,4 @@
-"""The command `smolvlm_ros`: demo, export, audit."""
+"""The command `smolvlm_ros`: demo, calibrate, export, audit."""
 from __future__ import annotations
 
 import argparse
@@ -16,10 +16,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands.add_parser(
         "demo", help="play a video through the whole funnel and sum it up"))
+    _add_qa(commands)
     _add_models(commands)
     options = parser.parse_args(arguments)
     result: int = options.run(options)
     return result
+
+
+def _add_qa(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from smolvlm_ros.qa import labelled
+
+    calibrate = commands.add_parser(
+        "calibrate", help="fit how far scene_qa's probabilities can be trusted, from labelled "
+        "answers")
+    labelled.add_arguments(calibrate)
+    calibrate.set_defaults(run=labelled.run)
 
 
 def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

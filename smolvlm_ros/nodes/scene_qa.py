@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from rclpy.action import CancelResponse
@@ -15,14 +14,12 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray
 
 from smolvlm_ros.msg import ZoneEvent
-from smolvlm_ros.qa.crops import CropConfig
-from smolvlm_ros.qa.engine import Engine, EngineConfig, EngineError, NoEngine, make_engine
-from smolvlm_ros.qa.frames import RingConfig
-from smolvlm_ros.qa.moments import MomentsConfig
+from smolvlm_ros.qa.calibration import NEUTRAL, Calibration, read_calibrations
+from smolvlm_ros.qa.engine import Engine, EngineError, NoEngine, make_engine
 from smolvlm_ros.qa.policy import SceneQA
-from smolvlm_ros.qa.scheduler import Scheduler, SchedulerConfig
-from smolvlm_ros.qa.templates import read_templates
-from smolvlm_ros.qa.verdict import Frame, PolicyConfig, Verdict
+from smolvlm_ros.qa.scheduler import Scheduler
+from smolvlm_ros.qa.templates import Asked, read_templates
+from smolvlm_ros.qa.verdict import Frame, Verdict
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.asking import Asker
 from smolvlm_ros.ros.describing import describe
@@ -33,14 +30,12 @@ from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
 from smolvlm_ros.ros.memory import Memory
 from smolvlm_ros.ros.origin import FAULT, note_origin
-from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.process import run
-from smolvlm_ros.ros.qos import FunnelQos
+from smolvlm_ros.ros.qa_settings import SceneQaSettings
 from smolvlm_ros.ros.stamps import ExactStamps
 from smolvlm_ros.ros.tracked_boxes import from_tracked_boxes
 from smolvlm_ros.ros.verdicts import to_message
 from smolvlm_ros.ros.waiters import Waiters
-from smolvlm_ros.settings import group, setting
 
 IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames questions are asked about.",
                  qos="image_qos")
@@ -69,31 +64,6 @@ _MODEL_FAULT_S = 60.0
 _NO_BOXES_S = 60.0
 
 
-@dataclass(frozen=True)
-class SceneQaSettings(NodeSettings):
-    """Parameters of scene_qa."""
-
-    templates: str = setting(
-        "", "Questions that zone events raise: a YAML file, or the YAML text itself; empty for "
-        "none.", le=100000)
-    timeout_s: float = setting(
-        20.0, "Longest time from a question to its answer.", unit="s", ge=0.1, le=600.0,
-        runtime=True)
-    second_frame_timeout_s: float = setting(
-        3.0, "How long a zone event's question waits for a second frame.", unit="s", ge=0.1,
-        le=60.0, runtime=True)
-    describe_prompt: str = setting(
-        "Describe the scene in one sentence.", "Asked by ~/describe when the goal has no prompt.",
-        ge=1, le=300, runtime=True)
-    engine: EngineConfig = group(EngineConfig)
-    policy: PolicyConfig = group(PolicyConfig)
-    crop: CropConfig = group(CropConfig)
-    frames: RingConfig = group(RingConfig)
-    queue: SchedulerConfig = group(SchedulerConfig)
-    moments: MomentsConfig = group(MomentsConfig)
-    image_qos: FunnelQos = group(FunnelQos)
-
-
 class SceneQaNode(FunnelNode[SceneQaSettings]):
     """One worker answers, one question after the other; callbacks only queue and wait.
 
@@ -117,6 +87,8 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
     def setup(self) -> None:
         """Load the model and the templates."""
         self._templates = read_templates(self.settings.templates)
+        self._calibrations = read_calibrations(self.settings.calibration)
+        self._calibrations.check([t.name for t in self._templates])
         self._policy = SceneQA(self.settings.policy)
         self.stamps = ExactStamps()
         self.engine: Engine | NoEngine = make_engine(self.settings.engine)
@@ -127,6 +99,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         else:
             self.own("engine", self.engine.close)
             self.get_logger().info(f"answers by {self.engine.description}")
+            self._compare_models(self.engine.name)
 
     def start(self) -> None:
         """Listen, and answer in a worker thread."""
@@ -187,16 +160,26 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
     # For those who ask ---------------------------------------------------------------------
 
     def ask(self, question: str, frames: Sequence[Frame], deadline_s: float, priority: int,
-            negated: str = "") -> Future[Verdict]:
+            asked: Asked | None = None) -> Future[Verdict]:
         """Queue a yes/no question; see Scheduler.submit and SceneQA.decide.
+
+        Args:
+            question: to be asked.
+            frames: to look at.
+            deadline_s: of time.monotonic.
+            priority: higher is answered first.
+            asked: the template that it was made of, for its negation and calibration.
 
         Raises:
             Refused: it cannot be answered in time.
         """
         # All that the answer depends on: the same again is answered once.
-        key = (question, negated, tuple((f.stamp_s, f.region) for f in frames),
+        negated = asked.negated if asked else ""
+        calibration = self._calibrations.of(asked.template if asked else "")
+        key = (question, negated, calibration, tuple((f.stamp_s, f.region) for f in frames),
                self._policy.config)
-        return self.scheduler.submit(key, lambda: self.decide(question, frames, negated),
+        return self.scheduler.submit(key, lambda: self.decide(question, frames, negated,
+                                                              calibration),
                                      deadline_s=deadline_s, priority=priority)
 
     def boxes_told(self) -> bool:
@@ -210,10 +193,12 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
                             "set crop.of to 'frame'", _NO_BOXES_S)
         return told
 
-    def decide(self, question: str, frames: Sequence[Frame], negated: str = "") -> Verdict:
+    def decide(self, question: str, frames: Sequence[Frame], negated: str = "",
+               calibration: Calibration = NEUTRAL) -> Verdict:
         """Answer now, in this thread; raises as SceneQA.decide does."""
         with self.model_watched():
-            return self._policy.decide(question, frames, self.engine, negated=negated)
+            return self._policy.decide(question, frames, self.engine, negated=negated,
+                                       calibration=calibration)
 
     @contextmanager
     def model_watched(self) -> Iterator[None]:
@@ -236,6 +221,14 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self.stats.latency("verdict", latency_ms)
         self._memory.verdict(message, class_name)
         return message
+
+    def _compare_models(self, name: str) -> None:
+        """Another model's calibration makes things worse."""
+        of = self._calibrations.model
+        if of and of != name:
+            self.faults.set("calibration", Level.WARN, f"the calibration was made for {of!r}, "
+                            f"{name!r} answers: run smolvlm_ros calibrate on its answers")
+            self.own("calibration", lambda: self.faults.clear("calibration"))
 
     # Inside --------------------------------------------------------------------------------
 

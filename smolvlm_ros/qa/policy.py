@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from smolvlm_ros.models.embedded import ForeignFrame, require_world
+from smolvlm_ros.qa.calibration import NEUTRAL, Calibration
 from smolvlm_ros.qa.engine import Engine, NoEngine
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open, negate
@@ -33,7 +34,7 @@ class SceneQA:
         self.config = config or PolicyConfig()
 
     def decide(self, question: str, frames: Sequence[Frame], engine: Engine | NoEngine, *,
-               negated: str = "") -> Verdict:
+               negated: str = "", calibration: Calibration = NEUTRAL) -> Verdict:
         """The verdict on a yes/no question.
 
         The newest frame is asked first, both forms sharing one image prefix. When it already rules
@@ -44,6 +45,7 @@ class SceneQA:
             frames: what to look at, in any order; the two ends are asked when there are more.
             engine: what answers, or the reason why nothing does.
             negated: the question's negation; empty to have it made by `negation.negate`.
+            calibration: what the engine's probabilities are worth for such a question.
 
         Raises:
             QuestionError: a question that must not reach the model.
@@ -57,7 +59,7 @@ class SceneQA:
         opposite = clean_question(negated) if negated else negate(asked)
         passes: list[Pass] = []
         for frame in (ordered[-1], ordered[0]):
-            passes += _ask(engine, frame, asked, opposite)
+            passes += _ask(engine, frame, asked, opposite, calibration)
             if objection(passes, self.config)[1]:
                 break
         newest = ordered[-1]
@@ -106,7 +108,9 @@ def refusal_of(engine: Engine, frames: Sequence[Frame]) -> str:
     return ""
 
 
-def _ask(engine: Engine, frame: Frame, question: str, opposite: str) -> list[Pass]:
-    direct, negation = engine.yes_no(frame.image_rgb, (question, opposite))
-    return [Pass(question, False, frame.stamp_s, direct.p_yes, direct.mass, frame.region),
-            Pass(opposite, True, frame.stamp_s, negation.p_yes, negation.mass, frame.region)]
+def _ask(engine: Engine, frame: Frame, question: str, opposite: str, calibration: Calibration
+         ) -> list[Pass]:
+    texts = (question, opposite)
+    return [Pass(text, text is opposite, frame.stamp_s, calibration.apply(given.p_yes), given.mass,
+                 frame.region, given.p_yes)
+            for text, given in zip(texts, engine.yes_no(frame.image_rgb, texts), strict=True)]

@@ -94,9 +94,10 @@ class Pass:
         question: the text as the model got it.
         negated: True when the text is the negation of the question asked.
         stamp_s: stamp of the frame looked at, seconds.
-        p_yes: probability of yes **to that text**, 0 to 1.
+        p_yes: probability of yes **to that text**, 0 to 1, calibrated where that is known.
         mass: probability of yes and no together, 0 to 1.
         region: the part of the frame that was shown; None for all of it.
+        p_model: `p_yes` as the model gave it; None for the same.
     """
 
     question: str
@@ -105,6 +106,7 @@ class Pass:
     p_yes: float
     mass: float
     region: Region | None = None
+    p_model: float | None = None
 
     @property
     def support(self) -> float:

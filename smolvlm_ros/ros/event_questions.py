@@ -167,7 +167,7 @@ class EventQuestions:
                           begin)
         try:
             node.ask(item.asked.question, frames, time.monotonic() + node.settings.timeout_s,
-                     _PRIORITY, item.asked.negated).add_done_callback(answered)
+                     _PRIORITY, item.asked).add_done_callback(answered)
         except Refused as error:
             self._publish(item, self._excuse(item, error), begin)
 

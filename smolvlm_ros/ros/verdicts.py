@@ -44,4 +44,5 @@ def to_message(verdict: Verdict, stamps: ExactStamps, latency_ms: float, zone: s
         pass_regions=[BoundingBox2D() if p.region is None else to_box(p.region)
                       for p in verdict.passes],
         pass_p_yes=[float(p.p_yes) for p in verdict.passes],
+        pass_p_model=[float(p.p_yes if p.p_model is None else p.p_model) for p in verdict.passes],
         pass_mass=[float(p.mass) for p in verdict.passes], latency_ms=float(latency_ms))

@@ -29,7 +29,7 @@ SECOND = Time(sec=1_700_000_001, nanosec=987_654_321)
 def test_a_verdict_carries_its_passes_under_the_exact_stamps() -> None:
     stamps = ExactStamps()
     first_s, second_s = stamps.seconds(FIRST), stamps.seconds(SECOND)
-    passes = (Pass("Is it on?", False, second_s, 0.9, 0.8, (10, 20, 110, 70)),
+    passes = (Pass("Is it on?", False, second_s, 0.9, 0.8, (10, 20, 110, 70), 0.7),
               Pass("Is it off?", True, second_s, 0.1, 0.7),
               Pass("Is it on?", False, first_s, 0.95, 0.6), Pass("Is it off?", True, first_s, 0.2,
                                                                  0.5))
@@ -43,6 +43,7 @@ def test_a_verdict_carries_its_passes_under_the_exact_stamps() -> None:
     assert [from_box(r) for r in message.pass_regions] == [(10, 20, 110, 70)] + [(0, 0, 0, 0)] * 3
     assert message.pass_questions == ["Is it on?", "Is it off?"] * 2
     assert message.pass_p_yes == pytest.approx([0.9, 0.1, 0.95, 0.2])
+    assert message.pass_p_model == pytest.approx([0.7, 0.1, 0.95, 0.2])
     assert message.pass_mass == pytest.approx([0.8, 0.7, 0.6, 0.5])
     assert to_seconds(message.valid_until) == pytest.approx(second_s + 5, abs=1e-6)
     assert (message.zone, message.track_id, message.latency_ms) == ("door", "7", 12.5)

@@ -1,0 +1,43 @@
+"""Parameters of the scene_qa node."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smolvlm_ros.qa.crops import CropConfig
+from smolvlm_ros.qa.engine import EngineConfig
+from smolvlm_ros.qa.frames import RingConfig
+from smolvlm_ros.qa.moments import MomentsConfig
+from smolvlm_ros.qa.scheduler import SchedulerConfig
+from smolvlm_ros.qa.verdict import PolicyConfig
+from smolvlm_ros.ros.parameters import NodeSettings
+from smolvlm_ros.ros.qos import FunnelQos
+from smolvlm_ros.settings import group, setting
+
+
+@dataclass(frozen=True)
+class SceneQaSettings(NodeSettings):
+    """Parameters of scene_qa."""
+
+    templates: str = setting(
+        "", "Questions that zone events raise: a YAML file, or the YAML text itself; empty for "
+        "none.", le=100000)
+    calibration: str = setting(
+        "", "What the model's probabilities are worth for each template: a YAML file that "
+        "`smolvlm_ros calibrate` wrote, or the YAML text itself; empty to take them as they are.",
+        le=100000)
+    timeout_s: float = setting(
+        20.0, "Longest time from a question to its answer.", unit="s", ge=0.1, le=600.0,
+        runtime=True)
+    second_frame_timeout_s: float = setting(
+        3.0, "How long a zone event's question waits for a second frame.", unit="s", ge=0.1,
+        le=60.0, runtime=True)
+    describe_prompt: str = setting(
+        "Describe the scene in one sentence.", "Asked by ~/describe when the goal has no prompt.",
+        ge=1, le=300, runtime=True)
+    engine: EngineConfig = group(EngineConfig)
+    policy: PolicyConfig = group(PolicyConfig)
+    crop: CropConfig = group(CropConfig)
+    frames: RingConfig = group(RingConfig)
+    queue: SchedulerConfig = group(SchedulerConfig)
+    moments: MomentsConfig = group(MomentsConfig)
+    image_qos: FunnelQos = group(FunnelQos)
