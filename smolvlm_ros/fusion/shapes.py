@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,18 +43,35 @@ class Prism:
     def distance(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Signed distance in metres of points (N, 3), shape (N,): below zero inside."""
         x, y = points[:, 0], points[:, 1]
-        squared = np.full(len(points), np.inf)
-        inside = np.zeros(len(points), bool)
-        corners = self.points
-        for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
-            ex, ey, wx, wy = bx - ax, by - ay, x - ax, y - ay
-            along = np.clip((wx * ex + wy * ey) / (ex * ex + ey * ey), 0, 1)
-            np.minimum(squared, (wx - ex * along) ** 2 + (wy - ey * along) ** 2, out=squared)
-            # Crossing number: edges that a ray towards +x passes.
-            if ay != by:
-                inside ^= ((ay > y) != (by > y)) & (wx < wy * (ex / ey))
-        flat = np.sqrt(squared)
+        ax, ay, ex, ey, shrink, slope = self._edges   # each (K, 1)
+        wx, wy = x - ax, y - ay
+        along = np.clip((wx * ex + wy * ey) * shrink, 0, 1)
+        flat = np.sqrt(((wx - ex * along) ** 2 + (wy - ey * along) ** 2).min(0))
+        # Crossing number: edges that a ray towards +x passes.
+        passed = ((ay > y) != (ay + ey > y)) & (wx < wy * slope)
+        inside = np.bitwise_xor.reduce(passed, axis=0)
         return _extruded(np.where(inside, -flat, flat), points[:, 2], self.z_min_m, self.z_max_m)
+
+    def near(self, points: NDArray[np.float64], reach_m: float) -> NDArray[np.intp]:
+        """Indices of the points (N, 3) that may be as near as that; the others are farther."""
+        middle, half = self._bounds
+        offset = np.abs(points[:, :2] - middle) <= half + reach_m
+        return np.flatnonzero(offset[:, 0] & offset[:, 1])
+
+    @cached_property
+    def _edges(self) -> tuple[NDArray[np.float64], ...]:
+        """Start, direction, 1 / length squared and dx / dy of each edge; shapes (K, 1)."""
+        start = self.outline()
+        step = np.roll(start, -1, axis=0) - start
+        slope = np.divide(step[:, 0], step[:, 1], out=np.zeros(len(step)), where=step[:, 1] != 0)
+        columns = (*start.T, *step.T, 1 / (step ** 2).sum(1), slope)
+        return tuple(column[:, None] for column in columns)
+
+    @cached_property
+    def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Middle and half of the sides of the rectangle around it, shapes (2,)."""
+        low, high = self.outline().min(0), self.outline().max(0)
+        return (low + high) / 2, (high - low) / 2
 
     def outline(self) -> NDArray[np.float64]:
         """The corners, shape (K, 2)."""
@@ -89,6 +107,10 @@ class Cylinder:
         """Signed distance in metres of points (N, 3), shape (N,): below zero inside."""
         flat = np.hypot(points[:, 0] - self.center[0], points[:, 1] - self.center[1])
         return _extruded(flat - self.radius_m, points[:, 2], self.z_min_m, self.z_max_m)
+
+    def near(self, points: NDArray[np.float64], reach_m: float) -> NDArray[np.intp]:
+        """Indices of all points (N, 3): the distance itself is cheap."""
+        return np.arange(len(points))
 
     def outline(self) -> NDArray[np.float64]:
         """Corners of a polygon close to the circle, shape (K, 2)."""
@@ -157,6 +179,10 @@ class Sector:
             side = reach * np.sin(np.clip(off, -math.pi / 2, math.pi / 2))
             flat = np.maximum(flat, side)
         return _extruded(flat, z, self.z_min_m, self.z_max_m)
+
+    def near(self, points: NDArray[np.float64], reach_m: float) -> NDArray[np.intp]:
+        """Indices of all points (N, 3): the distance itself is cheap."""
+        return np.arange(len(points))
 
     def outline(self) -> NDArray[np.float64]:
         """Corners of a polygon close to it, shape (K, 2), (forward, left)."""

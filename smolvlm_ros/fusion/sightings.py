@@ -20,6 +20,8 @@ class Sightings:
         class_names: N names.
         positions: shape (N, 3) float64, metres.
         radii: shape (N,) float64, metres: half of the object's width; for keep-out zones.
+        hits: shape (N,), sightings of each track so far, this one included; empty for
+            first ones.
 
     Raises:
         ValueError: when lengths do not agree or a position is not finite.
@@ -29,6 +31,7 @@ class Sightings:
     class_names: Sequence[str]
     positions: NDArray[np.float64]
     radii: NDArray[np.float64]
+    hits: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
     # Made here once for all zones: row of each track, and each row's class as an index of kinds.
     rows: dict[int, int] = field(init=False)
     codes: NDArray[np.intp] = field(init=False)
@@ -44,10 +47,14 @@ class Sightings:
                              "same number of each")
         if not np.isfinite(positions).all():
             raise ValueError("positions has values that are not finite; leave such objects out")
+        hits = np.asarray(self.hits, np.intp) if len(self.hits) else np.ones(count, np.intp)
+        if hits.shape != (count,):
+            raise ValueError(f"hits has shape {hits.shape}, expected ({count},)")
         numbers: dict[str, int] = {}
         codes = [numbers.setdefault(name, len(numbers)) for name in self.class_names]
         object.__setattr__(self, "positions", positions)
         object.__setattr__(self, "radii", radii)
+        object.__setattr__(self, "hits", hits)
         object.__setattr__(self, "rows", {t: row for row, t in enumerate(self.track_ids)})
         object.__setattr__(self, "codes", np.array(codes, np.intp))
         object.__setattr__(self, "kinds", tuple(numbers))
@@ -59,4 +66,5 @@ class Sightings:
         points = np.array([t.position for t in seen], np.float64).reshape(-1, 3)
         radii = np.array([max(t.size[0], t.size[2]) / 2 for t in seen], np.float64)
         return cls([t.id for t in seen], [t.class_name for t in seen],
-                   points if transform is None else transform.apply(points), radii)
+                   points if transform is None else transform.apply(points), radii,
+                   np.array([t.hits for t in seen], np.intp))

@@ -184,6 +184,12 @@ def _number(value: Any) -> float:
     return number
 
 
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("a whole number")
+    return value
+
+
 def _bool(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false")
@@ -210,8 +216,9 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 _Fields = dict[str, Callable[[Any], Any]]
 _NEEDED: _Fields = {"name": _text, "frame_id": _text}
-_OTHERS: _Fields = {"classes": _texts, "dwell_s": _number, "leave_after_s": _number,
-                    "hysteresis_m": _number, "keep_out": _bool}
+_OTHERS: _Fields = {"classes": _texts, "enter_hits": _count, "enter_after_s": _number,
+                    "dwell_s": _number, "leave_after_s": _number, "hysteresis_m": _number,
+                    "keep_out": _bool}
 _HEIGHTS: _Fields = {"z_min_m": _number, "z_max_m": _number}
 _SHAPES: dict[str, tuple[Callable[..., Shape], _Fields, _Fields]] = {
     "polygon": (Prism, {"points": _points}, {}),

@@ -49,6 +49,8 @@ class _Stay:
     class_name: str
     position: NDArray[np.float64]
     entered_s: float
+    hits: int = 0                    # sightings inside
+    told: bool = False               # that it has entered; nothing else is told before
     dwelt: bool = False
     missing_s: float | None = None   # stamp of the first frame that did not show it
 
@@ -60,7 +62,8 @@ class ZoneMonitor:
     stays in its zone until frames show otherwise. `update` takes a frame that was looked at, empty
     ones too; `tick` tells the time between frames. A track that frames did not show for
     `leave_after_s`, counted from the first of them, has left; times in transitions are therefore
-    right within one frame at any frame rate.
+    right within one frame at any frame rate. An entry is told when it is sure (`Zone.enter_hits`);
+    the stay counts from its first sighting inside.
 
     Not safe for several threads at once. `blind` names the zones whose frame was missing in the
     last update: nothing is known of them and their state is kept. `late` and `resets` count as in
@@ -88,7 +91,8 @@ class ZoneMonitor:
 
     def occupants(self, name: str) -> tuple[int, ...]:
         """Numbers of the tracks in the zone of that name; none when there is no such zone."""
-        return tuple(t for zone, stays in self._stays.items() if zone.name == name for t in stays)
+        return tuple(t for zone, stays in self._stays.items() if zone.name == name
+                     for t, stay in stays.items() if stay.told)
 
     def configure(self, zones: Iterable[Zone]) -> tuple[ZoneTransition, ...]:
         """Watch other zones; unchanged ones keep their state.
@@ -106,7 +110,7 @@ class ZoneMonitor:
                 raise ValueError(f"two zones are named {name!r}; give each a name of its own")
         events = [self._left(zone, track, stay, self._stamp_s or 0.0, "zone changed")
                   for zone, stays in self._stays.items() if zone not in wanted
-                  for track, stay in stays.items()]
+                  for track, stay in stays.items() if stay.told]
         self._stays = {zone: self._stays.get(zone, {}) for zone in wanted}
         self.blind = tuple(name for name in self.blind if name in names)
         return tuple(events)
@@ -148,6 +152,11 @@ class ZoneMonitor:
         events = self._advance(stamp_s)
         if events is None:
             return ()
+        for zone, stays in self._stays.items():
+            for track, stay in stays.items():
+                unchanged = zone.name not in self.blind and stay.missing_s is None
+                if unchanged and stamp_s - stay.entered_s >= zone.enter_after_s:
+                    self._enter(zone, track, stay, stamp_s, events)
         self._elapse(stamp_s, events)
         return tuple(events)
 
@@ -164,7 +173,7 @@ class ZoneMonitor:
             self.resets += 1
             for zone, stays in self._stays.items():
                 events += [self._left(zone, track, stay, last, "time went back")
-                           for track, stay in stays.items()]
+                           for track, stay in stays.items() if stay.told]
                 stays.clear()
         self._stamp_s = stamp_s
         return events
@@ -173,9 +182,7 @@ class ZoneMonitor:
               events: list[ZoneTransition]) -> None:
         """Compare one zone with one frame."""
         watched = np.array([zone.watches(kind) for kind in seen.kinds], bool)[seen.codes]
-        distance = zone.shape.distance(seen.positions)
-        if zone.keep_out:
-            distance = distance - seen.radii
+        distance = _distances(zone, seen)
         for track, stay in list(stays.items()):
             row = seen.rows.get(track)
             if row is None or not watched[row]:
@@ -183,15 +190,26 @@ class ZoneMonitor:
                 continue
             stay.position, stay.class_name = seen.positions[row], seen.class_names[row]
             if distance[row] > zone.hysteresis_m:
-                events.append(self._left(zone, track, stay, stamp_s, "outside"))
+                if stay.told:
+                    events.append(self._left(zone, track, stay, stamp_s, "outside"))
                 del stays[track]
             else:
                 stay.missing_s = None
         for row in np.flatnonzero((distance <= 0) & watched).tolist():
             track = seen.track_ids[row]
-            if track not in stays:
-                stays[track] = _Stay(seen.class_names[row], seen.positions[row], stamp_s)
-                events.append(self._event(ENTER, zone, track, stays[track], stamp_s, stamp_s))
+            stay = stays.setdefault(track, _Stay(seen.class_names[row], seen.positions[row],
+                                                 stamp_s))
+            stay.hits += 1
+            known = seen.hits[row] > zone.enter_hits and distance[row] < -zone.hysteresis_m
+            if stay.hits >= zone.enter_hits or known:
+                self._enter(zone, track, stay, stamp_s, events)
+
+    def _enter(self, zone: Zone, track: int, stay: _Stay, stamp_s: float,
+               events: list[ZoneTransition]) -> None:
+        """Tell an entry, once."""
+        if not stay.told:
+            stay.told = True
+            events.append(self._event(ENTER, zone, track, stay, stamp_s, stamp_s))
 
     def _elapse(self, stamp_s: float, events: list[ZoneTransition]) -> None:
         """Dwell and leave by time."""
@@ -201,9 +219,10 @@ class ZoneMonitor:
             for track, stay in list(stays.items()):
                 if stay.missing_s is not None:
                     if stamp_s - stay.missing_s >= zone.leave_after_s:
-                        events.append(self._left(zone, track, stay, stamp_s, "not seen"))
+                        if stay.told:
+                            events.append(self._left(zone, track, stay, stamp_s, "not seen"))
                         del stays[track]
-                elif (zone.dwell_s is not None and not stay.dwelt
+                elif (zone.dwell_s is not None and stay.told and not stay.dwelt
                       and stamp_s - stay.entered_s >= zone.dwell_s):
                     stay.dwelt = True
                     events.append(self._event(DWELL, zone, track, stay, stamp_s, stamp_s))
@@ -218,3 +237,14 @@ class ZoneMonitor:
                reason: str = "") -> ZoneTransition:
         return ZoneTransition(kind, zone, track, stay.class_name, stamp_s, stay.entered_s,
                               until_s - stay.entered_s, stay.position, reason)
+
+
+def _distances(zone: Zone, seen: Sightings) -> NDArray[np.float64]:
+    """Signed distance of each sighting to a zone, +Inf for what is far outside, shape (N,)."""
+    reach = zone.hysteresis_m + (seen.radii.max(initial=0.0) if zone.keep_out else 0.0)
+    near = zone.shape.near(seen.positions, reach)
+    result = np.full(len(seen.positions), np.inf)
+    result[near] = zone.shape.distance(seen.positions[near])
+    if zone.keep_out:
+        result -= seen.radii
+    return result

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from smolvlm_ros.fusion.shapes import Sector, Shape
 
+_MOST_HITS = 100
 _DRAWN_HEIGHT_M = 2.0   # of a zone without upper limit
 
 
@@ -21,6 +22,11 @@ class Zone:
         frame_id: TF frame of the shape's coordinates.
         shape: where.
         classes: the classes watched; empty for all.
+        enter_hits: sightings inside after which 'enter' is told: one false box is not enough. A
+            track that was seen as often before, elsewhere, enters with its first sighting further
+            inside than `hysteresis_m`.
+        enter_after_s: time after which it is told with fewer, when no frame has come since to say
+            otherwise (the gate drops what shows no change).
         dwell_s: stay after which 'dwell' is told, None for never.
         leave_after_s: time for which a track may be unseen before it counts as gone.
         hysteresis_m: how far out a track that is inside must go to be outside.
@@ -35,6 +41,8 @@ class Zone:
     frame_id: str
     shape: Shape
     classes: tuple[str, ...] = ()
+    enter_hits: int = 2
+    enter_after_s: float = 1.0
     dwell_s: float | None = None
     leave_after_s: float = 1.0
     hysteresis_m: float = 0.1
@@ -47,7 +55,10 @@ class Zone:
         if self.dwell_s is not None and not 0 < self.dwell_s < math.inf:
             raise ValueError(f"dwell_s = {self.dwell_s:g} must be above 0 s; leave it out for no "
                              "dwell event")
-        for field in ("leave_after_s", "hysteresis_m"):
+        if not 1 <= self.enter_hits <= _MOST_HITS:
+            raise ValueError(f"enter_hits = {self.enter_hits} must be 1 to {_MOST_HITS}; 1 tells "
+                             "an entry at once")
+        for field in ("enter_after_s", "leave_after_s", "hysteresis_m"):
             value = getattr(self, field)
             if not 0 <= value < math.inf:
                 raise ValueError(f"{field} = {value:g} must be at least 0 and finite")

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,13 +17,22 @@ from smolvlm_ros.fusion.transform import Transform
 from smolvlm_ros.fusion.zone_monitor import ZoneMonitor, ZoneTransition
 from smolvlm_ros.fusion.zones import Zone
 
-DOOR = Zone("door", "map", Prism(((0, 0), (2, 0), (2, 2), (0, 2))), dwell_s=3.0, leave_after_s=1.0,
-            hysteresis_m=0.2)
+
+def at_once(*arguments: object, **others: object) -> Zone:
+    """A zone that one sighting is enough for."""
+    return Zone(*arguments, enter_hits=1, **others)  # type: ignore[arg-type]
+
+
+DOOR = at_once("door", "map", Prism(((0, 0), (2, 0), (2, 2), (0, 2))), dwell_s=3.0,
+               leave_after_s=1.0, hysteresis_m=0.2)
+SURE = replace(DOOR, enter_hits=2, enter_after_s=1.0)
 NOBODY = Sightings([], [], np.zeros((0, 3)), np.zeros(0))
 
 
-def at(x: float, track: int = 1, name: str = "person", radius: float = 0.25) -> Sightings:
-    return Sightings([track], [name], np.array([[x, 1.0, 1.0]]), np.array([radius]))
+def at(x: float, track: int = 1, name: str = "person", radius: float = 0.25,
+       hits: int = 1) -> Sightings:
+    return Sightings([track], [name], np.array([[x, 1.0, 1.0]]), np.array([radius]),
+                     np.array([hits]))
 
 
 def told(events: Iterable[ZoneTransition]) -> list[tuple[str, float, float]]:
@@ -77,6 +87,65 @@ def test_same_at_every_frame_rate(story: object, leave_s: float, stay_s: float, 
     assert leave.dwell_s == pytest.approx(stay_s, abs=frame + 1e-6)
 
 
+@pytest.mark.parametrize("rate_hz", [5, 10, 30])
+def test_a_stay_counts_from_its_first_sighting_whenever_it_is_sure(rate_hz: int) -> None:
+    events = walk(ZoneMonitor([SURE]), [k / rate_hz for k in range(15 * rate_hz)], visit)
+    assert [e.kind for e in events] == ["enter", "dwell", "leave"]
+    enter, dwell, leave = events
+    assert enter.stamp_s == pytest.approx(2.0 + 1 / rate_hz, abs=1e-6)
+    assert enter.entered_s == pytest.approx(2.0, abs=1e-6)
+    assert dwell.stamp_s == pytest.approx(5.0, abs=1 / rate_hz + 1e-6)
+    assert leave.dwell_s == pytest.approx(7.4, abs=1 / rate_hz + 1e-6)
+
+
+def test_one_false_box_tells_nothing() -> None:
+    monitor = ZoneMonitor([SURE])
+    assert monitor.update({"map": at(1.0)}, 0.0) == ()
+    assert monitor.occupants("door") == ()
+    for k in range(1, 20):   # frames that do not show it, and none: it was never there
+        assert monitor.update({"map": NOBODY}, 0.2 * k) == ()
+        assert monitor.tick(0.2 * k + 0.1) == ()
+    # The next one counts anew; neither is its end told.
+    assert monitor.update({"map": at(1.0)}, 5.0) == ()
+    assert monitor.update({"map": at(5.0)}, 5.2) == ()
+    assert monitor.update({"map": at(1.0)}, 5.4) == ()
+    assert told(monitor.update({"map": at(1.0)}, 5.6)) == [("enter", 5.6, 0.2)]
+    assert monitor.occupants("door") == (1,)
+
+
+def test_one_sighting_is_told_when_the_gate_says_that_nothing_changes() -> None:
+    monitor = ZoneMonitor([SURE])
+    assert monitor.update({"map": at(1.0)}, 10.0) == ()
+    assert monitor.tick(10.9) == ()
+    assert told(monitor.tick(11.0)) == [("enter", 11.0, 1.0)]
+    assert told(monitor.tick(13.0)) == [("dwell", 13.0, 3.0)]
+
+
+@pytest.mark.parametrize(("x", "hits", "enters"), [
+    (0.3, 3, True),     # seen twice before it came in, and well inside
+    (0.1, 3, False),    # known, but not further inside than positions are exact: once more
+    (0.3, 2, False),    # seen once before: not enough
+])
+def test_a_known_track_enters_at_once(x: float, hits: int, enters: bool) -> None:
+    monitor = ZoneMonitor([SURE])
+    assert bool(monitor.update({"map": at(x, hits=hits)}, 1.0)) == enters
+    assert bool(monitor.update({"map": at(x, hits=hits + 1)}, 1.2)) != enters
+
+
+def test_an_entry_that_is_not_sure_ends_without_a_word() -> None:
+    monitor = ZoneMonitor([SURE])
+    monitor.update({"map": at(1.0)}, 100.0)
+    assert monitor.tick(5.0) == ()                 # time goes back
+    monitor.update({"map": at(1.0)}, 6.0)
+    assert monitor.configure([]) == ()             # its zone is gone
+    monitor.configure([SURE])
+    monitor.update({}, 7.0)
+    assert monitor.blind == ("door",)
+    monitor.update({"map": at(1.0)}, 8.0)
+    monitor.update({}, 8.5)
+    assert monitor.tick(20.0) == ()                # a blind zone is not sure of anything
+
+
 def test_fields_of_a_transition() -> None:
     monitor = ZoneMonitor([DOOR])
     (enter,) = monitor.update({"map": at(1.0)}, 10.0)
@@ -107,7 +176,7 @@ def test_dwell_is_told_once() -> None:
     ([0.1, -0.21, -0.1, 0.1], ["enter", "leave", "enter"]),
 ])
 def test_hysteresis(path: list[float], kinds: list[str]) -> None:
-    zone = Zone("door", "map", DOOR.shape, hysteresis_m=0.2)
+    zone = at_once("door", "map", DOOR.shape, hysteresis_m=0.2)
     events = walk(ZoneMonitor([zone]), range(len(path)), lambda t: path[t])
     assert [e.kind for e in events] == kinds
 
@@ -141,7 +210,7 @@ def test_gone_before_the_gate_closes() -> None:
 
 
 def test_leave_after_zero() -> None:
-    zone = Zone("door", "map", DOOR.shape, leave_after_s=0.0)
+    zone = at_once("door", "map", DOOR.shape, leave_after_s=0.0)
     events = walk(ZoneMonitor([zone]), [0, 1], {0: 1.0}.get)
     assert told(events) == [("enter", 0, 0), ("leave", 1, 1)]
     assert events[-1].reason == "not seen"
@@ -154,7 +223,7 @@ def test_seen_outside_after_missing() -> None:
 
 
 def test_classes() -> None:
-    zone = Zone("door", "map", DOOR.shape, classes=("person", "dog"))
+    zone = at_once("door", "map", DOOR.shape, classes=("person", "dog"))
     monitor = ZoneMonitor([zone])
     assert monitor.update({"map": at(1.0, name="cat")}, 0.0) == ()
     assert told(monitor.update({"map": at(1.0, name="dog")}, 0.5)) == [("enter", 0.5, 0)]
@@ -164,14 +233,14 @@ def test_classes() -> None:
 
 
 def test_keep_out_counts_the_objects_edge() -> None:
-    keep_out = Zone("pit", "map", DOOR.shape, keep_out=True)
+    keep_out = at_once("pit", "map", DOOR.shape, keep_out=True)
     monitor = ZoneMonitor([keep_out, DOOR])
     events = monitor.update({"map": at(-0.2, radius=0.25)}, 0.0)
     assert [e.zone.name for e in events] == ["pit"]
 
 
 def test_two_tracks_and_two_zones() -> None:
-    other = Zone("pole", "base_link", Cylinder((5.0, 1.0), 1.0))
+    other = at_once("pole", "base_link", Cylinder((5.0, 1.0), 1.0))
     monitor = ZoneMonitor([DOOR, other])
     assert monitor.frames == ("map", "base_link")
     both = Sightings([7, 8], ["person", "dog"], np.array([[1.0, 1, 1], [5, 1, 1]]), np.zeros(2))
@@ -183,7 +252,7 @@ def test_two_tracks_and_two_zones() -> None:
 
 
 def test_a_zone_without_its_frame_is_blind_and_keeps_its_state() -> None:
-    other = Zone("pole", "odom", Cylinder((1.0, 1.0), 1.0), dwell_s=1.0)
+    other = at_once("pole", "odom", Cylinder((1.0, 1.0), 1.0), dwell_s=1.0)
     monitor = ZoneMonitor([DOOR, other])
     monitor.update({"map": at(1.0), "odom": at(1.0)}, 0.0)
     assert monitor.blind == ()
@@ -195,10 +264,10 @@ def test_a_zone_without_its_frame_is_blind_and_keeps_its_state() -> None:
 
 
 def test_configure_keeps_unchanged_zones_and_ends_the_others() -> None:
-    changed = Zone("pole", "map", Cylinder((1.0, 1.0), 1.0))
+    changed = at_once("pole", "map", Cylinder((1.0, 1.0), 1.0))
     monitor = ZoneMonitor([DOOR, changed])
     monitor.update({"map": at(1.0)}, 0.0)
-    (leave,) = monitor.configure([DOOR, Zone("pole", "map", Cylinder((1.0, 1.0), 1.5))])
+    (leave,) = monitor.configure([DOOR, at_once("pole", "map", Cylinder((1.0, 1.0), 1.5))])
     assert (leave.kind, leave.zone, leave.reason) == ("leave", changed, "zone changed")
     # The one that stayed goes on counting; the new one begins.
     assert told(monitor.update({"map": at(1.0)}, 3.0)) == [("enter", 3, 0), ("dwell", 3, 3)]
@@ -217,7 +286,7 @@ def test_configure_forgets_blindness_of_removed_zones() -> None:
 def test_two_zones_of_one_name_change_nothing() -> None:
     monitor = ZoneMonitor([DOOR])
     with pytest.raises(ValueError, match="two zones are named 'pole'"):
-        monitor.configure([Zone("pole", "map", Cylinder((1, 1), r)) for r in (1.0, 2.0)])
+        monitor.configure([at_once("pole", "map", Cylinder((1, 1), r)) for r in (1.0, 2.0)])
     assert monitor.zones == (DOOR,)
 
 
@@ -252,6 +321,7 @@ def test_stamp_must_be_finite(stamp: float) -> None:
     (([1], [], np.zeros((1, 3)), np.zeros(1)), "1 track ids, 0 class names"),
     (([1], ["a"], np.zeros((2, 3)), np.zeros(1)), "2 positions"),
     (([1], ["a"], np.full((1, 3), np.nan), np.zeros(1)), "not finite"),
+    (([1], ["a"], np.zeros((1, 3)), np.zeros(1), np.ones(2)), r"hits has shape \(2,\)"),
 ])
 def test_sightings_are_checked(arguments: tuple[object, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -267,7 +337,7 @@ def test_sightings_of_tracks() -> None:
     sightings = Sightings.of(tracker.update([thing], 0.0), shift)
     assert (sightings.track_ids, sightings.class_names) == ([1], ["dog"])
     assert sightings.positions == pytest.approx(np.array([[11.0, 2, 3]]))
-    assert sightings.radii == pytest.approx([0.3])
+    assert sightings.radii == pytest.approx([0.3]) and sightings.hits.tolist() == [1]
     assert len(Sightings.of(tracker.update([], 0.1), shift).track_ids) == 0   # not seen now
     assert Sightings.of(tracker.update([thing], 0.2)).positions[0] == pytest.approx([1, 2, 3])
 
@@ -294,6 +364,8 @@ def test_lines_of_an_optical_sector_lie_ahead() -> None:
 @pytest.mark.parametrize(("change", "words"), [
     ({"name": " "}, "name is empty"), ({"frame_id": ""}, "frame_id is empty"),
     ({"dwell_s": 0.0}, "dwell_s = 0"), ({"dwell_s": math.inf}, "dwell_s = inf"),
+    ({"enter_hits": 0}, "enter_hits = 0 must be 1 to 100"),
+    ({"enter_after_s": -1.0}, "enter_after_s"),
     ({"leave_after_s": -1.0}, "leave_after_s = -1"), ({"hysteresis_m": math.nan}, "hysteresis_m"),
 ])
 def test_zone_is_checked(change: dict[str, object], words: str) -> None:

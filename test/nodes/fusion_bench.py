@@ -39,6 +39,7 @@ zones:
     type: sector
     range_m: [0.5, 2.2]
     bearing_deg: [-30, 30]
+    enter_hits: 1
     dwell_s: 1.0
     leave_after_s: 0.5
 """

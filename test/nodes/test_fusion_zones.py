@@ -33,7 +33,8 @@ from smolvlm_ros.ros.camera_info import from_camera_model  # noqa: E402
 
 MAP_ZONE = """
 zones:
-  - {name: spot, frame_id: %s, type: cylinder, center: [12.0, 20.0], radius_m: 0.5}
+  - {name: spot, frame_id: %s, type: cylinder, center: [12.0, 20.0], radius_m: 0.5,
+     enter_hits: 1}
 """
 _NEAR, _PIXEL, _BOX, _GAP, _TRACKS = (
     MeasureDistance.Request.NEAREST, MeasureDistance.Request.PIXEL, MeasureDistance.Request.BOX,
