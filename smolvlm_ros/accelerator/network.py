@@ -33,12 +33,14 @@ class Session(Protocol):
     Attributes:
         path: its file or folder.
         provider: what it runs on.
+        backend: the library that runs it.
         metadata: its text entries, one of them its description.
         inputs, outputs: shape by name; None for an extent that is not fixed.
     """
 
     path: Path
     provider: str
+    backend: str
     metadata: Mapping[str, str]
     inputs: dict[str, tuple[int | None, ...]]
     outputs: dict[str, tuple[int | None, ...]]
@@ -57,6 +59,7 @@ class OpenNetwork(Generic[D]):
         path: its file.
         metadata: what the file says of itself.
         provider: what it runs on.
+        backend: the library that runs it.
         notes: what a user should be warned of at every start.
         self_check: how the answer to a fixed picture compared, in words; empty before the check.
     """
@@ -65,6 +68,7 @@ class OpenNetwork(Generic[D]):
         self.path = session.path
         self.metadata = metadata
         self.provider = session.provider
+        self.backend = session.backend
         self.notes = notes
         self.self_check = ""
         self._session = session

@@ -50,7 +50,7 @@ class DepthAnythingV2:
             "depth_anything_v2", self._variant, meta.max_depth_m, self._network.provider,
             self._network.path.name, meta.licence, meta.commercial, meta.height, meta.width,
             meta.precision, self._network.self_check, self._network.notes,
-            meta.source)
+            meta.source, meta.source_sha256, self._network.backend)
         self._stabiliser = DepthStabiliser(config.stabiliser)
         self._warned_stretch: tuple[int, int] | None = None
 

@@ -3,12 +3,13 @@
 The wrong variant is wrong by a factor, so a change is made only on evidence that lasts. What speaks
 for outdoors: sky (bright or blue, smooth, reaching down from the upper border, and far by the
 depth at hand, which a ceiling is not), pixels beyond the range, and a long view. The variants
-agree on what is near and what is far even where both are wrong in metres.
+agree on what is near and what is far even where both are wrong in metres. What a planner knows
+beforehand (`SceneHint`) is added to that as odds.
 """
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ _VIEWS = {Variant.INDOOR: (7.0, 14.0), Variant.OUTDOOR: (12.0, 40.0)}
 # Log-odds of outdoors: all evidence against, and what sky, pixels beyond range and a long view add.
 _NONE, _SKY, _BEYOND, _REACH = -2.5, 3.5, 1.5, 1.5
 _SMOOTH_S = 1.0
+_SUREST = 0.98           # no hint counts for more, so that a clear view overrules it
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,44 @@ def scene_evidence(image_rgb: NDArray[np.uint8], depth: DepthMap) -> SceneEviden
                          long_view)
 
 
+@dataclass(frozen=True)
+class SceneHint:
+    """What a planner knows of where the camera is.
+
+    Attributes:
+        outdoor: probability of outdoors, 0 to 1; 0.5 says nothing.
+        valid_s: how long it holds, seconds; 0 for a hint that is withdrawn.
+        from_s: the time of the frames from which on it holds; None for the next frame on.
+
+    Raises:
+        ValueError: naming a value outside its limits.
+    """
+
+    outdoor: float
+    valid_s: float
+    from_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.outdoor <= 1:
+            raise ValueError(f"outdoor_probability = {self.outdoor} is not within 0 to 1; 0.5 says "
+                             "nothing")
+        if not 0 <= self.valid_s < math.inf:
+            raise ValueError(f"valid_s = {self.valid_s} is not a number of seconds; 0 withdraws "
+                             "the hint")
+
+    def left_s(self, stamp_s: float) -> float:
+        """How long it still holds at a time; 0 when it does not."""
+        begin_s = stamp_s if self.from_s is None else self.from_s
+        left_s = begin_s + self.valid_s - stamp_s
+        return left_s if 0 < left_s <= self.valid_s else 0.0
+
+    @property
+    def log_odds(self) -> float:
+        """Of outdoors against indoors."""
+        chance = min(_SUREST, max(1 - _SUREST, self.outdoor))
+        return math.log(chance / (1 - chance))
+
+
 class SceneRouter:
     """Follows the evidence of a camera and says which variant it needs.
 
@@ -95,11 +135,13 @@ class SceneRouter:
         config: settable at any time.
         outdoor: probability of outdoors, 0 to 1; 0.5 before the first frame.
         last: the newest frame's evidence; None before the first.
+        hint: what the planner said last; None for nothing. Settable at any time.
     """
 
     def __init__(self, config: RouterConfig | None = None) -> None:
         self.config = config or RouterConfig()
         self.last: SceneEvidence | None = None
+        self.hint: SceneHint | None = None
         self.outdoor = 0.5
         self._log_odds = 0.0
         self._stamp_s: float | None = None
@@ -107,7 +149,7 @@ class SceneRouter:
         self._changed_s = -math.inf
 
     def reset(self) -> None:
-        """Forget the frames, after a jump in time."""
+        """Forget the frames, after a jump in time; the hint stays."""
         self.last, self.outdoor, self._log_odds = None, 0.5, 0.0
         self._stamp_s = self._since_s = None
         self._changed_s = -math.inf
@@ -130,7 +172,7 @@ class SceneRouter:
         self._stamp_s, self.last = stamp_s, evidence
         share = 1.0 if first else 1.0 - math.exp(-passed_s / _SMOOTH_S)
         self._log_odds += share * (evidence.log_odds - self._log_odds)
-        self.outdoor = 1.0 / (1.0 + math.exp(-self._log_odds))
+        self.outdoor = 1.0 / (1.0 + math.exp(-self._log_odds - self._hinted(stamp_s)))
         other = active.other
         chance = self.outdoor if other is Variant.OUTDOOR else 1.0 - self.outdoor
         if chance < self.config.confidence:
@@ -143,6 +185,21 @@ class SceneRouter:
             return active
         self._since_s, self._changed_s = None, stamp_s
         return other
+
+    @property
+    def hint_left_s(self) -> float:
+        """How long the hint still holds after the newest frame, seconds; 0 for none."""
+        if self.hint is None or self._stamp_s is None:
+            return 0.0
+        return self.hint.left_s(self._stamp_s)
+
+    def _hinted(self, stamp_s: float) -> float:
+        hint = self.hint
+        if hint is None:
+            return 0.0
+        if hint.from_s is None:
+            self.hint = hint = replace(hint, from_s=stamp_s)
+        return hint.log_odds if hint.left_s(stamp_s) else 0.0
 
 
 def _sky_like(small: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -37,6 +37,7 @@ class DepthInfo:
         variant: the network's variant; None for an estimator that has none.
         max_depth_m: range: the network's training range, or the ground plane's limit, metres.
         provider: what computes: 'cpu', 'cuda', 'tensorrt', or 'none' without a network.
+        backend: what runs the network: 'onnxruntime' or 'torch'; empty without one.
         checkpoint: name of the file of weights; empty without one.
         licence: SPDX identifier of the weights; empty without any.
         commercial: False when that licence forbids commercial use.
@@ -45,6 +46,7 @@ class DepthInfo:
         self_check: how the network's answer to a fixed picture compared, in words.
         notes: what a user should be warned of at every start: fall-backs and licences.
         source: hub id, registry name or folder of the checkpoint that the file was made from.
+        source_sha256: hash of that checkpoint's weights, as the file says it.
     """
 
     estimator: str
@@ -60,6 +62,8 @@ class DepthInfo:
     self_check: str = ""
     notes: tuple[str, ...] = ()
     source: str = ""
+    source_sha256: str = ""
+    backend: str = ""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class OnnxSession:
     Attributes:
         path: the file.
         provider: what it runs on: 'cpu', 'cuda' or 'tensorrt'.
+        backend: 'onnxruntime'.
         metadata: the text entries that the file carries.
         inputs, outputs: shape by name; None for an extent that is not fixed.
 
@@ -59,6 +60,8 @@ class OnnxSession:
         CheckpointError: when the file is missing, a pickle, truncated or not a valid model.
         ProviderError: when onnxruntime or the provider is missing, or another one was taken.
     """
+
+    backend = "onnxruntime"
 
     def __init__(self, path: str | Path, options: SessionOptions | None = None) -> None:
         options = options or SessionOptions()

@@ -103,7 +103,8 @@ class Endpoints:
     def profile(self, endpoint: Endpoint) -> QoSProfile:
         """The QoS profile: from the endpoint's parameter group, or reliable and ten deep."""
         if not endpoint.qos:
-            return make_profile("reliable", 1 if endpoint.latched else 10, endpoint.latched)
+            kept = endpoint.kept or (1 if endpoint.latched else 10)
+            return make_profile("reliable", kept, endpoint.latched)
         group = getattr(self._node.settings, endpoint.qos)
         return make_profile(group.reliability, group.depth, endpoint.latched)
 

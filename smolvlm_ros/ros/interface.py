@@ -16,6 +16,8 @@ class Endpoint:
         doc: what goes over it, for the user.
         qos: name of the parameter group that sets its QoS; empty for a fixed profile.
         latched: True for a topic whose last message is kept for late joiners (transient local).
+        kept: messages kept for a slow receiver where no parameter group says it; 0 for one on a
+            latched topic and ten on any other.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Endpoint:
     doc: str
     qos: str = ""
     latched: bool = False
+    kept: int = 0
 
     def load_type(self) -> Any:
         """The generated Python class of the type.

@@ -150,6 +150,7 @@ class WrongAccelerator:
     """A session that claims to be TensorRT and computes 5 % too much, as JetPack 6.2's did."""
 
     factor = 1.05
+    backend = "onnxruntime"
 
     def __init__(self, path: Path, options: Any = None) -> None:
         from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from smolvlm_ros.depth import DepthMap, RouterConfig, SceneRouter, Variant, scene_evidence
+from smolvlm_ros.depth import (
+    DepthMap,
+    RouterConfig,
+    SceneHint,
+    SceneRouter,
+    Variant,
+    scene_evidence,
+)
 from smolvlm_ros.depth.router import SceneEvidence
 from smolvlm_ros.depth.types import DepthInfo
 from smolvlm_ros.world import World
@@ -99,3 +106,54 @@ def test_time_that_goes_back_begins_anew() -> None:
     assert router.observe(OUTSIDE, Variant.INDOOR, 0.0) is Variant.INDOOR
     assert router.observe(OUTSIDE, Variant.INDOOR, 2.0) is Variant.INDOOR
     assert router.observe(OUTSIDE, Variant.INDOOR, 3.5) is Variant.OUTDOOR
+
+
+class TestHint:
+    CONFIG = RouterConfig(hold_s=1.0, rest_s=0.0)
+
+    def wanted(self, hint: SceneHint | None, evidence: SceneEvidence,
+               active: Variant = Variant.INDOOR, seconds: int = 8) -> list[Variant]:
+        router, found = SceneRouter(self.CONFIG), []
+        router.hint = hint
+        for second in range(seconds):
+            found.append(router.observe(evidence, active, float(second)))
+        return found
+
+    @pytest.mark.parametrize(("outdoor", "evidence", "changes"), [
+        (0.9, UNCLEAR, True),      # tips the scales
+        (0.5, UNCLEAR, False),     # says nothing
+        (0.8, INSIDE, False),      # a guess against a clear view
+        (1.0, INSIDE, True),       # knowledge against a view that speaks against it as plainly
+        (0.0, OUTSIDE, False),     # the view is plainer still
+    ])
+    def test_it_is_one_piece_of_evidence(self, outdoor: float, evidence: SceneEvidence,
+                                         changes: bool) -> None:
+        active = Variant.OUTDOOR if outdoor < 0.5 else Variant.INDOOR
+        found = self.wanted(SceneHint(outdoor, 100.0), evidence, active)
+        assert (found[-1] is not active) == changes
+
+    def test_it_begins_and_ends_by_the_frames_time(self) -> None:
+        found = self.wanted(SceneHint(1.0, 3.0, from_s=2.0), INSIDE)
+        assert [v is Variant.OUTDOOR for v in found] == [second == 3 for second in range(8)]
+        # From the next frame on, whatever its time.
+        hint = SceneHint(1.0, 2.5)
+        router = SceneRouter(self.CONFIG)
+        router.observe(INSIDE, Variant.INDOOR, 100.0)
+        router.hint = hint
+        left = []
+        for second in (101.0, 102.0, 103.0, 104.0):
+            router.observe(INSIDE, Variant.INDOOR, second)
+            left.append(router.hint_left_s)
+        assert left == [2.5, 1.5, 0.5, 0.0]
+
+    def test_frames_that_are_forgotten_leave_it(self) -> None:
+        router = SceneRouter(self.CONFIG)
+        router.hint = hint = SceneHint(1.0, 3.0, from_s=2.0)
+        router.reset()
+        assert router.hint == hint and router.hint_left_s == 0.0
+
+    @pytest.mark.parametrize("values", [(-0.1, 1.0), (float("nan"), 1.0), (0.5, -1.0),
+                                        (0.5, float("inf"))])
+    def test_bad_values(self, values: tuple[float, float]) -> None:
+        with pytest.raises(ValueError, match="outdoor_probability|valid_s"):
+            SceneHint(*values)
