@@ -14,6 +14,7 @@ from smolvlm_ros.fusion.motion import MotionModel
 from smolvlm_ros.settings import Settings, setting
 
 _NO_MATCH = 1e6
+_STILL_M, _STILL_SIGMA = 0.15, 2.0   # what has gone no further than this and its error is still
 _SAME_BOX = 0.5   # share of the smaller of two boxes that lies on the other
 
 
@@ -23,6 +24,11 @@ class TrackConfig(Settings):
 
     keep_s: float = setting(
         30.0, "Time after its last sighting for which a track is remembered.", unit="s", ge=0.0,
+        le=3600.0, runtime=True)
+    lost_after_s: float = setting(
+        4.0, "Time for which frames may fail to show a track, counted from the first of them, "
+        "before what comes later is somebody else; time without frames (the gate is closed) does "
+        "not count. What never moved is known again at its place until keep_s.", unit="s", ge=0.0,
         le=3600.0, runtime=True)
     gate_sigma: float = setting(
         4.0, "Greatest Mahalanobis distance between a track and an object taken for the same.",
@@ -91,13 +97,26 @@ class _Live:
         self.class_name = thing.class_name
         self.x, self.p = motion.start(thing.position, thing.covariance)
         self.first_seen_s = stamp_s
+        self.missing_s: float | None = None   # stamp of the first frame that did not show it
         self.hits = 0
+        self._first = self.x[:3]
         self.see(thing, stamp_s)
 
     def see(self, thing: Object3D, stamp_s: float) -> None:
         self.size, self.score, self.range_m = thing.size, thing.score, thing.range_m
         self.last_seen_s = stamp_s
+        self.missing_s = None
         self.hits += 1
+        self._place = self.x[:3], self.p[:3, :3]
+
+    def expected(self, stamp_s: float, config: TrackConfig
+                 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Where it may be seen, position and covariance; None for nowhere any more."""
+        if self.missing_s is None or stamp_s - self.missing_s <= config.lost_after_s:
+            return self.x[:3], self.p[:3, :3]
+        moved = self._place[0] - self._first
+        reach = _STILL_SIGMA ** 2 * np.diag(self._place[1]).sum() + _STILL_M ** 2
+        return self._place if float(moved @ moved) <= reach else None
 
     def track(self, source: int | None) -> Track:
         return Track(self.id, self.class_name, self.x[:3].copy(), self.x[3:].copy(),
@@ -161,13 +180,16 @@ class Tracker3D:
         for live in self._live:
             live.x, live.p = self._motion.predict(live.x, live.p, dt)
         sources = self._match(objects, stamp_s)
+        for live in self._live:
+            if live.id not in sources and live.missing_s is None:
+                live.missing_s = stamp_s
         return tuple(live.track(sources.get(live.id)) for live in self._live)
 
     def _match(self, objects: Sequence[Object3D], stamp_s: float) -> dict[int, int]:
         """Correct the tracks with their objects, start new ones; {track id: object index}."""
         if not objects:
             return {}
-        cost = self._cost(objects)
+        cost = self._cost(objects, stamp_s)
         named, vague = self._sorted(objects)
         taken: dict[int, int] = {}   # row in self._live: object
         # Named objects first: a moving region must not take the track of the person who moves.
@@ -209,7 +231,7 @@ class Tracker3D:
             live.class_name = thing.class_name
         live.see(thing, stamp_s)
 
-    def _cost(self, objects: Sequence[Object3D]) -> NDArray[np.float64]:
+    def _cost(self, objects: Sequence[Object3D], stamp_s: float) -> NDArray[np.float64]:
         """Cost of each track being each object, shape (T, N); _NO_MATCH where it cannot be.
 
         Minus twice the log likelihood, without its constant: squared Mahalanobis distance plus
@@ -217,8 +239,11 @@ class Tracker3D:
         """
         if not self._live:
             return np.zeros((0, len(objects)))
-        expected = np.stack([t.x[:3] for t in self._live])
-        spread = np.stack([t.p[:3, :3] for t in self._live])
+        places = [t.expected(stamp_s, self.config) for t in self._live]
+        nowhere = np.array([place is None for place in places])
+        known = [place or (np.zeros(3), np.eye(3)) for place in places]
+        expected = np.stack([position for position, _ in known])
+        spread = np.stack([covariance for _, covariance in known])
         measured = np.stack([o.position for o in objects])
         noise = np.stack([o.covariance for o in objects])
         offset = measured[None] - expected[:, None]
@@ -232,6 +257,7 @@ class Tracker3D:
         if any_class:
             same |= (ours == any_class) | (theirs == any_class)
         far = np.linalg.norm(offset, axis=2) > self.config.max_match_m
+        far |= nowhere[:, None]
         return np.where(same & ~far & (squared <= self.config.gate_sigma ** 2), cost, _NO_MATCH)
 
 

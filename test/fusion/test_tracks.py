@@ -57,6 +57,43 @@ def test_number_survives_the_gates_gap(gap_s: float, moved_m: float) -> None:
     assert (track.id, track.hits) == (1, 3)
 
 
+def walked_by(tracker: Tracker3D, from_s: float = 0.0) -> int:
+    """Somebody walks 4 m to the right and out of the image; the number."""
+    for k in range(9):
+        (number,) = seen(tracker.update([thing(0.5 * k)], from_s + 0.4 * k)).values()
+    return number
+
+
+@pytest.mark.parametrize("gap_s", [6.0, 12.0, 25.0])
+def test_whoever_comes_after_somebody_has_gone_is_somebody_else(gap_s: float) -> None:
+    tracker = Tracker3D()
+    first = walked_by(tracker)
+    tracker.update([], 3.6)     # the frame that shows that there is nobody; then the gate is closed
+    assert walked_by(tracker, 3.6 + gap_s) == first + 1
+
+
+def test_a_few_missed_frames_change_no_number() -> None:
+    tracker = Tracker3D()
+    first = walked_by(tracker)
+    for k in range(5):          # behind a pillar for 2 s
+        tracker.update([], 3.6 + 0.4 * k)
+    assert seen(tracker.update([thing(4.8)], 5.6)) == {0: first}
+
+
+def test_what_stands_still_is_known_again_when_the_camera_turns_back() -> None:
+    tracker = Tracker3D()
+    for k in range(5):
+        tracker.update([thing(0.02 * k, 0.0, "box")], 0.4 * k)
+    for k in range(10):
+        tracker.update([], 2.0 + k)
+    (track,) = tracker.update([thing(0.1, 0.0, "box")], 14.0)
+    assert (track.id, track.hits) == (1, 6)
+    # But at its place only.
+    for k in range(10):
+        tracker.update([], 15.0 + k)
+    assert seen(tracker.update([thing(1.2, 0.0, "box")], 26.0)) == {0: 2}
+
+
 def test_neighbours_keep_their_numbers_over_a_gap() -> None:
     # Cups 0.3 m apart; after ten seconds the middle one is gone.
     tracker = Tracker3D()
