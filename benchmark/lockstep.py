@@ -101,14 +101,14 @@ def play(minute: Minute, folder: Path | None = None) -> Played:
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lockstep_")))
-        _own_domain(stack)
+        own_domain(stack)
         begin = time.monotonic()
         log, templates = _played(minute, folder, stack)
         score = score_funnel(minute.world().timeline, log, templates, DWELL_S)
         return Played(minute, log, score, time.monotonic() - begin)
 
 
-def _own_domain(stack: contextlib.ExitStack) -> None:
+def own_domain(stack: contextlib.ExitStack) -> None:
     """Keep these nodes apart from all others, here and on the network."""
     try:
         from domain_coordinator import domain_id
