@@ -23,7 +23,7 @@ class AcceleratorConfig(Settings):
         "warning. Otherwise the node does not configure.")
     num_threads: int = setting(
         0, "CPU threads of the network; 0 uses all cores.", ge=0, le=256)
-    fp16: bool = setting(True, "Let TensorRT compute in half precision.")
+    fp16: bool = setting(True, "Let TensorRT, or torch on CUDA, compute in half precision.")
     engine_cache: str = setting(
         "", "Folder that keeps TensorRT's engines between starts; empty for "
         "~/.cache/smolvlm_ros/tensorrt.")

@@ -10,6 +10,7 @@ from smolvlm_ros.settings import Settings, group, setting
 
 ESTIMATORS = ("depth_anything_v2", "ground_plane")
 SCENES = ("indoor", "outdoor")
+BACKENDS = ("onnxruntime", "torch")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class DepthConfig(AcceleratorConfig):
     allow_noncommercial: bool = setting(
         False, "Load weights whose licence forbids commercial use (Base and Large), with a "
         "warning at every start.")
+    backend: str = setting(
+        "onnxruntime", "What runs the network: ONNX Runtime an exported file, or torch a "
+        "checkpoint as it is, which takes more memory and needs the extra 'export'.",
+        choices=BACKENDS)
     focal_correction: bool = setting(
         True, "Scale the network's metres by the camera's focal length over that of its training "
         "camera. Needs CameraInfo.", runtime=True)
@@ -68,6 +73,9 @@ class DepthConfig(AcceleratorConfig):
             near = [max(PATCH, round(s / PATCH) * PATCH) for s in size]
             return [f"input_height x input_width = {size[0]}x{size[1]} is not a multiple of "
                     f"{PATCH}; use {near[0]}x{near[1]}"]
+        if self.backend == "torch" and self.provider == "tensorrt":
+            return ["provider = 'tensorrt' needs backend = 'onnxruntime', backend is 'torch'; use "
+                    "provider 'cuda', or the other backend"]
         return super().conflicts()
 
     def model(self) -> str:

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros import accelerator
-from smolvlm_ros.accelerator.model_file import ModelChoice
+from smolvlm_ros.accelerator.model_file import ModelChoice, require_set
 from smolvlm_ros.accelerator.network import NetworkKind, OpenNetwork, Session
 from smolvlm_ros.depth.config import DepthConfig
 from smolvlm_ros.depth.preprocess import Preprocessor
 from smolvlm_ros.models.canary import fingerprint
 from smolvlm_ros.models.depth_metadata import DepthMetadata
 from smolvlm_ros.models.errors import CheckpointError, ProviderError
+from smolvlm_ros.models.exported import own_size
+from smolvlm_ros.models.fetch import local_folder
 from smolvlm_ros.models.onnx_session import compare_outputs
 from smolvlm_ros.models.registry import Task
 
@@ -26,6 +28,8 @@ _EXPORT_MEAN = {"fp32": 0.002, "int8": 0.03}
 # Peak memory of the Small variant on a CPU, measured at 252x336 and 518x686, fp32 and int8: the
 # process takes 214 to 589 MiB, which these three numbers give within 15 %.
 _BASE_MIB, _WEIGHTS_MIB_PER_MIB, _ACTIVATIONS_MIB_PER_PIXEL = 60.0, 1.5, 1.2e-3
+# torch and transformers themselves, measured as 598 MiB and 857 MiB in all at those sizes.
+_TORCH_MIB = 350.0
 _SMALL_PARAMETERS = 24.8e6
 
 
@@ -66,7 +70,27 @@ class _DepthNetworks(NetworkKind[DepthMetadata, Network]):
             Task.DEPTH, f"model_{config.scene}", config.model(), config.input_size(),
             f"{config.scene} model", DepthMetadata.COMMAND, "the estimator 'ground_plane'", "",
             config.allow_noncommercial))
-        self._scene = config.scene
+        self._scene, self._torch = config.scene, config.backend == "torch"
+
+    def find(self) -> Path:
+        if not self._torch:
+            return super().find()
+        choice = self.choice
+        require_set(choice)
+        if Path(choice.value).expanduser().is_file():
+            raise CheckpointError(f"{choice.setting} = {choice.value} is a file, and backend "
+                                  "'torch' runs a checkpoint; give its folder or name, or use "
+                                  "backend 'onnxruntime'")
+        return local_folder(choice.value)
+
+    def session(self, path: Path, provider: str) -> Session:
+        if not self._torch:
+            return super().session(path, provider)
+        from smolvlm_ros.models.export import DEFAULT_SIZE
+        from smolvlm_ros.models.torch_session import TorchDepthSession
+        size = self.choice.size or own_size(path) or DEFAULT_SIZE
+        return TorchDepthSession(path, size, self.config.session_options(provider),
+                                 self.choice.value)
 
     def describe(self, entries: Mapping[str, str]) -> DepthMetadata:
         return DepthMetadata.from_entries(entries)
@@ -81,7 +105,9 @@ class _DepthNetworks(NetworkKind[DepthMetadata, Network]):
         return [(1, 3, *size)], [(1, *size)]
 
     def weights_mib(self, path: Path) -> float:
-        return _BASE_MIB + _WEIGHTS_MIB_PER_MIB * path.stat().st_size / 2**20
+        files = path.glob("*.safetensors") if self._torch else [path]
+        weights = sum(file.stat().st_size for file in files) / 2**20
+        return (_TORCH_MIB if self._torch else _BASE_MIB) + _WEIGHTS_MIB_PER_MIB * weights
 
     def activations_mib(self, metadata: DepthMetadata) -> float:
         # Goes with the pixels and the network's width.

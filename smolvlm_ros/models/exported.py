@@ -58,7 +58,7 @@ def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
     else:
         folder = folder_of(known) if known is not None else Path(value).expanduser()
         source, name, made_from = str(folder), folder.name, _digest(folder)
-        size = size or _own_size(folder)
+        size = size or own_size(folder)
     shape = f"{size[0]}x{size[1]}" if size else ""
     key = hashlib.sha256("\n".join((_RECIPE, source if not made_from else "", made_from, shape,
                                     task.value)).encode()).hexdigest()[:16]
@@ -89,7 +89,12 @@ def _digest(folder: Path) -> str:
     return "".join(texts)
 
 
-def _own_size(folder: Path) -> tuple[int, int] | None:
+def own_size(folder: Path) -> tuple[int, int] | None:
+    """The input size of a checkpoint of the embedded world; None for any other's.
+
+    Raises:
+        CheckpointError: its files are damaged.
+    """
     known = find("", read_json(folder / "config.json"))
     path = folder / "preprocessor_config.json"
     if known is None or not known.embedded or not path.is_file():
