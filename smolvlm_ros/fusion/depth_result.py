@@ -66,5 +66,6 @@ DepthResult = ObjectDepth | NoDepth
 
 def census(z: NDArray[np.float32]) -> str:
     """What the box's pixels without a depth are."""
-    return (f" ({np.isnan(z).mean():.0%} unknown, {(z == np.inf).mean():.0%} beyond range, "
-            f"{(z == -np.inf).mean():.0%} too near)")
+    unknown, beyond, near = (np.count_nonzero(kind) / max(z.size, 1)
+                             for kind in (np.isnan(z), z == np.inf, z == -np.inf))
+    return f" ({unknown:.0%} unknown, {beyond:.0%} beyond range, {near:.0%} too near)"

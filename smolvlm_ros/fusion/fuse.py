@@ -134,9 +134,11 @@ def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
     edges = np.array([camera.width, camera.height, camera.width, camera.height]) - 0.5
     clipped = np.clip(boxes[placed], -0.5, edges)
     surface, position, size, covariance, cut = _place(clipped, found, camera, config)
+    ranges, corners, scored, cuts = (values.tolist() for values in (
+        np.linalg.norm(surface, axis=1), clipped, score[placed], cut))
     objects = tuple(
-        Object3D(class_names[i], float(score[i]), _as_box(clipped[k]), position[k], size[k],
-                 covariance[k], float(np.linalg.norm(surface[k])), found[k], bool(cut[k]))
+        Object3D(class_names[i], scored[k], tuple(corners[k]), position[k], size[k],
+                 covariance[k], ranges[k], found[k], cuts[k])
         for k, i in enumerate(placed))
     return Fused(objects, unplaced)
 

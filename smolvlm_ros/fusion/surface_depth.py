@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +16,8 @@ _RING_FROM, _RING_TO = 0.06, 0.25   # of the box's sides, outside it; the gap ta
 _BIN = 0.02                      # histogram bin: 2 % of depth
 _NEAREST_M, _FARTHEST_M = 0.1, 200.0
 _BINS = int(np.log(_FARTHEST_M / _NEAREST_M) / _BIN) + 1
-_KERNEL = (0.25, 0.5, 1.0, 0.5, 0.25)   # smoothing over about +-3 % of depth, a sensor's noise
+# Smoothing over about +-3 % of depth, a sensor's noise.
+_KERNEL = np.array([[0.25, 0.5, 1.0, 0.5, 0.25]], np.float32)
 _RING_ODDS = 8.0                 # the ring speaks louder against a depth than the box for it
 _LEAST_RING = 0.25               # share of the ring that must be known to count fully
 _NEARER_IF = 0.9                 # a nearer surface with this share of the best one's score wins
@@ -50,7 +52,7 @@ def _samples(depth_m: NDArray[np.floating], boxes: NDArray[np.float64]) -> NDArr
     u, outside_u = _axis(boxes[:, 0], boxes[:, 2], 0, width)
     v, outside_v = _axis(boxes[:, 1], boxes[:, 3], 1, height)
     values = depth_m.ravel()[v * np.int32(width) + u].astype(np.float32, copy=False)
-    values[:, _INSIDE:][outside_u | outside_v] = np.nan
+    np.copyto(values[:, _INSIDE:], np.nan, where=outside_u | outside_v)
     return values
 
 
@@ -88,13 +90,15 @@ def _batch(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
         finite = (z > 0) & (z < np.inf)
         known = finite | (z == np.inf)
         bins = np.log(z / _NEAREST_M) / np.float32(_BIN)
-        np.clip(np.where(finite, bins, 0), 0, _BINS - 1, out=bins)
+        np.fmin(np.fmax(bins, 0, out=bins), _BINS - 1, out=bins)   # NaN becomes 0
     index = bins.astype(np.int32)
     low, high = _layer(_evidence(index, finite, known))
     inside_bins, inside_finite = index[:, :_INSIDE], finite[:, :_INSIDE]
     member = inside_finite & (inside_bins >= low[:, None]) & (inside_bins <= high[:, None])
     counts = member.sum(1)
-    ordered = np.sort(np.where(member, z[:, :_INSIDE], np.inf), axis=1)
+    ordered = z[:, :_INSIDE].copy()
+    np.copyto(ordered, np.inf, where=~member)
+    ordered.sort(axis=1)
     levels = np.array([0.05, 0.16, 0.5, 0.84, 0.95])
     at = np.rint(levels * np.maximum(counts - 1, 0)[:, None]).astype(np.intp)
     quantiles = np.take_along_axis(ordered, at, axis=1)
@@ -111,10 +115,10 @@ def _batch(depth_m: NDArray[np.floating], boxes: NDArray[np.float64],
 
 
 def _evidence(index: NDArray[np.int32], finite: NDArray[np.bool_],
-              known: NDArray[np.bool_]) -> NDArray[np.float64]:
+              known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """How much of the box each depth fills as the object, shape (N, bins)."""
     _, weights = _pattern()
-    shares = np.where(known, weights, np.float32(0))
+    shares = known * weights
     inside, ring = shares[:, :_INSIDE], shares[:, _INSIDE:]
     inside /= np.maximum(inside.sum(1, keepdims=True), 1e-6)
     ring *= _RING_ODDS / np.maximum(ring.sum(1, keepdims=True), _LEAST_RING)
@@ -123,25 +127,23 @@ def _evidence(index: NDArray[np.int32], finite: NDArray[np.bool_],
     cells = index + rows
     cells[:, _INSIDE:] += _BINS
     raw = np.bincount(cells.ravel(), shares.ravel(), minlength=len(index) * 2 * _BINS)
-    padded = np.pad(raw.reshape(-1, 2, _BINS), ((0, 0), (0, 0), (2, 2)))
-    smooth = np.zeros((len(index), 2, _BINS))
-    for offset, weight in enumerate(_KERNEL):
-        smooth += weight * padded[..., offset:offset + _BINS]
+    smooth = cv2.filter2D(raw.astype(np.float32).reshape(-1, _BINS), -1, _KERNEL,
+                          borderType=cv2.BORDER_CONSTANT).reshape(-1, 2, _BINS)
     within, around = smooth[:, 0], smooth[:, 1]
-    result: NDArray[np.float64] = within * within / (within + around + 1e-9)
+    result: NDArray[np.float32] = within * within / (within + around + np.float32(1e-9))
     return result
 
 
-def _layer(evidence: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _layer(evidence: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First and last bin of each box's surface."""
     first = np.argmax(evidence >= _NEARER_IF * evidence.max(1, keepdims=True), axis=1)[:, None]
-    columns = np.arange(_BINS)
+    columns = np.arange(_BINS, dtype=np.int32)
     # From the first bin near the best value, climb to its own peak within the kernel's width.
-    window = (columns >= first) & (columns < first + len(_KERNEL))
-    peak = np.argmax(np.where(window, evidence, -1), axis=1)[:, None]
+    window = (columns >= first) & (columns < first + _KERNEL.size)
+    peak = np.argmax(evidence * window, axis=1)[:, None]
     outside = evidence <= _GROW * np.take_along_axis(evidence, peak, axis=1)
-    below = np.where(outside & (columns < peak), columns, -1).max(1)
-    above = np.where(outside & (columns > peak), columns, _BINS).min(1)
+    below = ((outside & (columns < peak)) * (columns + 1)).max(1) - 1
+    above = _BINS - ((outside & (columns > peak)) * (_BINS - columns)).max(1)
     top = peak[:, 0]
     return np.maximum(below + 1, top - _GROW_BINS), np.minimum(above - 1, top + _GROW_BINS)
 
