@@ -141,7 +141,9 @@ class FusionNode(FunnelNode[FusionSettings]):
         self._transforms = TransformSource(self)
         self.own("tf", self._transforms.close)
         self._zones = ZoneWatch(self, self._monitor, self._transforms, self._stamps, ZONE_EVENTS)
-        self._worker: Mailbox[FrameInputs] = Mailbox("fusion", self._fuse, self._failed)
+        # After a stall of one input the matches come all at once, and each counts.
+        self._worker: Mailbox[FrameInputs] = Mailbox("fusion", self._fuse, self._failed,
+                                                     self.settings.depth_qos.depth)
         self.own_worker("fusion", self._worker, lambda: _DEAD_S + self.settings.tf_timeout_s)
         self.endpoints.serve(MEASURE, self._on_measure)
         self.endpoints.subscribe(IMAGE_INFO, self._on_image_info)

@@ -1,4 +1,4 @@
-"""A worker thread with a one-slot mailbox: the newest item replaces the one that waits."""
+"""A worker thread with a mailbox, of one slot as a rule: the newest item replaces the oldest."""
 from __future__ import annotations
 
 import threading
@@ -22,17 +22,19 @@ class MailboxCounts:
 
 
 class Mailbox(Generic[T]):
-    """Runs `work` on the newest item in a thread of its own, so that no caller ever waits.
+    """Runs `work` on the newest items in a thread of its own, so that no caller ever waits.
 
     Args:
         name: of the thread, for debuggers.
         work: called with each item, in the worker thread.
         on_error: called in the worker thread with what `work` raised; the worker goes on, whatever
             this one raises.
+        size: how many items wait at most; then the newest replaces the oldest.
     """
 
     def __init__(self, name: str, work: Callable[[T], None],
-                 on_error: Callable[[Exception], None]) -> None:
+                 on_error: Callable[[Exception], None], size: int = 1) -> None:
+        self._size = size
         self._work = work
         self._on_error = on_error
         self._condition = threading.Condition()
@@ -49,9 +51,9 @@ class Mailbox(Generic[T]):
             if self._closed:
                 return False
             self._received += 1
-            replaced = bool(self._slot)
+            replaced = len(self._slot) >= self._size
             self._replaced += replaced
-            self._slot[:] = [item]
+            self._slot[:] = [*self._slot[replaced:], item]
             self._condition.notify()
         return replaced
 
@@ -84,7 +86,7 @@ class Mailbox(Generic[T]):
                     self._condition.wait()
                 if self._closed:
                     return
-                item = self._slot.pop()
+                item = self._slot.pop(0)
             self._busy_since_s = time.monotonic()
             self._run_one(item)
             self._busy_since_s = None

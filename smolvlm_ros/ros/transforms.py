@@ -72,6 +72,7 @@ class _Listener(TransformListener):  # type: ignore[misc]
     """
 
     def __init__(self, buffer: Buffer, node: Any) -> None:
+        self._stats = node.stats
         self._newest_ns: dict[str, int] = {}  # by child frame: publishers' clocks may differ
         super().__init__(buffer, node)
 
@@ -81,6 +82,7 @@ class _Listener(TransformListener):  # type: ignore[misc]
             if stamp < self._newest_ns.get(transform.child_frame_id, stamp) - _JUMP_NS:
                 self._newest_ns.clear()
                 self.buffer.clear()
+                self._stats.count("tf_jumps_back")
             self._newest_ns[transform.child_frame_id] = stamp
         super().callback(data)
 

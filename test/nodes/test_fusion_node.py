@@ -203,6 +203,39 @@ def test_stamps_that_differ_are_joined_within_the_slop_only() -> None:
         assert b.await_objects(2).header == header(20)
 
 
+@pytest.mark.parametrize("stalled", ["detections", "depth/image_rect", "depth/camera_info"])
+def test_a_stall_of_one_input_loses_no_match_while_the_queue_holds(stalled: str) -> None:
+    with bench() as b:
+        size = b.node.settings.depth_qos.depth
+        held = []
+        send = b.peer.send
+        b.peer.send = lambda topic, message: (held.append(message) if topic == stalled
+                                              else send(topic, message))
+        for number in range(size):
+            b.send(number)
+        wait_for(lambda: b.node._sync.unmatched == 2 * size, "the inputs that do not stall")
+        assert b.objects == []
+        for message in held:  # all at once
+            send(stalled, message)
+        b.await_objects(size)
+        assert [m.header for m in b.objects] == [header(n) for n in range(size)]
+        assert b.node._sync.unmatched == b.node._worker.counts.replaced == 0
+
+
+def test_a_stall_longer_than_the_queue_is_counted() -> None:
+    with bench(depth_qos__depth=3) as b:
+        for number in range(5):
+            b.peer.send("detections", Detection2DArray(header=header(number)))
+        wait_for(lambda: b.node._sync.unmatched == 5, "the detections")
+        for number in range(5):
+            b.peer.send("depth/camera_info", from_camera_model(CAMERA, header(number)))
+            b.peer.send("depth/image_rect", images.from_depth_m(depth_map(), header(number)))
+        b.await_objects(3)
+        assert [m.header for m in b.objects] == [header(n) for n in (2, 3, 4)]
+        b.peer.await_status("fusion", lambda level, text, values:
+                            values["inputs_unmatched"] == "6", "what found no partner")
+
+
 def test_a_best_effort_camera_is_heard_when_the_parameter_says_so() -> None:
     with bench(depth_qos__reliability="best_effort") as b:
         b.peer.publisher("depth/image_rect", Image, BEST_EFFORT)

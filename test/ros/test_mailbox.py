@@ -37,6 +37,24 @@ def test_the_newest_replaces_the_waiting_one_and_is_counted() -> None:
     assert box.close()
 
 
+def test_several_may_wait_and_keep_their_order() -> None:
+    started, release, seen = threading.Event(), threading.Event(), []
+
+    def work(item: int) -> None:
+        seen.append(item)
+        started.set()
+        release.wait(5)
+
+    box: Mailbox[int] = Mailbox("test", work, lambda e: None, 2)
+    box.put(1)
+    assert started.wait(5)
+    assert [box.put(i) for i in (2, 3, 4)] == [False, False, True]
+    release.set()
+    wait_for(lambda: box.counts.done == 3)
+    assert (seen, box.counts.replaced) == ([1, 3, 4], 1)
+    assert box.close()
+
+
 def test_an_exception_is_reported_and_the_worker_goes_on() -> None:
     errors: list[Exception] = []
     done = threading.Event()
