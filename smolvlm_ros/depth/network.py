@@ -26,10 +26,10 @@ from smolvlm_ros.models.registry import Task
 _PROVIDER_MEAN, _PROVIDER_P99 = 0.005, 0.03
 _EXPORT_MEAN = {"fp32": 0.002, "int8": 0.03}
 # Peak memory of the Small variant on a CPU, measured at 252x336 and 518x686, fp32 and int8: the
-# process takes 214 to 589 MiB, which these three numbers give within 15 %.
-_BASE_MIB, _WEIGHTS_MIB_PER_MIB, _ACTIVATIONS_MIB_PER_PIXEL = 60.0, 1.5, 1.2e-3
-# torch and transformers themselves, measured as 598 MiB and 857 MiB in all at those sizes.
-_TORCH_MIB = 350.0
+# process takes 206 to 451 MiB, which these three numbers give within 2 %.
+_BASE_MIB, _WEIGHTS_MIB_PER_MIB, _ACTIVATIONS_MIB_PER_PIXEL = 115.0, 1.0, 6.8e-4
+# In place of the first with torch, which takes 598 and 857 MiB in all at those sizes.
+_TORCH_MIB = 450.0
 _SMALL_PARAMETERS = 24.8e6
 
 

@@ -134,6 +134,10 @@ def _open(path: Path, options: SessionOptions) -> Any:
                             "provider 'cpu'")
     settings = ort.SessionOptions()
     settings.log_severity_level = 3  # errors only: the rest is said by this package
+    if options.provider == "cpu":
+        # From the second run on it would keep one block for all activations beside those of the
+        # first: 157 of 512 MiB for a Small depth network at 518x686, and no time is gained.
+        settings.enable_mem_pattern = False
     if not options.optimise:
         settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     if options.num_threads:

@@ -96,7 +96,7 @@ def _depth(size: str, scene: str, parameters_million: float, smaller: str) -> Kn
         hub_id=f"depth-anything/Depth-Anything-V2-Metric-{scene.title()}-{size.title()}-hf",
         licence=APACHE if free else CC_BY_NC, commercial=free,
         parameters_million=parameters_million,
-        memory_mib=589 if free else 0,
+        memory_mib=451 if free else 0,
         memory_note="ONNX Runtime, fp32, 518x686" if free else "",
         smaller=f"{stem}-{smaller}" if smaller else "", variant=scene,
         max_depth_m={"indoor": 20.0, "outdoor": 80.0}[scene])

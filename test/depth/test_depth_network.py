@@ -191,10 +191,10 @@ def test_memory_floor_comes_before_loading(tmp_path: Path,
     monkeypatch.setattr("smolvlm_ros.models.memory.available_mib", lambda *_: free[0])
     path = formula_onnx(tmp_path / "a.onnx",
                         {"height": 518, "width": 686, "parameters": 24_800_000})
-    with pytest.raises(MemoryFloorError, match="a.onnx needs 60 MiB, only 20 MiB.*int8"):
+    with pytest.raises(MemoryFloorError, match="a.onnx needs 115 MiB, only 20 MiB.*int8"):
         open_network(config(path))
     free[0] = 200.0  # the weights fit, the pixels do not
-    with pytest.raises(MemoryFloorError, match="a.onnx needs 426 MiB.*smaller input size"):
+    with pytest.raises(MemoryFloorError, match="a.onnx needs 242 MiB.*smaller input size"):
         open_network(config(path))
     free[0] = 500.0
     open_network(config(path)).close()
