@@ -1,10 +1,12 @@
-"""ROS for the node tests: one context for the whole run."""
+"""ROS for the node tests: one context for the whole run; models and sources that they share."""
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 
@@ -29,6 +31,51 @@ def tiny_vlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def other_vlms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The same with other weights, one after the other."""
     return (_make_vlm(tmp_path_factory.mktemp("vlm"), seed) for seed in (21, 14, 5, 15, 12, 11, 4))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Five images, each brighter than the one before; they come at 10 Hz."""
+    path = tmp_path / "images"
+    path.mkdir()
+    for i in range(5):
+        cv2.imwrite(str(path / f"img{i}.png"), np.full((48, 64, 3), 40 * i, np.uint8))
+    return path
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Twenty frames at 20 Hz."""
+    path = tmp_path / "clip.avi"
+    picture = _picture()
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (64, 48))
+    for i in range(20):
+        writer.write(np.roll(picture, i, 1))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def rgbd(tmp_path: Path) -> Path:
+    """Three frames with depth and poses, the camera 0.1 m further with each; N counts at 30 Hz."""
+    path = tmp_path / "rgbd"
+    path.mkdir()
+    np.savetxt(path / "camera-intrinsics.txt", [[60.0, 0, 31.5], [0, 60.0, 23.5], [0, 0, 1]])
+    for n, i in enumerate((6, 9, 12)):
+        cv2.imwrite(str(path / f"frame-{i:06d}.color.png"), _picture())
+        depth = np.full((24, 32), 1000 + n, np.uint16)
+        depth[0, :2] = (0, 65535)
+        cv2.imwrite(str(path / f"frame-{i:06d}.depth.png"), depth)
+        pose = np.eye(4)
+        pose[0, 3] = 0.1 * n
+        np.savetxt(path / f"frame-{i:06d}.pose.txt", pose)
+    return path
+
+
+def _picture() -> np.ndarray:
+    from source_bench import PICTURE
+
+    return PICTURE
 
 
 def _make_vlm(folder: Path, seed: int) -> Path:
