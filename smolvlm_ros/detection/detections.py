@@ -1,8 +1,9 @@
 """What a detector gives: boxes, scores and class names of one image."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,10 @@ class Detections:
         return Detections(self.xyxy[chosen], self.scores[chosen],
                           tuple(self.class_names[i] for i in chosen))
 
-    def where(self, classes: Sequence[str] = (), min_score: float = 0.0) -> Detections:
-        """Those of the classes (empty: all) with at least that score."""
-        return self.select([(not classes or n in classes) and s >= min_score
+    def where(self, classes: Sequence[str] = (), min_score: float = 0.0,
+              own_scores: Mapping[str, float] = MappingProxyType({})) -> Detections:
+        """Those of the classes (empty: all) with at least that score, or their class's own."""
+        return self.select([(not classes or n in classes) and s >= own_scores.get(n, min_score)
                             for n, s in zip(self.class_names, self.scores, strict=True)])
 
     def __add__(self, other: Detections) -> Detections:

@@ -73,8 +73,27 @@ def make_detector(config: DetectorConfig) -> Detector:
     """The detector of `config.kind`, its model loaded.
 
     Raises:
-        ValueError: when the kind is not known or its model cannot be loaded.
+        ValueError: when the kind is not known, its model cannot be loaded, or does not know a class
+            of class_scores.
     """
+    made = _made(config)
+    problem = unknown_scores(config, made)
+    if problem:
+        made.close()
+        raise ValueError(problem)
+    return made
+
+
+def unknown_scores(config: DetectorConfig, detector: Detector) -> str:
+    """What is wrong with class_scores for a detector, in words; empty for nothing."""
+    wrong = config.unknown_classes(detector.labels)
+    if not wrong:
+        return ""
+    return (f"class_scores names {', '.join(wrong)}, which {detector.name} does not know; it knows "
+            f"{', '.join(detector.labels)}")
+
+
+def _made(config: DetectorConfig) -> Detector:
     # Imported here so that a detector's library is loaded only where it is used.
     if config.kind == "hog":
         from smolvlm_ros.detection.hog import HogDetector

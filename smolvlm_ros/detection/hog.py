@@ -65,7 +65,8 @@ class HogDetector:
         scores = _score(np.ravel(np.asarray(weights, np.float32)))
         kept = _whole_persons(xyxy, scores, settings)
         result = Detections(xyxy[kept], scores[kept], (PERSON,) * len(kept))
-        return result.where(self.config.classes, self.config.min_score)
+        return result.where(self.config.classes, self.config.min_score,
+                            self.config.own_scores())
 
     def close(self) -> None:
         """Nothing to release."""

@@ -51,7 +51,8 @@ class HogRegionsDetector:
         moved = boxes.clip(boxes.as_boxes(regions, "regions"), width, height)
         persons = tightened(self._hog.detect(image_rgb), moved, settings)
         rest = moving(unexplained(moved, persons.xyxy, settings), width, height, settings)
-        return (persons + rest).where(self._config.classes, self._config.min_score)
+        return (persons + rest).where(self._config.classes, self._config.min_score,
+                                      self._config.own_scores())
 
     def close(self) -> None:
         """Release the HOG detector."""

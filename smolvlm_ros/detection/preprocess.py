@@ -20,7 +20,12 @@ class Preprocessor(ImageTensor):
 
     Args:
         height, width: the network's input in pixels.
+
+    Attributes:
+        fill: share of the input's width and height that the last image takes.
     """
+
+    fill = (1.0, 1.0)
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__(height, width, resize_rgb)

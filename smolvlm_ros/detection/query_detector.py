@@ -1,4 +1,4 @@
-"""D-FINE and RT-DETR from an exported ONNX file; no torch in the process."""
+"""D-FINE, RT-DETR and YOLOX from an exported ONNX file; no torch in the process."""
 from __future__ import annotations
 
 import numpy as np
@@ -9,14 +9,15 @@ from smolvlm_ros.detection.config import DetectorConfig
 from smolvlm_ros.detection.detections import Detections
 from smolvlm_ros.detection.detector import DetectorInfo, checked_image
 from smolvlm_ros.detection.network import Network, open_network
-from smolvlm_ros.detection.preprocess import Preprocessor
+from smolvlm_ros.detection.yolox import YoloxNetwork
 from smolvlm_ros.models.errors import ModelError
 
-_NAMES = {"d_fine": "D-FINE", "rt_detr": "RT-DETR", "rt_detr_v2": "RT-DETRv2"}
+_NAMES = {"d_fine": "D-FINE", "rt_detr": "RT-DETR", "rt_detr_v2": "RT-DETRv2",
+          "yolox": "YOLOX"}
 
 
 class QueryDetector:
-    """The detector `onnx`: a network whose queries each give a box and a score for every class.
+    """The detector `onnx`: a network that gives boxes with a score for each class.
 
     Scores are the network's own, by sigmoid; boxes of the whole image, whatever moved in it.
 
@@ -27,9 +28,9 @@ class QueryDetector:
 
     def __init__(self, config: DetectorConfig) -> None:
         self.config = config
-        self._network: Network | None = open_network(config)
+        self._network: Network | YoloxNetwork | None = open_network(config)
         meta = self._network.metadata
-        self._preprocess = Preprocessor(meta.height, meta.width)
+        self._preprocess = self._network.preprocessor()
         self._labels = meta.classes
         self.name = f"{_NAMES[meta.architecture]} {meta.source}"
         self.info = DetectorInfo(meta.source, meta.licence, self._network.provider,
@@ -51,19 +52,46 @@ class QueryDetector:
         if self._network is None:
             raise ModelError("the detector is closed; make a new one")
         config = self.config
+        own_scores = config.own_scores()
         found = self._network.run(self._preprocess(image_rgb), config.onnx.max_objects)
-        found = found[found[:, 1] >= config.min_score]
+        found = found[found[:, 1] >= min([config.min_score, *own_scores.values()])]
         half = found[:, 4:] / 2
         xyxy = np.hstack([found[:, 2:4] - half, found[:, 2:4] + half])
-        xyxy = boxes.clip(xyxy * np.tile(np.float32([width, height]), 2), width, height)
+        size = np.float32([width, height]) / np.float32(self._preprocess.fill)
+        xyxy = boxes.clip(xyxy * np.tile(size, 2), width, height)
         solid = (xyxy[:, 2:] > xyxy[:, :2]).all(1)
-        found, xyxy = found[solid], xyxy[solid]
-        kept = boxes.suppress(xyxy, found[:, 1], max_iou=config.onnx.max_iou)
-        names = tuple(self._labels[int(i)] for i in found[kept, 0])
-        return Detections(xyxy[kept], found[kept, 1], names).where(config.classes)
+        names = [self._labels[int(i)] for i in found[:, 0]]
+        strong = [s >= own_scores.get(n, config.min_score)
+                  for n, s in zip(names, found[:, 1].tolist(), strict=True)]
+        chosen = np.flatnonzero(solid & np.array(strong, bool))
+        if isinstance(self._network, YoloxNetwork):
+            chosen = chosen[_suppress_each(xyxy[chosen], found[chosen, :2], config.onnx.nms_iou)]
+        chosen = chosen[boxes.suppress(xyxy[chosen], found[chosen, 1],
+                                       max_iou=config.onnx.max_iou)][:config.onnx.max_objects]
+        return Detections(xyxy[chosen], found[chosen, 1],
+                          tuple(names[i] for i in chosen)).where(config.classes)
 
     def close(self) -> None:
         """See `Detector`."""
         if self._network is not None:
             self._network.close()
         self._network = None
+
+
+def _suppress_each(xyxy: NDArray[np.float32], labelled: NDArray[np.float32],
+                   max_iou: float) -> NDArray[np.intp]:
+    """Non-maximum suppression within each class.
+
+    Args:
+        xyxy: shape (N, 4).
+        labelled: shape (N, 2), class id and score.
+        max_iou: as of `boxes.suppress`.
+
+    Returns:
+        Indices of the boxes kept, in rising order.
+    """
+    kept: list[int] = []
+    for label in np.unique(labelled[:, 0]):
+        same = np.flatnonzero(labelled[:, 0] == label)
+        kept += same[boxes.suppress(xyxy[same], labelled[same, 1], max_iou=max_iou)].tolist()
+    return np.array(sorted(kept), np.intp)

@@ -30,7 +30,8 @@ class RegionsDetector:
         """See `Detector`."""
         height, width = checked_image(image_rgb).shape[:2]
         found = moving(boxes.as_boxes(regions, "regions"), width, height, self.config.regions)
-        return found.where(self.config.classes, self.config.min_score)
+        return found.where(self.config.classes, self.config.min_score,
+                           self.config.own_scores())
 
     def close(self) -> None:
         """Nothing to release."""

@@ -136,7 +136,7 @@ def parameters(models: str) -> Parameters:
         return merged(_NOTHING)
     if models == HUB:
         return _networks("depth-anything-v2-metric-indoor-small",
-                         "depth-anything-v2-metric-outdoor-small", "d-fine-s",
+                         "depth-anything-v2-metric-outdoor-small", "d-fine-n",
                          {"engine.model": AUTO, "engine.allow_download": True})
     if models == EMBEDDED:
         values = {known.part: known.name for known in _parts()}

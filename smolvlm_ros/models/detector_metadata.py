@@ -7,7 +7,8 @@ from typing import ClassVar, TypeAlias
 from smolvlm_ros.models.description import ModelDescription
 
 KEY = "smolvlm_ros.detector"
-ARCHITECTURES = ("d_fine", "rt_detr", "rt_detr_v2")
+EXPORTED = ("d_fine", "rt_detr", "rt_detr_v2")   # by this package
+ARCHITECTURES = (*EXPORTED, "yolox")
 _MAX_CLASSES = 10_000
 
 # Class id, score, and the box's centre and size as shares of the image: x, y, width, height.
@@ -19,7 +20,8 @@ class DetectorMetadata(ModelDescription):
     """The description of an exported detector: what `ModelDescription` has, and this.
 
     Attributes:
-        architecture: 'd_fine', 'rt_detr' or 'rt_detr_v2': their outputs have the same form.
+        architecture: 'd_fine', 'rt_detr' or 'rt_detr_v2', whose outputs have the same form, or
+            'yolox', of a file that somebody else exported.
         classes: names, by class id.
         queries: number of boxes it gives, before any is left out.
         canary: the source model's best detections on `canary_image`, each as class id, score, x, y,

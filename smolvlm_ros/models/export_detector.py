@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from smolvlm_ros.models import torch_detector
 from smolvlm_ros.models.checkpoint import Checkpoint, read_json
-from smolvlm_ros.models.detector_metadata import ARCHITECTURES, DetectorMetadata
+from smolvlm_ros.models.detector_metadata import EXPORTED, DetectorMetadata
 from smolvlm_ros.models.errors import CheckpointError, ModelError
 from smolvlm_ros.models.exporting import Export, Report, export, origin
 from smolvlm_ros.models.onnx_session import OnnxSession
@@ -74,9 +74,9 @@ class _Detector(Export[DetectorMetadata, tuple[NDArray[np.float32], NDArray[np.f
         self._size, self._licence = size, licence
 
     def describe(self, checkpoint: Checkpoint, source: str) -> DetectorMetadata:
-        if checkpoint.model_type not in ARCHITECTURES:
+        if checkpoint.model_type not in EXPORTED:
             raise CheckpointError(f"{source} holds the architecture {checkpoint.model_type!r}, "
-                                  f"expected one of {', '.join(ARCHITECTURES)}")
+                                  f"expected one of {', '.join(EXPORTED)}")
         height, width = _input_size(checkpoint, self._size)
         return DetectorMetadata(
             architecture=checkpoint.model_type, classes=_classes(checkpoint), height=height,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sensor_msgs.msg import Image
 from vision_msgs.msg import LabelInfo, VisionClass
 
-from smolvlm_ros.detection import Detector, DetectorConfig, make_detector
+from smolvlm_ros.detection import Detector, DetectorConfig, make_detector, unknown_scores
 from smolvlm_ros.models.embedded import is_embedded, require_world
 from smolvlm_ros.msg import GateState
 from smolvlm_ros.ros import images
@@ -90,6 +90,11 @@ class DetectorNode(FunnelNode[DetectorSettings]):
 
     def apply(self, settings: DetectorSettings) -> None:
         """Tell the least score that holds now; the worker gives the detector its parameters."""
+        problem = unknown_scores(settings, self._detector)
+        if problem:
+            self.faults.set("class scores", Level.WARN, problem)
+        else:
+            self.faults.clear("class scores")
         if self.state == "active":
             self._publish_labels(settings)
 
