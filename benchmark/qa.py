@@ -1,0 +1,168 @@
+"""Scene QA: what its questions cost, and what its verdict policy is worth.
+
+    python benchmark/qa.py --json qa.json [--quick] [--parts cost policy guard]
+
+- cost: SmolVLM2 at the real sizes with random weights, in pairs with plain transformers
+  `generate()` of one token in the same number format;
+- policy: a model of the embedded world on 1,000 seeded questions, a tenth of the frames corrupted,
+  asked as scene_qa asks about objects (crops) and as a planner asks (whole frames);
+- guard: the geometry guard on the lists of its tests.
+
+`--answers FILE` writes the policy's answers with the right ones, for `smolvlm_ros calibrate`;
+`--calibration FILE` applies what that made.
+"""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from benchmark import common  # noqa: E402
+from smolvlm_ros.qa.calibration import read_calibrations  # noqa: E402
+from smolvlm_ros.qa.crops import CropConfig  # noqa: E402
+from smolvlm_ros.qa.engine import EngineConfig, NoEngine, make_engine  # noqa: E402
+
+# What the figures should be.
+TARGETS: dict[str, tuple[str, float]] = {
+    "four_pass_cost_ratio": ("<=", 0.6), "eight_questions_ratio": ("<=", 1.6),
+    "policy_wrong_over_single": ("<=", 0.2), "policy_decided_rate": (">=", 0.75),
+    "geometry_guard_accuracy": (">=", 0.98)}
+_DTYPES = ("float32", "bfloat16", "int8")
+_SEED = 900        # of the first world; places for timelines are never trained on
+_QUESTIONS, _QUICK_QUESTIONS = 1000, 80
+_A_WORLD = 13      # questions that a world gives, about
+_FRAME = "frames_"
+
+
+def main() -> int:
+    """Measure, print and write."""
+    options = _options()
+    cv2.setNumThreads(1)
+    if options.threads:
+        import torch
+
+        torch.set_num_threads(options.threads)
+    results: dict[str, Any] = {}
+    for part in options.parts:
+        measured = _PARTS[part](options)
+        print(common.table((part, "value", "target", ""),
+                           [_row(k, v) for k, v in measured.items()]) + "\n", flush=True)
+        results.update(measured)
+    common.write({key: _plain(value) for key, value in results.items()}, options.json)
+    return 0
+
+
+def cost(options: argparse.Namespace) -> dict[str, Any]:
+    """Ratios (the worse one of the sizes) and a row for each size and number format."""
+    from benchmark.qa_architectures import SIZES, write_checkpoint
+    from benchmark.qa_cost import cost as measured
+
+    rows: dict[str, Any] = {}
+    worst: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="qa_") as top:
+        for size in SIZES[:1] if options.quick else SIZES:
+            folder = write_checkpoint(Path(top) / size, size)
+            for dtype in _DTYPES[:1] if options.quick else _DTYPES:
+                found = measured(folder, dtype, 1 if options.quick else 5, options.threads)
+                for key, value in found.items():
+                    rows[f"qa_{size}_{dtype}_{key}"] = value
+                    if key in TARGETS and dtype == "float32":
+                        worst[key] = max(worst.get(key, 0.0), value)
+    return {**worst, **rows}
+
+
+def policy(options: argparse.Namespace) -> dict[str, Any]:
+    """One pass, two frames and the whole policy, on crops; in full also on whole frames."""
+    engine = make_engine(dataclasses.replace(EngineConfig(), model=options.model,
+                                             num_threads=options.threads))
+    if isinstance(engine, NoEngine):
+        print(f"policy: not measured: {engine.reason}")
+        return {}
+    try:
+        rows = _policy(options, engine, CropConfig(), "")
+        if not options.quick:
+            rows |= _policy(options, engine, None, _FRAME)
+    finally:
+        engine.close()
+    return rows
+
+
+def guard(_: argparse.Namespace) -> dict[str, Any]:
+    """Share of the tests' questions that go where they belong."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "test" / "qa"))
+    from guard_questions import QUESTIONS
+
+    from smolvlm_ros.qa.guard import QuestionKind, classify
+
+    right = [(classify(q) is kind) for both in QUESTIONS.values()
+             for kind, questions in zip((QuestionKind.GEOMETRY, QuestionKind.ORDINARY), both,
+                                        strict=True) for q in questions]
+    return {"geometry_guard_accuracy": float(np.mean(right)), "geometry_guard_asked": len(right)}
+
+
+_PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "cost": cost, "policy": policy, "guard": guard}
+
+
+def _policy(options: argparse.Namespace, engine: Any, crop: CropConfig | None, prefix: str
+            ) -> dict[str, Any]:
+    from smolvlm_ros.world.scoring.moments import pairs_of
+    from smolvlm_ros.world.scoring.policy import chosen_questions, score_policy
+    from smolvlm_ros.world.scoring.vlm import worlds_of
+
+    wanted = _QUICK_QUESTIONS if options.quick else _QUESTIONS
+    seeds = range(options.seed, options.seed + math.ceil(wanted / _A_WORLD))
+    rng = np.random.default_rng(options.seed)
+    pairs = list(pairs_of(worlds_of(seeds), rng, crop))
+    asked = chosen_questions(pairs, wanted, rng)
+    score = score_policy(engine, pairs, asked,
+                         calibrations=read_calibrations(str(options.calibration or "")))
+    if options.answers and not prefix:
+        options.answers.write_text("".join(json.dumps(dataclasses.asdict(answer)) + "\n"
+                                           for answer in score.answers), encoding="utf-8")
+    return score.rows(prefix)
+
+
+def _options() -> argparse.Namespace:
+    parser = common.parser((__doc__ or "").splitlines()[0])
+    parser.add_argument("--parts", nargs="+", choices=list(_PARTS), default=list(_PARTS),
+                        metavar="PART", help=f"of {', '.join(_PARTS)} (default: all)")
+    parser.add_argument("--model", default="world-vlm", help="for the policy (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=_SEED, help="of the policy's first world")
+    parser.add_argument("--threads", type=int, default=0, metavar="N",
+                        help="of the models; 0 leaves the library's choice")
+    parser.add_argument("--answers", type=Path, metavar="FILE",
+                        help="write the policy's answers on clean crops, with the right ones")
+    parser.add_argument("--calibration", type=Path, metavar="FILE",
+                        help="of presence, colour and state, as smolvlm_ros calibrate writes it")
+    return parser.parse_args()
+
+
+def _row(key: str, value: float) -> tuple[object, ...]:
+    if key not in TARGETS:
+        return key, value, "", ""
+    sign, target = TARGETS[key]
+    met = value <= target if sign == "<=" else value >= target
+    return key, value, f"{sign} {target:g}", "met" if met else "MISSED"
+
+
+def _plain(value: Any) -> Any:
+    """Numbers rounded, and null where there was nothing to measure."""
+    if isinstance(value, float):
+        return round(value, 5) if math.isfinite(value) else None
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
