@@ -118,15 +118,21 @@ def _draw_label(image: Image, box: BoxLabel, size: int, taken: list[Rect],
 
 def _free_place(box: BoxLabel, width: int, height: int, limits: tuple[int, int],
                 taken: list[Rect]) -> tuple[int, int]:
-    """Upper left corner for a label: above the box, inside it or below it, where none lies yet."""
-    left, top, _, bottom = (int(round(v)) for v in box.xyxy)
-    x = min(max(0, left), max(0, limits[0] - width - 1))
-    lowest = max(0, limits[1] - height)
-    places = [y for y in (top - height, max(0, top), bottom, *range(0, lowest + 1, height))
-              if 0 <= y <= lowest] or [0]
-    free = [y for y in places if not any(
-        x < r[2] and x + width > r[0] and y < r[3] and y + height > r[1] for r in taken)]
-    y = (free or places)[0]
+    """Upper left corner for a label, as near to its box as one can be where none lies yet.
+
+    Above the box, below it, inside it; then, where all of these are taken, row by row away from it.
+    """
+    left, top, right, bottom = (int(round(v)) for v in box.xyxy)
+    farthest = (max(0, limits[0] - width), max(0, limits[1] - height))
+    columns = [min(max(0, x), farthest[0]) for x in (left, right - width)]
+    rows = [top - height, bottom, max(0, top)]
+    for step in range(1, limits[1] // height + 1):
+        rows += [top - (step + 1) * height, bottom + step * height]
+    places = [(x, y) for y in rows if 0 <= y <= farthest[1] for x in columns]
+    places = places or [(columns[0], min(max(0, top), farthest[1]))]
+    x, y = next((p for p in places if not any(
+        p[0] < r[2] and p[0] + width > r[0] and p[1] < r[3] and p[1] + height > r[1]
+        for r in taken)), places[0])
     taken.append((x, y, x + width, y + height))
     return x, y
 

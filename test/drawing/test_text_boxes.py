@@ -97,6 +97,33 @@ def test_labels_do_not_cover_each_other() -> None:
         assert bar.sum(1).max() > 50 and bar.sum() > 500, name
 
 
+def label_rows(result: np.ndarray, name: str, columns: slice) -> np.ndarray:
+    """Rows in which a label's filled bar of that class's colour lies."""
+    bar = (result[:, columns] == drawing_text.class_colour(name)).all(2)
+    return np.flatnonzero(bar.mean(1) > 0.3)
+
+
+@pytest.mark.parametrize("top", [100, 190, 222])   # in the middle, low, at the lower edge
+def test_the_label_of_somebody_lying_is_at_the_box_whatever_else_is_near(top: int) -> None:
+    lying = BoxLabel((60, top, 260, top + 16), "person", 0.8, 3.0, "2", "in hall")
+    near = [BoxLabel((60, top - 4, 120, top + 10), "box", 0.8, 2.9, "1"),
+            BoxLabel((200, top - 6, 250, top + 12), "cone", 0.8, 3.1, "3")]
+    result = annotate(GREY, [*near, lying])
+    rows = label_rows(result, "person", slice(62, 180))
+    height = 2 * (drawing_text.text_height(240) + 6)   # two lines
+    assert len(rows) >= 8
+    assert top - 3 * height <= rows.min() and rows.max() <= top + 16 + 2 * height
+
+
+def test_labels_of_a_crowd_stay_near_their_boxes() -> None:
+    crowd = [BoxLabel((100 + 6 * k, 110, 160 + 6 * k, 130), f"thing{k}", 0.5, 2.0)
+             for k in range(5)]
+    changed = (annotate(GREY, crowd) != 120).any(2).any(1)
+    rows = np.flatnonzero(changed)
+    # Five labels of about 15 px: three rows above, two below at the most, none at the border.
+    assert rows.min() > 40 and rows.max() < 200
+
+
 def test_the_status_is_at_the_bottom_only() -> None:
     result = annotate(GREY, [], "frame 12")
     assert (result[:200] == 120).all() and (result[-5:] != 120).any()
