@@ -1,4 +1,4 @@
-"""The command `smolvlm_ros`: demo, calibrate, export, audit."""
+"""The command `smolvlm_ros`: demo, moments, forget, calibrate, export, audit."""
 from __future__ import annotations
 
 import argparse
@@ -16,11 +16,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands.add_parser(
         "demo", help="play a video through the whole funnel and sum it up"))
+    _add_memory(commands)
     _add_qa(commands)
     _add_models(commands)
     options = parser.parse_args(arguments)
     result: int = options.run(options)
     return result
+
+
+def _add_memory(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from smolvlm_ros.memory import commands as memory
+
+    moments = commands.add_parser("moments", help="search what the robot remembers")
+    memory.add_moments_arguments(moments)
+    moments.set_defaults(run=memory.run_moments)
+    forget = commands.add_parser("forget", help="delete a period from what the robot remembers, "
+                                 "for good")
+    memory.add_forget_arguments(forget)
+    forget.set_defaults(run=memory.run_forget)
 
 
 def _add_qa(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from rclpy.action import CancelResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
 from smolvlm_ros.msg import ZoneEvent
@@ -47,8 +48,8 @@ ZONE_EVENTS = Endpoint("zone_events", "smolvlm_ros/msg/ZoneEvent", "Events that 
                        "questions of the templates.")
 VERDICTS = Endpoint("verdicts", "smolvlm_ros/msg/SceneVerdict", "Every verdict, UNSURE included.")
 ASK = Endpoint("~/ask", "smolvlm_ros/srv/AskScene", "A planner's question, yes/no or free.")
-FIND = Endpoint("~/find_moment", "smolvlm_ros/srv/FindMoment", "Search what was seen since the "
-                "node became active, in words, place and time.")
+FIND = Endpoint("~/find_moment", "smolvlm_ros/srv/FindMoment", "Search what is remembered, in "
+                "words, place and time.")
 DESCRIBE = Endpoint("~/describe", "smolvlm_ros/action/DescribeScene", "A free description, token "
                     "by token, cancelled within one token.")
 REQUEST = Endpoint("gate/request_frame", "std_srvs/srv/Trigger", "The gate's service, called for a "
@@ -91,6 +92,9 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self._calibrations.check([t.name for t in self._templates])
         self._policy = SceneQA(self.settings.policy)
         self.stamps = ExactStamps()
+        self._memory = Memory(self.settings.memory, lambda stamp_s: self.frames.shown_at(stamp_s),
+                              self.faults)
+        self.own("memory", self._memory.close)
         self.engine: Engine | NoEngine = make_engine(self.settings.engine)
         if isinstance(self.engine, NoEngine):
             self.faults.set("no model", Level.WARN,
@@ -114,7 +118,6 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         worker.start()
         self.frames = FrameSupply(self, s.frames, REQUEST)
         self.waiters = Waiters(_WAITING)
-        self._memory = Memory(self.frames, s.moments)
         self._questions = EventQuestions(self, self._templates)
         self._verdicts = self.endpoints.publish(VERDICTS)
         self._watch = self.watch(InputRule(IMAGE.name))
@@ -134,9 +137,9 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
     def apply(self, settings: SceneQaSettings) -> None:
         """Give the parts their new parameters."""
         self._policy.config = settings.policy
+        self._memory.configure(settings.memory)
         if self.state == "active":
             self.frames.configure(settings.frames)
-            self._memory.configure(settings.moments)
             self.scheduler.config = settings.queue
 
     def hurry(self) -> None:
@@ -151,10 +154,12 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
             return {}
         model = "none" if isinstance(self.engine, NoEngine) else self.engine.name
         extra: dict[str, object] = {"model": model, "templates": len(self._templates)}
+        memory = self._memory.counts
+        extra.update(moments=memory.moments, moments_waiting=memory.waiting,
+                     moments_lost=memory.lost, moments_forgotten=memory.forgotten)
         if self.state == "active":
             extra["boxes_outside_image"] = self.frames.boxes_outside
-            extra.update(waiting=len(self.scheduler), pending_events=len(self._questions),
-                         moments=len(self._memory))
+            extra.update(waiting=len(self.scheduler), pending_events=len(self._questions))
         return extra
 
     # For those who ask ---------------------------------------------------------------------
@@ -221,6 +226,10 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self.stats.latency("verdict", latency_ms)
         self._memory.verdict(message, class_name)
         return message
+
+    def remember_description(self, header: Header, text: str) -> None:
+        """Remember what the model said freely about a frame."""
+        self._memory.description(header.stamp, text)
 
     def _compare_models(self, name: str) -> None:
         """Another model's calibration makes things worse."""

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
+from std_msgs.msg import Header
+
 from smolvlm_ros.qa.engine import EngineError, NoEngine
 from smolvlm_ros.qa.frames import FramePick
 from smolvlm_ros.qa.guard import check
@@ -98,7 +100,10 @@ class Asker:
         future = node.scheduler.submit(key, lambda: _tell(node, frame.image_rgb, question),
                                        deadline_s=deadline_s, priority=_PRIORITY, kind="free")
         response.text = self._await(future, deadline_s)
-        if not response.text:
+        if response.text:
+            stamp = node.stamps.stamp(frame.stamp_s)
+            node.remember_description(Header(stamp=stamp), f"{question} {response.text}")
+        else:
             response.message = "the model has nothing to say"
 
     def _await(self, future: Future[Any], deadline_s: float) -> Any:

@@ -42,6 +42,7 @@ def describe(node: Any, goal: Any) -> Any:
         goal.abort()
     else:
         result.success = True
+        node.remember_description(result.header, result.text)
         goal.succeed()
     return result
 

@@ -1,120 +1,184 @@
-"""What scene_qa remembers: objects, zone events and verdicts as moments, with small pictures."""
+"""What scene_qa remembers: objects, zone events, verdicts and descriptions, with small pictures."""
 from __future__ import annotations
 
+import math
 import threading
 from array import array
+from collections.abc import Callable
 from typing import Any
 
-import cv2
-import numpy as np
 from builtin_interfaces.msg import Time
-from numpy.typing import NDArray
+from geometry_msgs.msg import Point
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection3DArray
 
+from smolvlm_ros.memory import (
+    Found,
+    Kind,
+    MemoryConfig,
+    MemoryCounts,
+    MemoryStore,
+    MemoryStoreError,
+    Moment,
+    Picture,
+    Position,
+    Query,
+)
+from smolvlm_ros.memory.thumbnail import thumbnail
+from smolvlm_ros.memory.visits import Visits
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent
-from smolvlm_ros.qa.moments import Found, Moment, Moments, MomentsConfig
+from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.ros.boxes import best_hypothesis
-from smolvlm_ros.ros.frame_supply import FrameSupply
+from smolvlm_ros.ros.faults import Faults
+from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.stamps import from_nanoseconds, to_nanoseconds, to_seconds
 
+FAULT, FIND_FAULT = "memory", "memory search"
 _ANSWERS = {SceneVerdict.YES: "YES", SceneVerdict.NO: "NO"}
+_SHOWN_S = 60.0
 
 
 class Memory:
     """Turns messages into moments, and searches them. Safe in threads.
 
     Args:
-        frames: for the pictures.
-        config: how much is remembered.
+        config: what is remembered, and where.
+        shown_at: the frame that shows the scene at a time in seconds, for the pictures.
+        faults: of the node.
+
+    Raises:
+        MemoryStoreError: the database cannot be used.
     """
 
-    def __init__(self, frames: FrameSupply, config: MomentsConfig) -> None:
-        self._frames = frames
-        self._moments = Moments(config)
+    def __init__(self, config: MemoryConfig, shown_at: Callable[[float], Frame | None],
+                 faults: Faults) -> None:
+        self._shown_at = shown_at
+        self._faults = faults
+        self._store = MemoryStore(config, self._on_change)
+        self._visits = Visits()
         self._lock = threading.Lock()
+        self._picture: tuple[int, Picture] | None = None
 
-    def __len__(self) -> int:
-        """Moments kept."""
-        return len(self._moments)
+    @property
+    def counts(self) -> MemoryCounts:
+        """What happened so far."""
+        return self._store.counts
 
-    def configure(self, config: MomentsConfig) -> None:
+    def configure(self, config: MemoryConfig) -> None:
         """Take other limits."""
-        with self._lock:
-            self._moments.config = config
+        self._store.config = config
+
+    def close(self) -> None:
+        """Write what waits, and close the database."""
+        try:
+            self._store.close()
+        finally:
+            for fault in (FAULT, FIND_FAULT):
+                self._faults.clear(fault)
 
     def objects(self, message: Detection3DArray) -> None:
-        """Remember the objects that were not there a moment ago.
+        """Remember the objects that were not there a moment ago, and how long they stay.
 
         Raises:
             ValueError: an object has no class.
         """
         stamp = message.header.stamp
+        stamp_ns = to_nanoseconds(stamp)
         for thing in message.detections:
             class_name, _ = best_hypothesis(thing)
+            where = _position(thing.bbox.center.position, message.header.frame_id)
             with self._lock:
-                new = self._moments.is_new(f"{class_name} {thing.id}", to_nanoseconds(stamp))
-            if new:
-                self._add(stamp, f"saw {class_name} {thing.id}", "", class_name)
+                visit = self._visits.see(f"{class_name} {thing.id}", stamp_ns,
+                                         self._store.config.absent_s)
+                if visit.key is None:
+                    visit.key = self._add(stamp, Kind.OBJECT, f"saw {class_name} {thing.id}",
+                                          class_name=class_name, track_id=thing.id, position=where)
+                elif self._visits.due(visit):
+                    self._store.seen_again(visit.key, visit.last_ns, where)
 
     def zone_event(self, event: ZoneEvent, kind: str) -> None:
-        """Remember a zone event."""
-        self._add(event.header.stamp,
-                  f"{event.class_name} {event.track_id} {kind} {event.zone}", event.zone,
-                  event.class_name)
+        """Remember a zone event; `kind` is 'enter', 'dwell' or 'leave'."""
+        self._add(event.header.stamp, Kind(kind),
+                  f"{event.class_name} {event.track_id} {kind} {event.zone}", zone=event.zone,
+                  class_name=event.class_name, track_id=event.track_id,
+                  position=_position(event.position, event.header.frame_id))
 
     def verdict(self, message: SceneVerdict, class_name: str) -> None:
         """Remember an answer; UNSURE is none."""
         answer = _ANSWERS.get(message.answer)
         if answer:
-            self._add(message.header.stamp, f"{message.question} {answer}", message.zone,
-                      class_name)
+            self._add(message.header.stamp, Kind.VERDICT, f"{message.question} {answer}",
+                      zone=message.zone, class_name=class_name, track_id=message.track_id,
+                      denied=message.answer == SceneVerdict.NO)
+
+    def description(self, stamp: Time, text: str) -> None:
+        """Remember what the model said freely about the frame of that stamp."""
+        if text.strip():
+            self._add(stamp, Kind.DESCRIPTION, text.strip())
 
     def find(self, request: Any, response: Any) -> Any:
-        """Answer FindMoment."""
+        """Answer FindMoment; a memory that cannot be read is a refusal, never 'nothing found'."""
+        most = self._store.config.max_found
         try:
-            with self._lock:
-                found = self._moments.find(
-                    request.text, request.zone, request.class_name, to_nanoseconds(request.since),
-                    to_nanoseconds(request.until), request.limit)
+            query = Query(request.text, request.zone, request.class_name,
+                          to_nanoseconds(request.since), to_nanoseconds(request.until),
+                          min(request.limit or most, most))
+            result = self._store.find(query)
         except ValueError as error:
             response.message = str(error)
             return response
+        except MemoryStoreError as error:
+            self._faults.set(FIND_FAULT, Level.ERROR, f"the memory cannot be searched: {error}",
+                             _SHOWN_S)
+            response.message = str(error)
+            return response
+        found = result.found
         response.success = True
-        response.message = f"{len(found)} moments"
+        response.message = f"{len(found)} moments" + (
+            "" if result.complete else "; the search was ended for time: look for fewer or rarer "
+            "words, or within a period")
         response.stamps = [from_nanoseconds(f.moment.stamp_ns) for f in found]
-        response.descriptions = [f.moment.text for f in found]
+        response.descriptions = [f.moment.description for f in found]
         response.scores = [float(f.score) for f in found]
         response.thumbnails = [_picture(f) for f in found]
         return response
 
-    def _add(self, stamp: Time, text: str, zone: str, class_name: str) -> None:
-        frame = self._frames.shown_at(to_seconds(stamp))
-        picture = b"" if frame is None else thumbnail(
-            frame.image_rgb, self._moments.config.thumbnail_width_px)
-        with self._lock:
-            self._moments.add(Moment(to_nanoseconds(stamp), text, zone, class_name, picture))
+    def _add(self, stamp: Time, kind: Kind, text: str, **fields: Any) -> Any:
+        return self._store.add(Moment(to_nanoseconds(stamp), text, kind,
+                                      picture=self._picture_at(stamp), **fields))
+
+    def _picture_at(self, stamp: Time) -> Picture | None:
+        """What was seen then; several moments of a frame share its picture."""
+        config = self._store.config
+        frame = self._shown_at(to_seconds(stamp)) if config.thumbnails else None
+        if frame is None:
+            return None
+        known = self._picture
+        stamp_ns = round(frame.stamp_s * 1e9)
+        if known is None or known[0] != config.thumbnail_px or known[1].stamp_ns != stamp_ns:
+            jpeg = thumbnail(frame.image_rgb, config.thumbnail_px)
+            self._picture = known = (config.thumbnail_px, Picture(stamp_ns, jpeg))
+        return known[1] if known[1].jpeg else None
+
+    def _on_change(self, problem: str) -> None:
+        """Called by the store when writing begins to fail, and when it works again."""
+        if problem:
+            self._faults.set(FAULT, Level.ERROR, f"nothing can be remembered: {problem}")
+        else:
+            self._faults.clear(FAULT)
 
 
-def thumbnail(image_rgb: NDArray[np.uint8], width: int) -> bytes:
-    """A JPEG of that width in pixels; nothing for a width of 0.
-
-    Args:
-        image_rgb: shape (H, W, 3) uint8.
-        width: pixels.
-    """
-    if not width:
-        return b""
-    height = max(1, round(image_rgb.shape[0] * width / image_rgb.shape[1]))
-    small = cv2.resize(image_rgb, (width, height), interpolation=cv2.INTER_AREA)
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-    return data.tobytes() if done else b""
+def _position(point: Point, frame_id: str) -> Position | None:
+    xyz = (float(point.x), float(point.y), float(point.z))
+    return Position(*xyz, frame_id) if all(map(math.isfinite, xyz)) else None
 
 
 def _picture(found: Found) -> CompressedImage:
-    moment = found.moment
-    message = CompressedImage(header=Header(stamp=from_nanoseconds(moment.stamp_ns)),
-                              format="jpeg" if moment.thumbnail else "")
-    message.data = array("B", moment.thumbnail)
+    picture = found.moment.picture
+    if picture is None:
+        return CompressedImage(header=Header(stamp=from_nanoseconds(found.moment.stamp_ns)))
+    message = CompressedImage(header=Header(stamp=from_nanoseconds(picture.stamp_ns)),
+                              format="jpeg")
+    message.data = array("B", picture.jpeg)
     return message

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smolvlm_ros.memory.config import MemoryConfig
 from smolvlm_ros.qa.crops import CropConfig
 from smolvlm_ros.qa.engine import EngineConfig
 from smolvlm_ros.qa.frames import RingConfig
-from smolvlm_ros.qa.moments import MomentsConfig
 from smolvlm_ros.qa.scheduler import SchedulerConfig
 from smolvlm_ros.qa.verdict import PolicyConfig
 from smolvlm_ros.ros.parameters import NodeSettings
@@ -39,5 +39,5 @@ class SceneQaSettings(NodeSettings):
     crop: CropConfig = group(CropConfig)
     frames: RingConfig = group(RingConfig)
     queue: SchedulerConfig = group(SchedulerConfig)
-    moments: MomentsConfig = group(MomentsConfig)
+    memory: MemoryConfig = group(MemoryConfig)
     image_qos: FunnelQos = group(FunnelQos)

@@ -6,8 +6,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
@@ -29,11 +27,7 @@ from rclpy.action import ActionClient  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from smolvlm_ros.action import DescribeScene  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent  # noqa: E402
-from smolvlm_ros.srv import FindMoment  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
-from vision_msgs.msg import Detection3D, Detection3DArray  # noqa: E402
-
-from smolvlm_ros.ros.boxes import hypothesis  # noqa: E402
 
 # Without a model --------------------------------------------------------------------------------
 
@@ -145,47 +139,6 @@ def test_an_image_that_cannot_be_read_is_bad_input_and_the_next_is_taken() -> No
                                         width=2, encoding="huh", step=2, data=bytes(4)))
         b.peer.await_error("scene_qa", "gate/image: ")
         b.frame()
-
-
-# Memory -----------------------------------------------------------------------------------------
-
-def test_moments_are_found_by_words_place_and_time_under_their_exact_stamps() -> None:
-    with qa_bench() as b:
-        frame = b.frame(2.0)
-        entered = b.event(at=ago(1.9))
-        thing = Detection3D(id="7", results=[hypothesis("person", 0.9)])
-        seen = [ago(age) for age in (1.8, 1.7, 1.6)]
-        for at in seen:  # one visit is one moment
-            b.peer.send("objects", Detection3DArray(header=Header(stamp=at), detections=[thing]))
-        b.event(ZoneEvent.LEAVE, zone="gate", at=ago(1.0))
-        b.peer.await_status("scene_qa", lambda level, text, values: values.get("moments") == "3",
-                            "three moments")
-
-        def find(**fields: Any) -> Any:
-            found = b.peer.call("scene_qa/find_moment", FindMoment, FindMoment.Request(**fields))
-            assert found.success
-            assert len(found.stamps) == len(found.scores) == len(found.thumbnails)
-            return found
-
-        found = find(text="person enter")
-        assert found.descriptions[0] == "person 7 enter door"
-        assert found.stamps[0] == entered.header.stamp and found.scores[0] == 1.0
-        small = cv2.imdecode(np.frombuffer(found.thumbnails[0].data, np.uint8), cv2.IMREAD_COLOR)
-        assert small.shape[:2] == (120, 160) and frame.width == 64  # 4 to 3, as the frame
-        assert find(zone="gate").descriptions == ["person 7 leave gate"]
-        assert find(text="saw").stamps == seen[:1]
-        assert len(find(class_name="person").stamps) == 3 and find(class_name="dog").stamps == []
-        assert find(since=ago(1.2)).descriptions == ["person 7 leave gate"]
-        assert find(until=entered.header.stamp).descriptions == ["person 7 enter door"]
-        assert len(find(limit=1).stamps) == 1
-
-
-def test_a_search_that_makes_no_sense_is_refused() -> None:
-    with qa_bench() as b:
-        for fields, text in (({"since": ago(), "until": ago(5)}, "until lies before since"),
-                             ({"text": "?!"}, "no word")):
-            found = b.peer.call("scene_qa/find_moment", FindMoment, FindMoment.Request(**fields))
-            assert not found.success and text in found.message
 
 
 # Life cycle -------------------------------------------------------------------------------------

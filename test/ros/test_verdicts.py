@@ -1,24 +1,17 @@
-"""Verdicts as messages, and what scene_qa remembers of them."""
+"""Verdicts as messages."""
 from __future__ import annotations
 
 import math
-from array import array
 
-import cv2
-import numpy as np
 import pytest
 
 pytest.importorskip("smolvlm_ros.msg", reason="no ROS here, or its interfaces are not built")
 from builtin_interfaces.msg import Time  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict  # noqa: E402
-from smolvlm_ros.srv import FindMoment  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
-from smolvlm_ros.qa.frames import FrameRing  # noqa: E402
-from smolvlm_ros.qa.moments import MomentsConfig  # noqa: E402
-from smolvlm_ros.qa.verdict import Answer, Cause, Frame, Pass, Verdict  # noqa: E402
+from smolvlm_ros.qa.verdict import Answer, Cause, Pass, Verdict  # noqa: E402
 from smolvlm_ros.ros.boxes import from_box  # noqa: E402
-from smolvlm_ros.ros.memory import Memory, thumbnail  # noqa: E402
 from smolvlm_ros.ros.stamps import ExactStamps, to_seconds  # noqa: E402
 from smolvlm_ros.ros.verdicts import to_message, unsure  # noqa: E402
 
@@ -61,64 +54,3 @@ def test_what_was_not_asked_is_unsure_and_was_never_valid() -> None:
     assert message.answer == SceneVerdict.UNSURE and message.reason == "the queue is full"
     assert math.isnan(message.p_yes) and message.pass_questions == []
     assert message.valid_until == Time() and message.header.stamp == Time()
-
-
-# Memory -----------------------------------------------------------------------------------------
-
-class Frames:
-    """What Memory needs of a FrameSupply."""
-
-    def __init__(self) -> None:
-        self.ring = FrameRing()
-        self.shown_at = self.ring.shown_at
-
-
-def answered(answer: int, stamp: Time = SECOND) -> SceneVerdict:
-    return SceneVerdict(header=Header(stamp=stamp), question="Is the box open?", answer=answer,
-                        zone="door")
-
-
-def found(memory: Memory, **query) -> FindMoment.Response:
-    return memory.find(FindMoment.Request(**query), FindMoment.Response())
-
-
-def test_answers_are_remembered_and_doubts_are_not() -> None:
-    memory = Memory(Frames(), MomentsConfig())
-    for answer in (SceneVerdict.YES, SceneVerdict.UNSURE, SceneVerdict.NO):
-        memory.verdict(answered(answer), "box")
-    got = found(memory, text="box open")
-    assert got.success and got.message == "2 moments"
-    assert sorted(got.descriptions) == ["Is the box open? NO", "Is the box open? YES"]
-    assert got.stamps == [SECOND, SECOND]  # to the nanosecond
-    assert found(memory, class_name="box", zone="door", text="yes").scores == array("f", [1.0])
-
-
-def test_the_picture_is_of_what_was_seen_then() -> None:
-    frames = Frames()
-    for grey, stamp in ((10, FIRST), (200, SECOND)):
-        frames.ring.add(Frame(np.full((30, 40, 3), grey, np.uint8), to_seconds(stamp)))
-    memory = Memory(frames, MomentsConfig(thumbnail_width_px=20))
-    for stamp in (FIRST, Time(sec=SECOND.sec, nanosec=0), SECOND, Time(sec=5)):
-        memory.verdict(answered(SceneVerdict.YES, stamp), "")
-    pictures = {s.sec * 10**9 + s.nanosec: p for s, p in zip(
-        found(memory).stamps, found(memory).thumbnails, strict=True)}
-    greys = []
-    for stamp, picture in sorted(pictures.items()):
-        if not picture.data:
-            assert picture.format == "" and stamp == 5 * 10**9  # nothing had been seen by then
-            continue
-        image = cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_COLOR)
-        assert image.shape == (15, 20, 3) and picture.format == "jpeg"
-        greys.append(round(float(image.mean()), -1))
-    assert greys == [10, 10, 200]  # between two frames it is the one before
-
-
-@pytest.mark.parametrize(("shape", "width", "expected"), [
-    ((30, 40, 3), 20, (15, 20)), ((1, 1000, 3), 10, (1, 10)), ((48, 64, 3), 640, (480, 640))])
-def test_thumbnails_keep_their_shape(shape, width: int, expected) -> None:
-    data = thumbnail(np.zeros(shape, np.uint8), width)
-    assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[:2] == expected
-
-
-def test_no_width_is_no_picture() -> None:
-    assert thumbnail(np.zeros((4, 4, 3), np.uint8), 0) == b""

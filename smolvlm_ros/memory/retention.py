@@ -1,0 +1,127 @@
+"""Keeping the memory within its limits: what was remembered first goes first.
+
+Age is counted from when a moment was remembered, not from its stamp: stamps are the messages', may
+be those of a recording, and one from the future would make all others old. A clock that was set
+while the process ran corrects what was remembered in that time.
+"""
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from smolvlm_ros.memory.clock import ClockWatch
+from smolvlm_ros.memory.config import MemoryConfig
+
+EVEN_S = 600.0       # the clock is believed after this long without a jump
+_DAY_S = 86400.0
+_AT_ONCE = 200       # rows deleted in one transaction
+_MOST_SHARE = 0.25   # of the rows, deleted in one round for their size
+_AIM = 0.9           # of the limit, so that not every moment forgets another one
+_MERGE_PAGES = 200
+
+
+class Retention:
+    """Forgets what is too old or too much, in steps short enough to write in between.
+
+    Args:
+        connection: of the writer; used inside `round` only.
+        path: the file, None for a memory in RAM.
+        wall: the system clock, seconds.
+        monotonic: the monotonic clock, seconds.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None,
+                 wall: Callable[[], float] = time.time,
+                 monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._connection, self._path = connection, path
+        self._wall, self._monotonic = wall, monotonic
+        self._watch = ClockWatch(wall(), monotonic())
+        self._began_s = wall()
+        self.forgotten = 0
+
+    def size_bytes(self) -> int:
+        """Bytes in use, with what waits in the write-ahead log."""
+        c = self._connection
+        pages, free, size = (c.execute(f"PRAGMA {name}").fetchone()[0]
+                             for name in ("page_count", "freelist_count", "page_size"))
+        return int((pages - free) * size) + self._log_bytes()
+
+    def now_s(self) -> float:
+        """The system clock, after what it was set by has been taken into account."""
+        jump_s = self._watch.step(self._wall(), self._monotonic())
+        if jump_s:
+            before_s = self._wall() - jump_s
+            self._connection.execute(
+                "UPDATE moment SET kept_s = kept_s + ? WHERE kept_s BETWEEN ? AND ?",
+                (jump_s, self._began_s, before_s))
+            self._began_s += jump_s
+        return self._wall()
+
+    def round(self, config: MemoryConfig) -> Iterator[None]:
+        """One round of forgetting; each step is a transaction of its own."""
+        now_s = self.now_s()
+        if self._watch.even_for_s(self._monotonic()) >= EVEN_S:
+            yield from self._forget_old(now_s, config.max_days * _DAY_S)
+        limit = config.max_mb * 1e6
+        if self.size_bytes() > limit:
+            self._truncate_log()
+        if self.size_bytes() > limit:
+            yield from self._forget_most(limit)
+
+    def _forget_old(self, now_s: float, max_age_s: float) -> Iterator[None]:
+        # Remembered while the clock was ahead: from now on they age like the others.
+        self._connection.execute("UPDATE moment SET kept_s = ? WHERE kept_s > ?",
+                                 (now_s, now_s + _DAY_S))
+        old = "SELECT id FROM moment WHERE kept_s < ? ORDER BY kept_s LIMIT ?"
+        if not self._delete(old, now_s - max_age_s, _AT_ONCE):
+            return
+        yield
+        while self._delete(old, now_s - max_age_s, _AT_ONCE):
+            yield
+        yield from self._give_back()
+
+    def _forget_most(self, limit: float) -> Iterator[None]:
+        count, = self._connection.execute("SELECT moments FROM total").fetchone()
+        share = min(_MOST_SHARE, 1.0 - _AIM * limit / self.size_bytes())
+        left = max(1, round(count * share)) if count else 0
+        while left > 0:
+            rows = min(left, _AT_ONCE)
+            if not self._delete("SELECT id FROM moment WHERE kept_s >= ? ORDER BY kept_s LIMIT ?",
+                                -1.0, rows):
+                break
+            left -= rows
+            yield
+        yield from self._give_back()
+
+    def _delete(self, chosen: str, kept_s: float, most: int) -> int:
+        self._connection.execute(f"DELETE FROM moment WHERE id IN ({chosen})", (kept_s, most))
+        deleted, = self._connection.execute("SELECT changes()").fetchone()
+        self.forgotten += deleted
+        return int(deleted)
+
+    def _give_back(self) -> Iterator[None]:
+        """Free what the deleted rows held: in the full-text index, the file and the log."""
+        c = self._connection
+        pages = -_MERGE_PAGES  # negative: begin to merge all of it into one
+        while True:
+            before = c.total_changes
+            c.execute("INSERT INTO moment_words (moment_words, rank) VALUES ('merge', ?)", (pages,))
+            if c.total_changes - before < 2:
+                break
+            pages = _MERGE_PAGES
+            yield
+        c.execute("PRAGMA incremental_vacuum").fetchall()
+        yield
+        self._truncate_log()
+
+    def _truncate_log(self) -> None:
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _log_bytes(self) -> int:
+        try:
+            return 0 if self._path is None else os.stat(f"{self._path}-wal").st_size
+        except OSError:
+            return 0
