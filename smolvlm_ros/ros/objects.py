@@ -18,6 +18,7 @@ from smolvlm_ros.ros.transforms import to_quaternion
 
 _KINDS = {"enter": ZoneEvent.ENTER, "dwell": ZoneEvent.DWELL, "leave": ZoneEvent.LEAVE}
 _TRACK_COLOUR = ColorRGBA(r=0.16, g=0.72, b=0.96, a=0.55)
+_STILL_M_S = 0.1
 _TEXT_COLOUR = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
 _ZONE_COLOUR = ColorRGBA(r=0.30, g=0.85, b=0.39, a=0.9)
 _OCCUPIED_COLOUR = ColorRGBA(r=1.0, g=0.72, b=0.10, a=1.0)
@@ -90,6 +91,8 @@ def to_markers(header: Header, tracks: Sequence[Track], zones: Iterable[Zone],
     for track in tracks:
         markers.append(_sphere(header, track))
         markers.append(_label(header, track))
+        if float(np.linalg.norm(track.velocity)) > _STILL_M_S:
+            markers.append(_arrow(header, track))
     for number, zone in enumerate(zones):
         markers.append(_zone(Header(stamp=header.stamp, frame_id=zone.frame_id), zone, number,
                              zone.name in occupied))
@@ -109,6 +112,14 @@ def _sphere(header: Header, track: Track) -> Marker:
     marker.pose.position = to_point(track.position)
     spread = 2 * 1.96 * math.sqrt(max(0.0, float(np.linalg.eigvalsh(track.covariance)[-1])))
     marker.scale.x = marker.scale.y = marker.scale.z = max(0.1, min(spread, 2.0))
+    return marker
+
+
+def _arrow(header: Header, track: Track) -> Marker:
+    """Where the track goes: its way in a second."""
+    marker = _marker(header, "tracks", track.id, Marker.ARROW, _TRACK_COLOUR)
+    marker.points = [to_point(track.position), to_point(track.position + track.velocity)]
+    marker.scale.x, marker.scale.y = 0.05, 0.12   # diameters of shaft and head
     return marker
 
 

@@ -47,8 +47,11 @@ def test_structure_is_that_of_rviz2(rviz: dict[str, Any], displays: list[dict[st
 def test_shows_image_depth_markers_and_frames(displays: list[dict[str, Any]]) -> None:
     shown = {(d["Class"].split("/")[1], d.get("Topic", {}).get("Value"))
              for d in displays if d["Enabled"]}
-    assert {("Image", "annotated"), ("Image", "depth/image_rect"), ("MarkerArray", "markers"),
-            ("TF", None)} <= shown
+    # Image, depth, boxes with class and metres, zones and tracks, frames.
+    assert {("Image", "gate/image"), ("Image", "depth/image_rect"), ("Image", "annotated"),
+            ("MarkerArray", "markers"), ("TF", None)} <= shown
+    namespaces = next(d["Namespaces"] for d in displays if d["Class"].endswith("/MarkerArray"))
+    assert {"objects", "labels", "tracks", "zones"} == {n for n, on in namespaces.items() if on}
 
 
 def test_topics_are_published_with_that_type_and_qos(displays: list[dict[str, Any]]) -> None:
@@ -79,7 +82,8 @@ def test_marker_namespaces_are_those_that_are_drawn(displays: list[dict[str, Any
     from smolvlm_ros.ros.objects import to_markers
     zones = load_zones(RVIZ.parent / "zones.yaml")
     track = type("Seen", (), {"id": 1, "class_name": "person", "range_m": 2.0, "seen": True,
-                              "position": np.zeros(3), "covariance": np.eye(3)})()
+                              "position": np.zeros(3), "covariance": np.eye(3),
+                              "velocity": np.array([0.5, 0, 0])})()
     markers = to_markers(Header(frame_id="map"), [track], zones, []).markers
     drawn = {marker.ns for marker in markers if marker.action == markers[-1].action}
     listed = next(d["Namespaces"] for d in displays if d["Class"].endswith("/MarkerArray"))

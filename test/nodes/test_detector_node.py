@@ -158,6 +158,21 @@ class TestLabels:
             funnel.image(header)
             assert funnel.detections(header).detections == []  # its score is 0.97
 
+    def test_a_score_of_one_class_changes_and_one_of_an_unknown_class_is_told(self) -> None:
+        with gate() as funnel:
+            for entries, level in (("moving: 0.99",), 0), (("cat: 0.5", "moving: 0.99"), 1):
+                (result,) = funnel.node.set_parameters([Parameter("class_scores", value=entries)])
+                assert result.successful
+                funnel.peer.await_status("detector", lambda now, text, values, level=level:
+                                         now == level and ("names cat" in text) == bool(level),
+                                         "what is wrong with them")
+                header = fresh()
+                funnel.state(header, BOX)
+                funnel.image(header)
+                assert funnel.detections(header).detections == []  # its score is 0.97
+            (result,) = funnel.node.set_parameters([Parameter("class_scores", value=["moving"])])
+            assert not result.successful and "expected a class and a score" in result.reason
+
     def test_the_kind_does_not_change_while_running(self) -> None:
         with gate() as funnel:
             (result,) = funnel.node.set_parameters([Parameter("kind", value="hog")])

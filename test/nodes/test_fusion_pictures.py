@@ -68,3 +68,18 @@ def test_markers_show_objects_and_zones() -> None:
                          ("zones", Marker.ADD)]
         assert markers[0].markers[2].text.startswith("person 1: 2.0 m")
         assert len(markers[0].markers[3].points) % 2 == 0
+
+
+def test_a_moving_track_has_an_arrow_as_long_as_its_way_in_a_second() -> None:
+    with bench() as b:
+        markers = b.peer.listen("markers", MarkerArray)
+        wait_for(lambda: b.node._markers.get_subscription_count(), "the viewer")
+        for count in range(1, 6):   # 1 m/s away from the camera
+            b.send(3 * count, depth_map(2.0 + 0.3 * count))
+            b.await_objects(count)
+        wait_for(lambda: len(markers) == 5, "the markers")
+        (arrow,) = (m for m in markers[-1].markers if m.ns == "tracks")
+        tail, head = arrow.points
+        assert arrow.type == Marker.ARROW and arrow.header.frame_id == b.objects[-1].header.frame_id
+        assert tail.z == b.objects[-1].detections[0].results[0].pose.pose.position.z
+        assert 0.5 < head.z - tail.z < 1.5 and abs(head.x - tail.x) < 0.1
