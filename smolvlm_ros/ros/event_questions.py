@@ -15,12 +15,13 @@ from smolvlm_ros.qa.engine import NoEngine
 from smolvlm_ros.qa.frames import first_two
 from smolvlm_ros.qa.scheduler import Refused
 from smolvlm_ros.qa.templates import Asked, Template, questions_for
-from smolvlm_ros.qa.verdict import Frame, Verdict
+from smolvlm_ros.qa.verdict import Cause, Frame, Verdict
 from smolvlm_ros.ros.faults import in_words
 from smolvlm_ros.ros.stamps import to_seconds
 from smolvlm_ros.ros.verdicts import unsure
 
 _PRIORITY = 1
+_UNCLEAR = (Cause.UNCLEAR, Cause.DISAGREED, Cause.LOW_MASS)  # other frames may be clear
 _SAME_S = 1e-3  # a stamp's seconds are not exact
 _ASK_AGAIN_S = 0.5  # a request, or the frame it let pass, may have been lost
 
@@ -31,7 +32,11 @@ class _Waiting:
 
     Attributes:
         of_object: it is asked on crops of the event's object.
+        begin_s: stamp of the oldest frame that will do.
         since_s: when it began to wait, by the process's clock.
+        unsure: what came of it so far: it waits to be asked once more.
+        asked_again: how often it was asked once more.
+        over: its object has left: it is not asked again.
         requested_s: when a frame was last asked of the gate, by the process's clock.
         before_s: stamp of the newest frame then.
         first_seen_s: when the first frame was there, by the clock of the stamps.
@@ -40,7 +45,11 @@ class _Waiting:
     asked: Asked
     event: ZoneEvent
     of_object: bool
+    begin_s: float
     since_s: float
+    unsure: Verdict | None = None
+    asked_again: int = 0
+    over: bool = False
     requested_s: float = -math.inf
     before_s: float = -math.inf
     first_seen_s: float | None = None
@@ -57,6 +66,9 @@ class EventQuestions:
     came with the time (somebody has stayed) has no frame of its own, and the last one that passed
     may show what was before. A gate that sees nothing new passes none: it is asked for them. After
     `second_frame_timeout_s` the newest that there are must do.
+
+    What stays UNSURE because the model was not clear is asked again on newer frames, `ask_again`
+    times, unless the object leaves or is not seen any more. Then its verdict is published.
 
     Args:
         node: the scene_qa node.
@@ -82,9 +94,13 @@ class EventQuestions:
         asked = questions_for(self._templates, event.class_name, event.zone, kind)
         # Who has left need not be in sight any more.
         usual = self._node.settings.crop.of if kind != "leave" else ""
+        begin_s = to_seconds(event.header.stamp) - _SAME_S
         with self._lock:
-            self._waiting += [_Waiting(a, event, (a.crop or usual) == OBJECT, time.monotonic())
-                              for a in asked]
+            for item in self._waiting:
+                item.over |= (kind == "leave" and item.event.track_id == event.track_id
+                              and item.event.zone == event.zone)
+            self._waiting += [_Waiting(a, event, (a.crop or usual) == OBJECT, begin_s,
+                                       time.monotonic()) for a in asked]
         self.tick()
 
     def tick(self) -> None:
@@ -110,6 +126,8 @@ class EventQuestions:
         over = time.monotonic() - item.since_s > node.settings.second_frame_timeout_s
         if isinstance(node.engine, NoEngine) or len(two) == 2:
             return two
+        if item.unsure is not None and (over or item.over):
+            return ()
         if over:
             return self._newest(item)
         if usable and item.first_seen_s is None:
@@ -122,13 +140,13 @@ class EventQuestions:
         return None
 
     def _usable(self, item: _Waiting) -> Sequence[Frame]:
-        """What shows the scene since the event, oldest first."""
+        """What shows the scene since the event, or since it was asked, oldest first."""
         node = self._node
-        begin_s = to_seconds(item.event.header.stamp) - _SAME_S
         if item.of_object:
-            crops: list[Frame] = node.frames.crops(item.event.track_id, node.settings.crop, begin_s)
+            crops: list[Frame] = node.frames.crops(item.event.track_id, node.settings.crop,
+                                                   item.begin_s)
             return crops
-        frames: tuple[Frame, ...] = node.frames.since(begin_s)
+        frames: tuple[Frame, ...] = node.frames.since(item.begin_s)
         return frames
 
     def _newest(self, item: _Waiting) -> Sequence[Frame]:
@@ -157,19 +175,36 @@ class EventQuestions:
     def _ask(self, item: _Waiting, frames: Sequence[Frame]) -> None:
         node = self._node
         begin = time.perf_counter()
+        if item.unsure is not None and len(frames) < 2:
+            self._publish(item, item.unsure, begin)
+            return
         if item.of_object and not frames and not isinstance(node.engine, NoEngine):
             self._publish(item, self._unseen(item), begin)
             return
 
         def answered(future: Future[Verdict]) -> None:
             error = future.exception()
-            self._publish(item, future.result() if error is None else self._excuse(item, error),
-                          begin)
+            verdict = future.result() if error is None else self._excuse(item, error)
+            if not self._ask_again(item, verdict):
+                self._publish(item, verdict, begin)
         try:
             node.ask(item.asked.question, frames, time.monotonic() + node.settings.timeout_s,
                      _PRIORITY, item.asked).add_done_callback(answered)
         except Refused as error:
             self._publish(item, self._excuse(item, error), begin)
+
+    def _ask_again(self, item: _Waiting, verdict: Verdict) -> bool:
+        """Let it wait for newer frames; False when its verdict stands."""
+        node = self._node
+        if verdict.cause not in _UNCLEAR or item.asked_again >= node.settings.ask_again:
+            return False
+        node.stats.count("asked_again")
+        again = _Waiting(item.asked, item.event, item.of_object,
+                         verdict.stamp_s + node.settings.policy.min_separation_s,
+                         time.monotonic(), verdict, item.asked_again + 1)
+        with self._lock:
+            self._waiting.append(again)
+        return True
 
     def _unseen(self, item: _Waiting) -> Verdict:
         self._node.stats.count("objects_unseen")

@@ -31,6 +31,10 @@ class SceneQaSettings(NodeSettings):
     second_frame_timeout_s: float = setting(
         3.0, "How long a zone event's question waits for a second frame.", unit="s", ge=0.1,
         le=60.0, runtime=True)
+    ask_again: int = setting(
+        1, "How often a zone event's question that stays UNSURE, because the passes are unclear or "
+        "disagree, is asked again on two newer frames before its verdict is published.",
+        ge=0, le=10, runtime=True)
     describe_prompt: str = setting(
         "Describe the scene in one sentence.", "Asked by ~/describe when the goal has no prompt.",
         ge=1, le=300, runtime=True)
