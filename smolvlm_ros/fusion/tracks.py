@@ -14,6 +14,7 @@ from smolvlm_ros.fusion.track import LiveTrack, Track, TrackConfig
 
 __all__ = ["Track", "TrackConfig", "Tracker3D"]
 
+_DEFAULT = TrackConfig()
 _NO_MATCH = 1e6
 _SAME_BOX = 0.5   # share of the smaller of two boxes that lies on the other
 
@@ -25,7 +26,7 @@ class Tracker3D:
     than the newest, `resets` how often time went back, and `last_reset` says so in words.
     """
 
-    def __init__(self, config: TrackConfig = TrackConfig()) -> None:
+    def __init__(self, config: TrackConfig = _DEFAULT) -> None:
         self.late = 0
         self.resets = 0
         self.last_reset = ""
