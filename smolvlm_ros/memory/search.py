@@ -125,12 +125,13 @@ class _Search:
         weights = [self._weight(term) for term in terms]
         total = sum(w for w, _ in weights)
         known = [(w, t) for (w, there), t in zip(weights, terms, strict=True) if there]
-        subsets = [(share * sum(w for w, _ in s) / total, [t for _, t in s])
+        # Rounded, so that the same words in another order weigh the same.
+        subsets = [(round(share * sum(w for w, _ in s) / total, 9), [t for _, t in s])
                    for n in range(1, len(known) + 1) for s in itertools.combinations(known, n)]
         subsets.sort(key=lambda s: -s[0])
         had: set[int] = set()  # by a heavier set
         for score, chosen in subsets:
-            if score < self._least(best) - 1e-9:
+            if score < self._least(best):
                 return
             if time.monotonic() > self._until_s:
                 self.complete = False

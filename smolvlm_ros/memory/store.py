@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from smolvlm_ros.memory.config import MemoryConfig, resolve
@@ -86,7 +87,7 @@ class MemoryStore:
             self._writer.close()
             raise
         self._read_lock = self._write_lock if self._path is None else threading.Lock()
-        self._queue: queue.Queue[_Write] = queue.Queue(QUEUED)
+        self._queue: queue.Queue[_Write | None] = queue.Queue(QUEUED + 1)  # None only wakes it
         self._counts_lock = threading.Lock()
         self._kept = self._lost = self._unfinished = self._since_round = 0
         self._problem = ""
@@ -143,6 +144,8 @@ class MemoryStore:
     def close(self, timeout_s: float = 5.0) -> None:
         """Write what waits, and close; what is not written within the time is lost."""
         self._closing.set()
+        with suppress(queue.Full):  # then it is awake
+            self._queue.put_nowait(None)
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             raise MemoryStoreError(f"the memory is still writing after {timeout_s:g} s; "
@@ -159,7 +162,7 @@ class MemoryStore:
         with self._counts_lock:
             self._unfinished += 1
         try:
-            if self._closing.is_set():
+            if self._closing.is_set() or self._queue.qsize() >= QUEUED:
                 raise queue.Full
             self._queue.put_nowait(write)
         except queue.Full:
@@ -200,14 +203,14 @@ class MemoryStore:
         return str(error) or type(error).__name__
 
     def _batch(self, wait_s: float) -> list[_Write]:
-        batch: list[_Write] = []
+        batch: list[_Write | None] = []
         try:
             batch.append(self._queue.get(timeout=wait_s) if wait_s else self._queue.get_nowait())
             while len(batch) < _BATCH:
                 batch.append(self._queue.get_nowait())
         except queue.Empty:
             pass
-        return batch
+        return [write for write in batch if write is not None]
 
     def _write_batch(self, batch: list[_Write]) -> None:
         """Write a batch, trying again until it works or there is no more time."""
@@ -256,11 +259,9 @@ class MemoryStore:
         self._lose(batch[0], text)
 
     def _rolled_back(self) -> None:
-        try:
+        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
-        except sqlite3.Error:
-            pass  # SQLite has rolled back by itself
 
     def _finish(self, batch: list[_Write], keys: list[int | None]) -> None:
         self._since_round += len(batch)
