@@ -1,0 +1,170 @@
+"""How often a server may be asked in an hour and in a day, over restarts, crashes and clock jumps.
+
+A request is charged, on disk, before it is sent: a process that dies in between has spent it. What
+cannot be charged is not sent.
+"""
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from smolvlm_ros.remote.errors import NotSent
+from smolvlm_ros.settings import Settings, setting
+
+HOUR_S = 3600.0
+DAY_S = 86400.0
+_KEPT_S = 31 * DAY_S
+_BUSY_S = 1.0  # for another process that charges at the same moment
+_SCHEMA = "CREATE TABLE charges (at_s REAL NOT NULL)"
+
+
+class BudgetSpent(NotSent):
+    """No request is left in this hour or day."""
+
+
+@dataclass(frozen=True)
+class BudgetConfig(Settings):
+    """How often a server may be asked. Every attempt counts, retries too."""
+
+    per_hour: int = setting(20, "Requests in any hour.", unit="requests", ge=0, le=100000,
+                            runtime=True)
+    per_day: int = setting(100, "Requests in any 24 hours.", unit="requests", ge=0, le=1000000,
+                           runtime=True)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is left of a budget: requests in this hour and in this day."""
+
+    hour: int
+    day: int
+
+
+class Budget:
+    """Charges in an SQLite file. Safe for several threads and processes.
+
+    Two counts hold at once: by the wall clock in the file, where a charge in the future (the clock
+    was set back) counts as one of now; and by the steady clock of this process, so that a clock
+    set forward gives nothing back.
+
+    Attributes:
+        config: settable at any time.
+    """
+
+    def __init__(self, path: Path, config: BudgetConfig, *, wall: Callable[[], float] = time.time,
+                 steady: Callable[[], float] = time.monotonic) -> None:
+        """Open or make the file.
+
+        Args:
+            path: of the file; its folder is made.
+            config: limits.
+            wall: seconds since the epoch.
+            steady: seconds, never going back.
+
+        Raises:
+            NotSent: the file cannot be made or is damaged.
+        """
+        self.path = path
+        self.config = config
+        self._wall = wall
+        self._steady = steady
+        self._lock = threading.Lock()
+        self._here: deque[float] = deque()  # steady times of this process's charges
+        with self._guarded():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                _make(path)
+            with self._open() as base:
+                self._count(base, DAY_S)
+
+    def charge(self) -> None:
+        """Spend one request; on disk when this returns.
+
+        Raises:
+            BudgetSpent: none is left.
+            NotSent: it cannot be written.
+        """
+        with self._lock, self._guarded(), self._open() as base:
+            base.execute("BEGIN IMMEDIATE")
+            left = self._left(base)
+            if left.hour <= 0 or left.day <= 0:
+                base.execute("ROLLBACK")
+                unit, most = (("day", self.config.per_day) if left.day <= 0
+                              else ("hour", self.config.per_hour))
+                raise BudgetSpent(f"the budget of per_{unit} = {most} requests is spent; ask again "
+                                  "later, or raise it")
+            # Before the commit: a commit that fails may have been written all the same.
+            self._here.append(self._steady())
+            now_s = self._wall()
+            base.execute("DELETE FROM charges WHERE at_s < ?", (now_s - _KEPT_S,))
+            base.execute("INSERT INTO charges VALUES (?)", (now_s,))
+            base.execute("COMMIT")
+
+    def left(self) -> Left:
+        """What is left now.
+
+        Raises:
+            NotSent: the file cannot be read.
+        """
+        with self._lock, self._guarded(), self._open() as base:
+            return self._left(base)
+
+    def _left(self, base: sqlite3.Connection) -> Left:
+        now_s = self._steady()
+        while self._here and self._here[0] <= now_s - DAY_S:
+            self._here.popleft()
+        here_hour = sum(at_s > now_s - HOUR_S for at_s in self._here)
+        hour = max(self._count(base, HOUR_S), here_hour)
+        day = max(self._count(base, DAY_S), len(self._here))
+        return Left(max(self.config.per_hour - hour, 0), max(self.config.per_day - day, 0))
+
+    def _count(self, base: sqlite3.Connection, span_s: float) -> int:
+        return int(base.execute("SELECT count(*) FROM charges WHERE at_s > ?",
+                                (self._wall() - span_s,)).fetchone()[0])
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        # An empty file is one that was cut off: SQLite would take it for a new one, unspent.
+        if self.path.stat().st_size == 0:
+            raise sqlite3.DatabaseError("it is empty")
+        # Not made anew when it was deleted while this runs.
+        base = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", _BUSY_S, uri=True,
+                               isolation_level=None)
+        try:
+            base.execute("PRAGMA synchronous = FULL")
+            yield base
+        finally:
+            base.close()
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise NotSent(f"the budget in {self.path} cannot be kept ({error}); see that the disk "
+                          "has room and the file can be written, or delete it if it is damaged"
+                          ) from error
+
+
+def _make(path: Path) -> None:
+    """An empty budget, complete or not there at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        base = sqlite3.connect(name, isolation_level=None)
+        try:
+            base.execute(_SCHEMA)
+        finally:
+            base.close()
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(name, path)
+    finally:
+        os.unlink(name)

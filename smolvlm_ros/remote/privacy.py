@@ -1,0 +1,242 @@
+"""Faces and licence plates made unrecognisable before an image leaves the robot or is kept.
+
+Two means for faces. The head part of each given person box is a certain one: it needs no face to be
+found. OpenCV's bundled Haar cascades (Apache-2.0, Viola and Jones 2001) find further faces, and
+plates. What is covered keeps a few coarse, quantised colours for a head and one colour for a
+plate, so there is nothing to sharpen.
+
+Limits: cascades find upright faces seen from the front or the side, of some 20 px and more, and
+miss many others; the plates' were trained on Russian plates, which European ones resemble and
+others do not. A person without a box whose face they miss, a reflection, a screen, a tattoo or the
+clothes are not covered. This lowers the risk; it does not anonymise.
+"""
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.settings import Settings, setting
+
+Box = tuple[float, float, float, float]
+
+_FRONTAL = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_default.xml")
+_PROFILE = "haarcascade_profileface.xml"
+_PLATES = ("haarcascade_russian_plate_number.xml", "haarcascade_license_plate_rus_16stages.xml")
+_FOLDERS = ("/usr/share/opencv4/haarcascades", "/usr/share/opencv/haarcascades")
+_SEARCH_EDGE = 640  # a smaller image is enlarged to this, so that small faces are found
+_MAX_SEARCH_EDGE = 1024
+_FACE_PX = (20, 20)
+_PLATE_PX = (30, 10)
+_STEP = 1.15  # between the sizes that are searched
+_FACE_MARGIN = 0.3
+_PLATE_MARGIN = 0.25
+_LEVELS = 32  # of 256: a covered colour is rounded to a multiple of this
+# A standing body is at least 1.5 as high as wide, its head within the upper 0.3; cut off by the
+# lower edge, the head can be most of what is left. A lying body is 7 heads long.
+_UPRIGHT = 1.5
+_HEAD_OF_WHOLE = 0.3
+_HEAD_OF_CUT = 0.6
+_HEADS_IN_BODY = 7
+_BOX_MARGIN = 0.1
+
+_lock = threading.Lock()  # a CascadeClassifier is not safe for several threads
+_loaded: dict[str, cv2.CascadeClassifier] = {}
+
+
+class PrivacyError(RuntimeError):
+    """Faces and plates cannot be looked for; nothing may leave then."""
+
+
+@dataclass(frozen=True)
+class PrivacyConfig(Settings):
+    """What is made unrecognisable before an image leaves the robot."""
+
+    blur_faces: bool = setting(
+        True, "Cover faces, and the head part of every person box.", runtime=True)
+    blur_plates: bool = setting(True, "Cover licence plates.", runtime=True)
+    cells: int = setting(2, "Coarse cells left across a head; 1 leaves one colour.", unit="cells",
+                         ge=1, le=4, runtime=True)
+
+
+@dataclass(frozen=True)
+class Redacted:
+    """An image without faces and plates.
+
+    Attributes:
+        image_rgb: (H, W, 3) uint8, a copy.
+        heads: person boxes whose head part was covered.
+        faces: faces found and covered.
+        plates: plates found and covered.
+    """
+
+    image_rgb: NDArray[np.uint8]
+    heads: int = 0
+    faces: int = 0
+    plates: int = 0
+
+
+def redact(image_rgb: NDArray[np.uint8], person_boxes: Sequence[Box],
+           config: PrivacyConfig) -> Redacted:
+    """Cover faces and plates.
+
+    Args:
+        image_rgb: (H, W, 3) uint8.
+        person_boxes: left, top, right, bottom of every person in this image, pixels.
+        config: what is covered.
+
+    Raises:
+        PrivacyError: the cascades are missing.
+        ValueError: a box is not finite.
+    """
+    image = np.array(image_rgb, np.uint8)  # a copy: covering writes into it
+    found_faces = faces(image_rgb) if config.blur_faces else []
+    found_plates = plates(image_rgb) if config.blur_plates else []
+    for box in found_plates:
+        _cover(image, box, max(box[2] - box[0], box[3] - box[1]))
+    for box in found_faces:
+        _cover(image, box, (box[3] - box[1]) / config.cells)
+    heads = list(person_boxes) if config.blur_faces else []
+    for box in heads:
+        part, head_px = head_part(box, image.shape[1], image.shape[0])
+        _cover(image, part, head_px / config.cells)
+    return Redacted(image, len(heads), len(found_faces), len(found_plates))
+
+
+def check_cascades(config: PrivacyConfig) -> None:
+    """Load what `redact` needs, so that a lack of it is told early.
+
+    Raises:
+        PrivacyError: a cascade is missing.
+    """
+    with _lock:
+        for name in (*(_FRONTAL if config.blur_faces else ()),
+                     *((_PROFILE,) if config.blur_faces else ()),
+                     *(_PLATES if config.blur_plates else ())):
+            _cascade(name)
+
+
+def head_part(box: Box, width: int, height: int) -> tuple[Box, float]:
+    """The part of a person's box in which the head must be, and how large a head is there.
+
+    A box that is clearly upright gives its upper part; any other one is covered as a whole, since
+    the head of a lying or crouching person may be anywhere in it.
+
+    Args:
+        box: left, top, right, bottom in pixels.
+        width: of the image, pixels.
+        height: of the image, pixels.
+
+    Returns:
+        The part, with a margin for boxes that are a little off, and the least edge of a head in
+        pixels.
+
+    Raises:
+        ValueError: the box is not finite.
+    """
+    if not np.isfinite(box).all():
+        raise ValueError(f"person box {box} is none; expected finite left, top, right, bottom")
+    left, top, right, bottom = box
+    wide, high = max(right - left, 1.0), max(bottom - top, 1.0)
+    cut_below = bottom >= height - 2
+    cut = cut_below or left <= 1 or right >= width - 2
+    if high >= _UPRIGHT * wide:
+        share = _HEAD_OF_CUT if cut_below else _HEAD_OF_WHOLE
+        bottom = top + share * high
+        head_px = min(wide, bottom - top) / 2
+    elif wide >= _UPRIGHT * high and not cut:
+        head_px = max(wide / _HEADS_IN_BODY, 1.0)
+    else:
+        head_px = min(wide, high) / 2
+    x, y = _BOX_MARGIN * wide, _BOX_MARGIN * (bottom - top)
+    return (left - x, top - y, right + x, bottom + y), head_px
+
+
+def faces(image_rgb: NDArray[np.uint8]) -> list[Box]:
+    """Boxes of faces, enlarged so that hair and chin are in them: front, both sides, and turned by
+    a quarter."""
+    gray, scale = _searched(image_rgb)
+    height, width = gray.shape
+    found: list[Box] = []
+    with _lock:
+        for name in (*_FRONTAL, _PROFILE):
+            found += _found(name, gray, _FACE_PX)
+        for x0, y0, x1, y1 in _found(_PROFILE, gray[:, ::-1], _FACE_PX):
+            found.append((width - x1, y0, width - x0, y1))
+        # Counter-clockwise: a point (x, y) lies at (y, width - x).
+        for x0, y0, x1, y1 in _found(_FRONTAL[0], np.rot90(gray), _FACE_PX):
+            found.append((width - y1, x0, width - y0, x1))
+        # Clockwise: it lies at (height - y, x).
+        for x0, y0, x1, y1 in _found(_FRONTAL[0], np.rot90(gray, -1), _FACE_PX):
+            found.append((y0, height - x1, y1, height - x0))
+    return [_grown(box, _FACE_MARGIN, scale) for box in found]
+
+
+def plates(image_rgb: NDArray[np.uint8]) -> list[Box]:
+    """Boxes of licence plates, a little enlarged."""
+    gray, scale = _searched(image_rgb)
+    with _lock:
+        found = [box for name in _PLATES for box in _found(name, gray, _PLATE_PX)]
+    return [_grown(box, _PLATE_MARGIN, scale) for box in found]
+
+
+def _searched(image_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """The grey image that is searched, and its pixels per pixel of the original."""
+    gray = cv2.cvtColor(np.ascontiguousarray(image_rgb), cv2.COLOR_RGB2GRAY)
+    edge = max(gray.shape)
+    scale = max(_SEARCH_EDGE / edge, 1.0) if edge <= _MAX_SEARCH_EDGE else _MAX_SEARCH_EDGE / edge
+    if scale != 1.0:
+        gray = cv2.resize(gray, None, fx=scale, fy=scale,
+                          interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
+    return np.asarray(cv2.equalizeHist(gray), np.uint8), scale
+
+
+def _found(name: str, gray: NDArray[np.uint8], least: tuple[int, int]) -> list[Box]:
+    """What a cascade finds; the lock is held. Few neighbours: rather too much than too little."""
+    boxes = _cascade(name).detectMultiScale(np.ascontiguousarray(gray), _STEP, 3,
+                                            minSize=least)
+    return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in boxes]
+
+
+def _cascade(name: str) -> cv2.CascadeClassifier:
+    if name not in _loaded:
+        bundled = getattr(getattr(cv2, "data", None), "haarcascades", "")
+        for folder in (bundled, *_FOLDERS):
+            path = Path(folder) / name
+            if folder and path.is_file():
+                cascade = cv2.CascadeClassifier(str(path))
+                if not cascade.empty():
+                    _loaded[name] = cascade
+                    break
+        else:
+            raise PrivacyError(f"OpenCV's {name} was not found, so faces and plates cannot be "
+                               "covered; install opencv-data (apt) or opencv-python-headless "
+                               "(pip), or set privacy.blur_faces and privacy.blur_plates to false")
+    return _loaded[name]
+
+
+def _grown(box: Box, margin: float, scale: float) -> Box:
+    left, top, right, bottom = (value / scale for value in box)
+    x, y = margin * (right - left), margin * (bottom - top)
+    return left - x, top - y, right + x, bottom + y
+
+
+def _cover(image: NDArray[np.uint8], box: Box, cell_px: float) -> None:
+    """Replace a part by the mean colours of its cells, rounded to coarse levels; in place."""
+    height, width = image.shape[:2]
+    left, top = max(int(np.floor(box[0])), 0), max(int(np.floor(box[1])), 0)
+    right, bottom = min(int(np.ceil(box[2])), width), min(int(np.ceil(box[3])), height)
+    if right <= left or bottom <= top:
+        return
+    part = image[top:bottom, left:right]
+    cell = max(cell_px, 2.0)
+    # Rounded down, so that no cell is smaller than asked for.
+    counts = max(int(part.shape[1] / cell), 1), max(int(part.shape[0] / cell), 1)
+    means = cv2.resize(part, counts, interpolation=cv2.INTER_AREA).reshape(*counts[::-1], 3)
+    coarse = (means // _LEVELS * _LEVELS + _LEVELS // 2).astype(np.uint8)
+    part[:] = cv2.resize(coarse, part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
