@@ -141,3 +141,66 @@ QUESTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "地上有水吗？"),
     ),
 }
+
+# Written later than the rules, and right at first.
+_LATER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "en": (
+        ("How near is the wall behind the sofa?", "Roughly how many metres to the gate?",
+         "Are the two pallets more than a metre apart?", "What's the size of the crate?",
+         "Is the cart higher than the doorway?", "How deep is the puddle?",
+         "Which way is the forklift turning?", "Is the truck speeding up?",
+         "Are there fewer than four cones?"),
+        ("Is the gate locked?", "Does the worker hold a phone?", "Is the floor tidy?",
+         "Is there a person behind the glass?", "Are there two cups on the desk?",
+         "Is the robot arm raised?", "Is the alarm light blinking?",
+         "Is somebody kneeling next to the machine?", "Is there tape over the socket?"),
+    ),
+    "fr": (
+        ("À combien de mètres est le mur ?",
+         "Les deux palettes sont-elles à plus d'un mètre l'une de l'autre ?",
+         "Quelle est la hauteur de la porte ?", "Quelle profondeur a le trou ?",
+         "De quel côté tourne le chariot ?", "Le camion accélère-t-il ?",
+         "Y a-t-il moins de quatre cônes ?", "Combien de chaises vois-tu ?",
+         "Le colis est-il plus petit que la caisse ?"),
+        ("Le portail est-il verrouillé ?", "L'ouvrier tient-il un téléphone ?",
+         "Le sol est-il propre ?", "Y a-t-il une personne derrière la vitre ?",
+         "Y a-t-il deux tasses sur le bureau ?", "Le bras du robot est-il levé ?",
+         "La lumière d'alarme clignote-t-elle ?",
+         "Quelqu'un est-il à genoux près de la machine ?", "Y a-t-il un câble par terre ?"),
+    ),
+    "de": (
+        ("Wie viele Meter sind es bis zum Tor?",
+         "Sind die beiden Paletten mehr als einen Meter auseinander?",
+         "Welche Höhe hat die Tür?", "Wie tief ist die Pfütze?",
+         "In welche Richtung dreht sich der Stapler?", "Beschleunigt der Lkw?",
+         "Sind es weniger als vier Kegel?", "Wie viele Stühle siehst du?",
+         "Ist das Paket kleiner als die Kiste?"),
+        ("Ist das Tor abgeschlossen?", "Hält der Arbeiter ein Telefon?",
+         "Ist der Boden sauber?", "Ist eine Person hinter der Scheibe?",
+         "Stehen zwei Tassen auf dem Schreibtisch?", "Ist der Roboterarm angehoben?",
+         "Blinkt die Warnleuchte?", "Kniet jemand neben der Maschine?",
+         "Liegt ein Kabel auf dem Boden?"),
+    ),
+    "es": (
+        ("¿Cuántos metros hay hasta la puerta?", "¿Están los dos palés a más de un metro?",
+         "¿Qué altura tiene la puerta?", "¿Qué profundidad tiene el hoyo?",
+         "¿Hacia qué lado gira la carretilla?", "¿Acelera el camión?",
+         "¿Hay menos de cuatro conos?", "¿Cuántas sillas ves?",
+         "¿Es el paquete más pequeño que la caja?"),
+        ("¿Está cerrado con llave el portón?", "¿Tiene el trabajador un teléfono?",
+         "¿Está limpio el suelo?", "¿Hay una persona detrás del cristal?",
+         "¿Hay dos tazas en el escritorio?", "¿Está levantado el brazo del robot?",
+         "¿Parpadea la luz de alarma?", "¿Hay alguien arrodillado junto a la máquina?",
+         "¿Hay un cable en el suelo?"),
+    ),
+    "zh": (
+        ("到大门有几米？", "两个托盘相距超过一米吗？", "门的高度是多少？", "水坑有多深？",
+         "叉车往哪边转？", "卡车在加速吗？", "少于四个锥桶吗？", "你看到几把椅子？",
+         "包裹比箱子小吗？"),
+        ("大门锁了吗？", "工人拿着手机吗？", "地面干净吗？", "玻璃后面有人吗？",
+         "桌子上有两个杯子吗？", "机械臂抬起来了吗？", "警示灯在闪吗？", "有人跪在机器旁边吗？",
+         "地上有电线吗？"),
+    ),
+}
+QUESTIONS = {language: (geometry + _LATER[language][0], ordinary + _LATER[language][1])
+             for language, (geometry, ordinary) in QUESTIONS.items()}
