@@ -1,4 +1,4 @@
-"""The command `smolvlm_ros`: demo, moments, forget, calibrate, export, audit."""
+"""The command `smolvlm_ros`: demo, moments, forget, calibrate, fetch, export, audit."""
 from __future__ import annotations
 
 import argparse
@@ -48,7 +48,11 @@ def _add_qa(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 def _add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from smolvlm_ros.models import commands as models
+    from smolvlm_ros.models import fetching
 
+    fetch = commands.add_parser("fetch", help="fetch checkpoints from the hub, and note hashes")
+    fetching.add_arguments(fetch)
+    fetch.set_defaults(run=fetching.run)
     export = commands.add_parser("export", help="write a checkpoint as ONNX, with a parity check")
     models.add_export_arguments(export)
     export.set_defaults(run=models.run_export)

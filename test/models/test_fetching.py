@@ -1,0 +1,106 @@
+"""`smolvlm_ros fetch`: safe files only, checked, hashes written down; without a network."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smolvlm_ros.cli import main
+from smolvlm_ros.models.checkpoint import sha256
+from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.fetching import fetch, record_path
+
+hub = pytest.importorskip("huggingface_hub", reason="the extra fetch is not installed")
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A hub with one checkpoint in it; what it was asked for."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    folder = tmp_path / "snapshots" / COMMIT
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"model_type": "smolvlm"}')
+    _weights(folder / "model.safetensors", 1.0)
+    asked: dict[str, Any] = {"folder": folder}
+
+    def download(hub_id: str, **options: Any) -> str:
+        asked.update(options, hub_id=hub_id)
+        return str(folder)
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    return asked
+
+
+def _weights(path: Path, value: float) -> None:
+    data = np.full(4, value, np.float32).tobytes()
+    header = json.dumps({"w": {"dtype": "F32", "shape": [4],
+                               "data_offsets": [0, len(data)]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+
+
+def test_what_is_fetched_is_noted_with_its_hashes(fetched: dict[str, Any],
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", "smolvlm2-256m", "--revision", "v1"]) == 0
+    assert fetched["hub_id"] == "HuggingFaceTB/SmolVLM2-256M-Video-Instruct"
+    assert fetched["revision"] == "v1"
+    patterns = fetched["allow_patterns"]
+    assert "*.safetensors" in patterns
+    assert not any(p.endswith((".bin", ".pt", ".py", ".pkl")) or p == "*" for p in patterns)
+    noted = json.loads(record_path().read_text())[f"{fetched['hub_id']}@{COMMIT}"]
+    digest = sha256(fetched["folder"] / "model.safetensors")
+    assert noted["files"]["model.safetensors"] == digest and noted["licence"] == "Apache-2.0"
+    said = capsys.readouterr().out
+    assert digest in said and COMMIT in said and str(fetched["folder"]) in said
+
+
+def test_other_files_under_the_same_commit_are_refused(fetched: dict[str, Any]) -> None:
+    fetch("owner/name")
+    fetch("owner/name")  # the same again is fine
+    _weights(fetched["folder"] / "model.safetensors", 2.0)
+    with pytest.raises(CheckpointError, match="model.safetensors is not what was fetched before"):
+        fetch("owner/name")
+
+
+def test_damaged_weights_are_refused_and_not_noted(fetched: dict[str, Any]) -> None:
+    weights = fetched["folder"] / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4])
+    with pytest.raises(CheckpointError):
+        fetch("owner/name")
+    assert not record_path().exists()
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("world-vlm", "comes with the package"), ("nonsense", "no hub id"), ("./here", "no hub id"),
+    ("depth-anything-v2-metric-indoor-base", "CC-BY-NC-4.0: no commercial use")])
+def test_what_cannot_or_may_not_be_fetched_says_why(
+        fetched: dict[str, Any], name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", name]) == 2
+    assert text in capsys.readouterr().err and "hub_id" not in fetched
+
+
+def test_one_that_fails_does_not_keep_the_next_from_coming(
+        fetched: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", "--allow-noncommercial", "nonsense",
+                 "depth-anything-v2-metric-indoor-base"]) == 2
+    assert "licence CC-BY-NC-4.0" in capsys.readouterr().out
+
+
+def test_no_network_is_said_with_what_to_do(fetched: dict[str, Any],
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> str:
+        raise OSError("no route to host\nand more")
+    monkeypatch.setattr(hub, "snapshot_download", fail)
+    with pytest.raises(CheckpointError, match=r"OSError: no route to host\); check the name"):
+        fetch("owner/name")
+
+
+def test_a_record_that_is_none_is_not_overwritten(fetched: dict[str, Any]) -> None:
+    record_path().parent.mkdir(parents=True)
+    for text in ("{", "[1]"):
+        record_path().write_text(text)
+        with pytest.raises(CheckpointError, match="mend or delete it"):
+            fetch("owner/name")
+        assert record_path().read_text() == text
