@@ -33,7 +33,8 @@ _SEARCH_EDGE = 640  # a smaller image is enlarged to this, so that small faces a
 _MAX_SEARCH_EDGE = 1024
 _FACE_PX = (20, 20)
 _PLATE_PX = (30, 10)
-_STEP = 1.15  # between the sizes that are searched
+_FACE_STEP = 1.15  # between the sizes that are searched
+_PLATE_STEP = 1.1
 _FACE_MARGIN = 0.3
 _PLATE_MARGIN = 0.25
 _LEVELS = 32  # of 256: a covered colour is rounded to a multiple of this
@@ -141,7 +142,9 @@ def head_part(box: Box, width: int, height: int) -> tuple[Box, float]:
     """
     if not np.isfinite(box).all():
         raise ValueError(f"person box {box} is none; expected finite left, top, right, bottom")
-    left, top, right, bottom = box
+    # Of a box that leaves the image, what is shown counts: it may begin with the face.
+    left, right = (min(max(value, 0.0), float(width)) for value in (box[0], box[2]))
+    top, bottom = (min(max(value, 0.0), float(height)) for value in (box[1], box[3]))
     wide, high = max(right - left, 1.0), max(bottom - top, 1.0)
     cut_below = bottom >= height - 2
     cut = cut_below or left <= 1 or right >= width - 2
@@ -165,14 +168,14 @@ def faces(image_rgb: NDArray[np.uint8]) -> list[Box]:
     found: list[Box] = []
     with _lock:
         for name in (*_FRONTAL, _PROFILE):
-            found += _found(name, gray, _FACE_PX)
-        for x0, y0, x1, y1 in _found(_PROFILE, gray[:, ::-1], _FACE_PX):
+            found += _found(name, gray)
+        for x0, y0, x1, y1 in _found(_PROFILE, gray[:, ::-1]):
             found.append((width - x1, y0, width - x0, y1))
         # Counter-clockwise: a point (x, y) lies at (y, width - x).
-        for x0, y0, x1, y1 in _found(_FRONTAL[0], np.rot90(gray), _FACE_PX):
+        for x0, y0, x1, y1 in _found(_FRONTAL[0], np.rot90(gray)):
             found.append((width - y1, x0, width - y0, x1))
         # Clockwise: it lies at (height - y, x).
-        for x0, y0, x1, y1 in _found(_FRONTAL[0], np.rot90(gray, -1), _FACE_PX):
+        for x0, y0, x1, y1 in _found(_FRONTAL[0], np.rot90(gray, -1)):
             found.append((y0, height - x1, y1, height - x0))
     return [_grown(box, _FACE_MARGIN, scale) for box in found]
 
@@ -181,7 +184,7 @@ def plates(image_rgb: NDArray[np.uint8]) -> list[Box]:
     """Boxes of licence plates, a little enlarged."""
     gray, scale = _searched(image_rgb)
     with _lock:
-        found = [box for name in _PLATES for box in _found(name, gray, _PLATE_PX)]
+        found = [box for name in _PLATES for box in _found(name, gray, _PLATE_STEP, _PLATE_PX)]
     return [_grown(box, _PLATE_MARGIN, scale) for box in found]
 
 
@@ -196,10 +199,10 @@ def _searched(image_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     return np.asarray(cv2.equalizeHist(gray), np.uint8), scale
 
 
-def _found(name: str, gray: NDArray[np.uint8], least: tuple[int, int]) -> list[Box]:
+def _found(name: str, gray: NDArray[np.uint8], step: float = _FACE_STEP,
+           least: tuple[int, int] = _FACE_PX) -> list[Box]:
     """What a cascade finds; the lock is held. Few neighbours: rather too much than too little."""
-    boxes = _cascade(name).detectMultiScale(np.ascontiguousarray(gray), _STEP, 3,
-                                            minSize=least)
+    boxes = _cascade(name).detectMultiScale(np.ascontiguousarray(gray), step, 3, minSize=least)
     return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in boxes]
 
 
