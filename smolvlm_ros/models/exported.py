@@ -17,11 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from smolvlm_ros.models.checkpoint import open_checkpoint, read_json
+from smolvlm_ros.models.detector_metadata import ARCHITECTURES
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError, ModelError
 from smolvlm_ros.models.registry import Task, find, named
 
 _COMMANDS = {Task.DEPTH: "depth", Task.DETECTION: "detector"}
+_TYPES = {Task.DEPTH: ("depth_anything",), Task.DETECTION: ARCHITECTURES}
 _RECIPE = "1"  # another number where what an export writes has changed
 _LIMIT_S = 900.0  # a download on a slow line, and the export of a large model on a slow CPU
 _NEEDS = ("torch", "transformers", "onnx")
@@ -57,7 +59,7 @@ def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
         source, name, made_from = known.name, known.name, known.revision
     else:
         folder = folder_of(known) if known is not None else Path(value).expanduser()
-        source, name, made_from = str(folder), folder.name, _digest(folder)
+        source, name, made_from = str(folder), folder.name, _digest(folder, task)
         size = size or own_size(folder)
     shape = f"{size[0]}x{size[1]}" if size else ""
     key = hashlib.sha256("\n".join((_RECIPE, source if not made_from else "", made_from, shape,
@@ -79,9 +81,13 @@ def cache_folder() -> Path:
     return Path(base) / "smolvlm_ros" / "onnx"
 
 
-def _digest(folder: Path) -> str:
-    """Hash of all that an export is made from."""
+def _digest(folder: Path, task: Task) -> str:
+    """Hash of all that an export is made from; a CheckpointError for another architecture."""
     checkpoint = open_checkpoint(folder)
+    if checkpoint.model_type not in _TYPES[task]:
+        raise CheckpointError(f"{folder} holds the architecture {checkpoint.model_type!r}, "
+                              f"expected {' or '.join(_TYPES[task])} for {task.value}; give "
+                              "another checkpoint")
     texts = [checkpoint.sha256()]
     for name in ("config.json", "preprocessor_config.json"):
         path = folder / name

@@ -57,6 +57,7 @@ class Load:
         self._thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preload", [False, True])
 def test_a_hundred_switches_under_load(preload: bool, models: dict[str, Any]) -> None:
     with gate(**models, preload=preload) as funnel:

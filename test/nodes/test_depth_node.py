@@ -1,6 +1,9 @@
 """Depth over DDS: a network of known answers, and what is wrong is told."""
 from __future__ import annotations
 
+import json
+import pickle
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -130,21 +133,51 @@ class TestFaults:
             funnel.depth(funnel.send(header=early))
             funnel.peer.await_status("depth", lambda *s: s[2]["time_jumps_back"] == "2", "a jump")
 
-    @pytest.mark.parametrize("how", ["missing", "truncated", "none given", "noncommercial"])
+    @pytest.mark.parametrize(("how", "words"), [
+        ("truncated", "is truncated"), ("pickled", "pickle"),
+        ("other architecture", "'dpt', expected depth_anything")])
+    def test_a_checkpoint_that_cannot_be_used_is_refused_and_then_replaced(
+            self, how: str, words: str, tmp_path: Path, models: dict[str, Any]) -> None:
+        kind = "dpt" if how == "other architecture" else "depth_anything"
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+        header = json.dumps({"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}).encode()
+        weights = struct.pack("<Q", len(header)) + header + bytes(16)
+        if how == "pickled":
+            (tmp_path / "pytorch_model.bin").write_bytes(pickle.dumps({"a": [1.0]}))
+        else:
+            cut = -8 if how == "truncated" else None
+            (tmp_path / "model.safetensors").write_bytes(weights[:cut])
+        self.refused_and_then_replaced(str(tmp_path), words, models)
+
+    @pytest.mark.parametrize("how", ["missing", "truncated", "pickled", "other architecture",
+                                     "other variant", "none given", "noncommercial"])
     def test_a_model_that_cannot_be_used_is_refused_and_then_replaced(
             self, how: str, tmp_path: Path, models: dict[str, Any]) -> None:
         path = tmp_path / "model.onnx"
         words = str(path)
         if how == "truncated":
             path.write_bytes(Path(models["model_indoor"]).read_bytes()[:200])
+        elif how == "pickled":
+            path.write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
+            words = "is a pickle"
+        elif how == "other architecture":
+            formula_onnx(path, channels=4)
+            words = "(1, 4, 70, 98)"
+        elif how == "other variant":
+            formula_onnx(path, {"variant": "outdoor", "max_depth_m": 80.0})
+            words = "outdoor variant with a range of 80 m"
         elif how == "noncommercial":
             formula_onnx(path, {"licence": "CC-BY-NC-4.0", "commercial": False})
             words = "CC-BY-NC-4.0"
         elif how == "none given":
             path, words = Path(""), "model_indoor"
+        self.refused_and_then_replaced("" if how == "none given" else str(path), words, models)
+
+    @staticmethod
+    def refused_and_then_replaced(model: str, words: str, models: dict[str, Any]) -> None:
         namespace = fresh_namespace()
-        given = {"model_indoor": "" if how == "none given" else str(path)}
-        with Peer(namespace) as peer, running(DepthNode, namespace, active=False, **given) as node:
+        with Peer(namespace) as peer, running(DepthNode, namespace, active=False,
+                                              model_indoor=model) as node:
             request = ChangeState.Request(
                 transition=Transition(id=Transition.TRANSITION_CONFIGURE))
             assert not peer.call("depth/change_state", ChangeState, request).success
