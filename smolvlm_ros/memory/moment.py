@@ -56,7 +56,7 @@ class Moment:
         class_name: what it was about; empty for nothing in particular.
         track_id: the track it was about; empty for none.
         denied: the text is a question that was answered NO: what its words name was not so.
-        last_ns: when it was seen last; 0 for the same as `stamp_ns`.
+        last_ns: when it was seen last; not before `stamp_ns`.
         position: where an object was seen last, None when it is not known.
         picture: what it looked like; None for no picture.
     """
@@ -71,6 +71,9 @@ class Moment:
     last_ns: int = 0
     position: Position | None = None
     picture: Picture | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "last_ns", max(self.stamp_ns, self.last_ns))
 
     @property
     def description(self) -> str:

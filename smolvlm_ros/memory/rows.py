@@ -30,7 +30,7 @@ def insert(connection: sqlite3.Connection, moment: Moment, kept_s: float) -> int
     key = _free_id(connection, moment.stamp_ns)
     connection.execute(
         "INSERT INTO moment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (key, moment.stamp_ns, max(moment.stamp_ns, moment.last_ns), kept_s,
+        (key, moment.stamp_ns, moment.last_ns, kept_s,
          moment.kind.value, _clean(moment.text)[:MAX_TEXT], _clean(indexed(moment)),
          _clean(moment.zone), _clean(moment.class_name), _clean(moment.track_id), moment.denied,
          *place, moment.picture and moment.picture.stamp_ns))

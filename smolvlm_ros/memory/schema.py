@@ -160,7 +160,6 @@ def _set_up(connection: sqlite3.Connection, path: Path | None) -> None:
                                f"(journal mode {mode}); set memory.path to a file on a local disk")
     connection.execute("PRAGMA synchronous = FULL")  # robots lose power
     connection.execute("PRAGMA secure_delete = ON")
-    connection.execute(f"PRAGMA journal_size_limit = {2**22}")
     if version:
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":

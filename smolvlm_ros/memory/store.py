@@ -24,7 +24,6 @@ from smolvlm_ros.memory.search import Query, Result, search
 QUEUED = 1024        # moments that may wait; with a picture each some MB
 _BATCH = 256         # moments in one transaction
 _ROUND_S = 30.0
-_ROUND_ROWS = 500
 _IDLE_S = 0.5
 _AGAIN_S = (0.2, 5.0)
 
@@ -82,6 +81,10 @@ class MemoryStore:
         try:
             self._reader = self._writer if self._path is None else open_to_read(self._path)
             self._retention = Retention(self._writer, self._path)
+            # The log is part of the size: an eighth of it at most, and never more than 4 MB.
+            pages = max(32, min(1000, int(config.max_mb * 1e6 / 8 / 4096)))
+            self._writer.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+            self._writer.execute(f"PRAGMA journal_size_limit = {pages * 4096}")
             self._moments = self._count()
         except BaseException:
             self._writer.close()
@@ -89,7 +92,8 @@ class MemoryStore:
         self._read_lock = self._write_lock if self._path is None else threading.Lock()
         self._queue: queue.Queue[_Write | None] = queue.Queue(QUEUED + 1)  # None only wakes it
         self._counts_lock = threading.Lock()
-        self._kept = self._lost = self._unfinished = self._since_round = 0
+        self._kept = self._lost = self._unfinished = 0
+        self._not_before_s = 0.0
         self._problem = ""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
@@ -177,11 +181,18 @@ class MemoryStore:
         while not (self._closing.is_set() and self._queue.empty()):
             self._write_batch(self._batch(0.0 if round_ else _IDLE_S))
             now_s = time.monotonic()
-            if round_ is None and (now_s >= next_round_s or self._since_round >= _ROUND_ROWS):
-                round_, next_round_s, self._since_round = (
-                    self._retention.round(self.config), now_s + _ROUND_S, 0)
-            if round_ is not None:
+            if round_ is None and now_s >= (self._not_before_s if self._over() else next_round_s):
+                round_, next_round_s = self._retention.round(self.config), now_s + _ROUND_S
+            while round_ is not None:
                 round_ = self._step(round_)
+                if not self._over():  # the rest of the round leaves time to write
+                    break
+
+    def _over(self) -> bool:
+        """True when it is larger than it may be."""
+        with self._write_lock, suppress(sqlite3.Error):
+            return self._retention.size_bytes() > self.config.max_mb * 1e6
+        return False
 
     def _step(self, round_: Iterator[None]) -> Iterator[None] | None:
         """A step of forgetting; None at its end, or when it fails: the next round tries again."""
@@ -194,6 +205,7 @@ class MemoryStore:
         except Exception as error:  # the writer goes on, whatever it is
             self._rolled_back()
             self._note(self._in_words(error))
+            self._not_before_s = time.monotonic() + _AGAIN_S[1]
         self._recount()
         return None
 
@@ -240,7 +252,8 @@ class MemoryStore:
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
                 now_s = self._retention.now_s()
-                keys = [write.do(self._writer, now_s) for write in batch]
+                # A microsecond apart: the order they came in is that in which they are forgotten.
+                keys = [w.do(self._writer, now_s + 1e-6 * i) for i, w in enumerate(batch)]
                 self._writer.execute("COMMIT")
                 return keys
             except BaseException:
@@ -264,7 +277,6 @@ class MemoryStore:
                 self._writer.execute("ROLLBACK")
 
     def _finish(self, batch: list[_Write], keys: list[int | None]) -> None:
-        self._since_round += len(batch)
         self._recount()
         with self._counts_lock:
             self._kept += sum(key is not None for key in keys)

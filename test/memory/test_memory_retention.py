@@ -1,0 +1,160 @@
+"""Limits in size and days, with every clock that may go wrong."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import NOW, S, event, pictured, sound
+
+from smolvlm_ros.memory import MemoryConfig, MemoryStore, Moment, Query
+from smolvlm_ros.memory.clock import ClockWatch
+from smolvlm_ros.memory.retention import EVEN_S, Retention
+from smolvlm_ros.memory.rows import insert
+from smolvlm_ros.memory.schema import open_database
+
+DAY = 86400.0
+WALL = 1_700_000_000.0
+
+
+class Session:
+    """A database with clocks that are set by hand; one session of the process."""
+
+    def __init__(self, path: Path | None, wall: float = WALL) -> None:
+        self.wall, self.monotonic = wall, 100.0
+        self.connection = open_database(path)
+        self.retention = Retention(self.connection, path, lambda: self.wall, lambda: self.monotonic)
+
+    def passes(self, seconds: float, clock_set_by: float = 0.0) -> None:
+        """Time goes by; the system clock may be set on top of it."""
+        self.monotonic += seconds
+        self.wall += seconds + clock_set_by
+
+    def keep(self, *moments: Moment) -> None:
+        self.connection.execute("BEGIN")
+        now_s = self.retention.now_s()
+        for moment in moments:
+            insert(self.connection, moment, now_s)
+        self.connection.execute("COMMIT")
+
+    def left(self, **config: float) -> list[str]:
+        """Forget what is due; the texts that are left, oldest stamp first."""
+        for _ in self.retention.round(MemoryConfig(**config)):
+            pass
+        return [t for t, in self.connection.execute("SELECT text FROM moment ORDER BY id")]
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    made = Session(None)
+    with closing(made.connection):
+        yield made
+
+
+def test_days(session: Session) -> None:
+    session.keep(event(0, "old"))
+    session.passes(20 * DAY)
+    session.keep(event(20 * DAY, "young"))
+    assert session.left(max_days=30) == ["old", "young"]
+    session.passes(10.1 * DAY)
+    assert session.left(max_days=30) == ["young"]
+    session.passes(30 * DAY)
+    assert session.left(max_days=30) == [] and session.retention.forgotten == 2
+
+
+def test_one_stamp_from_the_future_makes_nothing_old(session: Session) -> None:
+    session.keep(*(event(i, str(i)) for i in range(9)), Moment((2**31 - 2) * S, "future"))
+    session.passes(DAY)
+    assert len(session.left(max_days=2)) == 10
+    session.passes(2 * DAY)  # and it goes with the others
+    assert session.left(max_days=2) == []
+
+
+def test_stamps_of_a_recording_or_a_simulation_are_not_old(session: Session) -> None:
+    session.keep(Moment(5 * S, "simulated"), Moment(NOW - 10**17, "three years ago"))
+    session.passes(DAY)
+    assert len(session.left(max_days=2)) == 2
+
+
+def test_a_clock_that_jumps_ahead_and_back_forgets_nothing(session: Session) -> None:
+    session.keep(event(0, "before"))
+    session.passes(10, clock_set_by=400 * DAY)
+    session.keep(event(10, "meanwhile"))
+    assert len(session.left(max_days=30)) == 2  # for ten minutes nobody believes it
+    session.passes(EVEN_S + 1)
+    assert len(session.left(max_days=30)) == 2  # then: what this session kept moved with it
+    session.passes(10, clock_set_by=-400 * DAY)
+    session.passes(EVEN_S + 1)
+    assert len(session.left(max_days=30)) == 2
+    session.passes(31 * DAY)
+    assert session.left(max_days=30) == []
+
+
+def test_a_board_without_a_battery_starts_in_1970_and_is_set_right(tmp_path: Path) -> None:
+    first = Session(tmp_path / "m.db", wall=50.0)
+    first.keep(Moment(60 * S, "in 1970"))
+    first.passes(120, clock_set_by=WALL)  # the network tells the time
+    first.keep(event(120, "after"))
+    first.passes(EVEN_S)
+    assert len(first.left(max_days=30)) == 2
+    first.connection.close()
+    second = Session(tmp_path / "m.db", wall=WALL + 2 * DAY)
+    second.passes(EVEN_S)
+    assert len(second.left(max_days=30)) == 2
+    second.passes(29 * DAY)
+    assert second.left(max_days=30) == []
+    second.connection.close()
+
+
+def test_a_session_in_a_wrong_year_ahead_still_ends(tmp_path: Path) -> None:
+    first = Session(tmp_path / "m.db", wall=WALL + 3000 * DAY)
+    first.keep(event(0))
+    first.connection.close()
+    second = Session(tmp_path / "m.db")
+    second.passes(EVEN_S)
+    assert len(second.left(max_days=30)) == 1
+    second.passes(31 * DAY)
+    assert second.left(max_days=30) == []
+    second.connection.close()
+
+
+def test_the_clock_watch() -> None:
+    watch = ClockWatch(1000.0, 0.0)
+    assert watch.step(1010.0, 10.0) == 0 and watch.even_for_s(10.0) == 10.0
+    assert watch.step(1040.0, 20.0) == 0  # slewing, and small steps
+    assert watch.step(5000.0, 30.0) == pytest.approx(3970.0) and watch.even_for_s(30.0) == 0
+    assert watch.step(5010.0, 40.0) == 0 and watch.even_for_s(40.0) == 10.0
+
+
+def test_size_is_kept_and_the_first_remembered_go_first(make: Callable[..., MemoryStore],
+                                                        tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    store = make(path=str(path), max_mb=2.0)
+    biggest = 0
+    for i in range(1200):  # about 8 MB
+        # Stamps that go backwards: what was remembered first goes, whatever its stamp.
+        store.add(replace(pictured(-i, 6000), text=f"number {i}"))
+        if i % 20 == 19:
+            assert store.flush(30)
+            biggest = max(biggest, sum(f.stat().st_size for f in tmp_path.iterdir()
+                                       if not f.name.endswith("shm")))
+    while store._over():
+        time.sleep(0.01)
+    assert biggest <= 1.3 * 2e6  # what the log holds is in the file too, until it is emptied
+    left = sorted(int(f.moment.text.split()[1]) for f in store.find(Query(limit=1000)).found)
+    assert left == list(range(left[0], 1200)) and 100 < len(left) < 400
+    assert store.counts.moments == len(left)
+    store.close()
+    assert sound(path) == len(left)
+
+
+def test_a_store_forgets_by_itself(make: Callable[..., MemoryStore]) -> None:
+    store = make(max_mb=1.0)
+    for i in range(2000):
+        store.add(pictured(i, 2000)).exception(30)
+    assert store.flush(30)
+    assert store.counts.forgotten > 500 and store.counts.moments + store.counts.forgotten == 2000
+    assert store.find(Query(limit=1)).found[0].moment == pictured(1999, 2000)
