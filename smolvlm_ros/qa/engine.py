@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros.qa.prompt import SYSTEM_PROMPT, YES_NO_HINT
+from smolvlm_ros.qa.server_config import ServerEngineConfig
 from smolvlm_ros.qa.verdict import YesNo
-from smolvlm_ros.settings import Settings, setting
+from smolvlm_ros.remote.privacy import PrivacyConfig
+from smolvlm_ros.settings import Settings, group, setting
 
 NONE = "none"
 AUTO = "auto"
+SERVER = "server"
 
 
 class EngineError(RuntimeError):
@@ -78,7 +81,7 @@ class EngineConfig(Settings):
     model: str = setting(
         AUTO, "'none'; 'auto' (the largest SmolVLM2 at hand that fits the memory); a name of the "
         "registry (smolvlm2-256m, smolvlm2-500m, smolvlm2-2.2b; world-vlm for the embedded world); "
-        "a folder; or a hub id.", ge=1)
+        "a folder; a hub id; or 'server' for the one of `server`.", ge=1)
     revision: str = setting("", "Commit of a hub id; empty for the registry's pinned one, or main.")
     allow_download: bool = setting(False, "Fetch a model that is not on this machine.")
     device: str = setting("auto", "'auto' is CUDA where it works, else the CPU.",
@@ -96,6 +99,7 @@ class EngineConfig(Settings):
                                  le=1000)
     yes_no_hint: str = setting(YES_NO_HINT, "Text added to every yes/no question; empty for none.",
                                le=200)
+    server: ServerEngineConfig = group(ServerEngineConfig)
 
     def conflicts(self) -> list[str]:
         """INT8 is a CPU format."""
@@ -104,11 +108,16 @@ class EngineConfig(Settings):
         return []
 
 
-def make_engine(config: EngineConfig) -> Engine | NoEngine:
+def make_engine(config: EngineConfig, privacy: PrivacyConfig | None = None) -> Engine | NoEngine:
     """The configured engine, loaded and checked, or the reason why there is none to load.
 
     `NoEngine` is an honest state (no model was asked for, or 'auto' found none). A model that was
     asked for by name and cannot be had is an error.
+
+    Args:
+        config: which model, and how it is asked.
+        privacy: what is covered before images go to a server on another machine; None for the
+            defaults.
 
     Raises:
         EngineError: the model is missing, unsafe, of another architecture, too large, incomplete,
@@ -116,6 +125,10 @@ def make_engine(config: EngineConfig) -> Engine | NoEngine:
     """
     if config.model == NONE:
         return NoEngine("the setting model is 'none'; set it to a SmolVLM2 checkpoint")
+    if config.model == SERVER:
+        from smolvlm_ros.qa.server_engine import ServerEngine
+
+        return ServerEngine.connect(config.server, config, privacy)
     from smolvlm_ros.qa import checkpoint  # late: they import each other's errors
 
     found = checkpoint.locate(config)

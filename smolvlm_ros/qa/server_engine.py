@@ -56,6 +56,7 @@ class ServerEngine:
         self._privacy = None if config.local else privacy or PrivacyConfig()
         self.name = server.model
         self.measured = config.answers == "logprobs"
+        self.description = self._described()
 
     @classmethod
     def connect(cls, config: ServerEngineConfig, limits: EngineConfig,
@@ -82,12 +83,6 @@ class ServerEngine:
         except (RemoteError, PrivacyError) as error:
             raise EngineError(f"the model of {config.url}: {error}") from error
         return engine
-
-    @property
-    def description(self) -> str:
-        """Name, address, and where probabilities come from."""
-        how = "probabilities of the server" if self.measured else "answers without probabilities"
-        return f"{self.name} at {self._config.url}, {how}"
 
     def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
         """See `Engine.yes_no`."""
@@ -129,11 +124,16 @@ class ServerEngine:
             if not self.measured and self._config.answers == "logprobs":
                 raise EngineError(f"{self._config.url} gives no logprobs; set answers to 'json' or "
                                   "'auto'")
+        self.description = self._described()
         first, second = (self._answer(url, _CANARY_QUESTION) for url in (red, blue))
         if abs(first[0] - second[0]) <= _SAME:
             raise EngineError(f"{self.name} at {self._config.url} gives the same answer on a red "
                               "and on a blue image; does it see images (llama.cpp needs --mmproj), "
                               "and does it answer with yes or no?")
+
+    def _described(self) -> str:
+        how = "probabilities of the server" if self.measured else "answers without probabilities"
+        return f"{self.name} at {self._config.url}, {how}"
 
     def _gives_probabilities(self, url: str) -> bool:
         try:

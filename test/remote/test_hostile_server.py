@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 
 import pytest
 from loopback import Handler, Request, completion, free_port, says, serving
 
+from smolvlm_ros.remote import connection
 from smolvlm_ros.remote.address import ServerConfig
 from smolvlm_ros.remote.chat import ChatServer, user_message
 from smolvlm_ros.remote.errors import (
@@ -126,6 +128,17 @@ def test_refused_and_unknown_names_say_what_to_look_at() -> None:
         ask(f"http://127.0.0.1:{free_port()}/v1")
     with pytest.raises(RemoteError, match="not found|within timeout_s"):
         ask("http://no-such-host.invalid/v1", allow_remote=True)
+
+
+def test_the_next_address_of_a_name_is_tried(monkeypatch) -> None:
+    with serving(says("yes")) as server:
+        found = [(socket.AF_INET, ("127.0.0.1", port)) for port in (free_port(),
+                                                                    server.server_port)]
+        monkeypatch.setattr(connection, "_addresses", lambda *args: found)
+        assert ask(server.url).text == "yes"
+        monkeypatch.setattr(connection, "_addresses", lambda *args: found[:1] * 2)
+        with pytest.raises(Unreachable):
+            ask(server.url)
 
 
 def test_a_redirect_is_not_followed_and_takes_the_key_nowhere() -> None:

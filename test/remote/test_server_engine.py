@@ -3,16 +3,20 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import numpy as np
 import pytest
+from drawn_private import with_face
 from loopback import RedModel, completion, event, free_port, logprobs, says, serving
 
-from smolvlm_ros.qa.engine import EngineConfig, EngineError
+from smolvlm_ros.qa.engine import EngineConfig, EngineError, make_engine
 from smolvlm_ros.qa.policy import SceneQA
 from smolvlm_ros.qa.prompt import QuestionError
 from smolvlm_ros.qa.server_config import ServerEngineConfig
 from smolvlm_ros.qa.server_engine import ServerEngine, StatedYesNo
 from smolvlm_ros.qa.verdict import Answer, Cause, Frame, YesNo
+from smolvlm_ros.remote import privacy
+from smolvlm_ros.remote.address import ServerConfig
 from smolvlm_ros.settings import SettingError
 
 RED = np.full((48, 64, 3), (200, 30, 30), np.uint8)
@@ -48,6 +52,43 @@ def test_the_policy_decides_with_it(probabilities) -> None:
         # the image comes before the question, so that a prefix cache holds it
         kinds = [part["type"] for part in server.requests[-1].value["messages"][-1]["content"]]
         assert kinds == ["image_url", "text"]
+
+
+def test_the_engine_s_factory_gives_it() -> None:
+    with serving(RedModel()) as server:
+        made = make_engine(EngineConfig.from_flat(
+            {"model": "server", "server.url": server.url, "max_new_tokens": 7}))
+        assert isinstance(made, ServerEngine) and made.name == "red-vlm"
+        assert made.yes_no(RED, [QUESTION])[0].p_yes == pytest.approx(0.95)
+        list(made.stream(RED, "What is it?", 100))
+        assert server.requests[-1].value["max_tokens"] == 7
+        hint = EngineConfig().yes_no_hint
+        assert server.requests[-2].text == f"{QUESTION} {hint}"
+        made.close()
+        with pytest.raises(EngineError, match="closed"):
+            list(made.stream(RED, "What is it?"))
+
+
+def test_to_another_machine_faces_do_not_go(monkeypatch) -> None:
+    image = with_face(100, 60, 40)
+    with serving(RedModel()) as server:
+        engine = connect(server.url)
+        engine.yes_no(image, [QUESTION])
+        assert privacy.faces(server.requests[-1].images[0])  # it has not left this machine
+        monkeypatch.setattr(ServerConfig, "local", property(lambda c: not c.allow_remote))
+        engine = connect(server.url, allow_remote=True)
+        engine.yes_no(image, [QUESTION])
+        assert not privacy.faces(server.requests[-1].images[0])
+
+        monkeypatch.setattr(privacy, "_loaded", {})
+        monkeypatch.setattr(privacy, "_FOLDERS", ())
+        monkeypatch.setattr(cv2.data, "haarcascades", "/nowhere/")
+        sent = len(server.requests)
+        with pytest.raises(EngineError, match="opencv-data"):
+            engine.yes_no(image, [QUESTION])
+        with pytest.raises(EngineError, match="opencv-data"):
+            connect(server.url, model="red-vlm", allow_remote=True)
+        assert len(server.requests) == sent
 
 
 def test_a_server_that_does_not_know_logprobs_is_asked_for_json() -> None:
