@@ -18,6 +18,7 @@ from smolvlm_ros.models.detector_metadata import KEY, DetectorMetadata
 from smolvlm_ros.models.errors import LicenceError, ProviderError
 from smolvlm_ros.models.query_boxes import best, unmatched
 from smolvlm_ros.models.registry import Task
+from smolvlm_ros.models.stated_licence import stated_licence
 
 # In the self-check a detection counts as the same within the first number (of its score and of the
 # image's size), and the share of missing ones may be the second: ties at the end of the list.
@@ -86,7 +87,7 @@ class _Detectors(NetworkKind[DetectorMetadata, "Network | YoloxNetwork"]):
     def describe(self, entries: Mapping[str, str]) -> DetectorMetadata:
         if KEY not in entries and self._opened is not None:
             name = self._opened.path.name
-            self._check_agpl(name, yolox.stated_licence(entries))
+            self._check_agpl(name, stated_licence(entries))
             found = yolox.describe(name, entries, list(self._opened.inputs.values()),
                                    list(self._opened.outputs.values()), self._detector.onnx.labels)
             if found is not None:

@@ -19,7 +19,7 @@ from smolvlm_ros.detection.coco import COCO
 from smolvlm_ros.models.canary import canary_image
 from smolvlm_ros.models.detector_metadata import DetectorMetadata
 from smolvlm_ros.models.errors import CheckpointError, ProviderError
-from smolvlm_ros.models.registry import UNKNOWN_LICENCE
+from smolvlm_ros.models.stated_licence import stated_licence
 
 ARCHITECTURE = "yolox"
 _STRIDES = (8, 16, 32)
@@ -155,14 +155,6 @@ def describe(name: str, entries: Mapping[str, str], inputs: Sequence[tuple[int |
                               " set onnx.labels to the names in the order of their ids")
     return DetectorMetadata(architecture=ARCHITECTURE, classes=names, queries=rows, height=height,
                             width=width, source=name, licence=stated_licence(entries))
-
-
-def stated_licence(entries: Mapping[str, str]) -> str:
-    """The licence that another exporter wrote into a file; 'unknown' when it wrote none."""
-    said = " ".join(entries.get(key, "") for key in ("license", "licence", "author", "description"))
-    if "AGPL" in said.upper() or "ultralytics" in said.lower():
-        return "AGPL-3.0"
-    return (entries.get("license") or entries.get("licence") or UNKNOWN_LICENCE)[:80]
 
 
 def _names(entries: Mapping[str, str]) -> tuple[str, ...]:

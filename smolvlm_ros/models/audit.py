@@ -14,6 +14,7 @@ from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint, find, named
+from smolvlm_ros.models.stated_licence import stated_licence
 
 _PARAMETER_STARTS = ("model", "checkpoint")
 _NO_CHECKPOINT = ("auto", "none")  # what scene_qa's engine.model may say instead
@@ -104,8 +105,8 @@ def _file(item: str, path: Path) -> AuditRow:
             metadata = DepthMetadata.from_entries(entries)
             name = (f"depth {metadata.variant} {metadata.height}x{metadata.width} "
                     f"{metadata.precision}")
-    except CheckpointError:  # another exporter's file: nothing in it can be believed
-        return AuditRow(item, path.name, UNKNOWN_LICENCE, None, "", sha256(path))
+    except CheckpointError:  # another exporter's file: what it allows cannot be believed
+        return AuditRow(item, path.name, stated_licence(entries), None, "", sha256(path))
     commercial = None if metadata.licence == UNKNOWN_LICENCE else metadata.commercial
     return AuditRow(item, name, metadata.licence, commercial, metadata.source,
                     metadata.source_sha256)

@@ -19,6 +19,7 @@ from smolvlm_ros.detection import (  # noqa: E402
     yolox,
 )
 from smolvlm_ros.detection.coco import COCO  # noqa: E402
+from smolvlm_ros.models.audit import audit  # noqa: E402
 from smolvlm_ros.models.errors import CheckpointError, LicenceError  # noqa: E402
 
 HEIGHT, WIDTH = 96, 128
@@ -158,8 +159,10 @@ def test_agpl_weights_are_refused_unless_allowed(tmp_path: Path) -> None:
     ({}, "unknown"), ({"license": "Apache-2.0"}, "Apache-2.0"), (AGPL, "AGPL-3.0"),
     ({"description": "Ultralytics YOLOv8n model"}, "AGPL-3.0"),
     ({"licence": "GNU AGPLv3"}, "AGPL-3.0")])
-def test_what_others_write_of_the_licence(entries: dict[str, str], licence: str) -> None:
-    assert yolox.stated_licence(entries) == licence
+def test_what_others_write_of_the_licence(entries: dict[str, str], licence: str,
+                                          tmp_path: Path) -> None:
+    row = audit(str(onnx_file(tmp_path / "theirs.onnx", entries=entries)))
+    assert (row.licence, row.commercial) == (licence, None)
 
 
 def test_class_names(tmp_path: Path) -> None:
