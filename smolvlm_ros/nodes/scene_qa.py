@@ -117,7 +117,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self.own("worker", lambda: self._end(worker))
         worker.start()
         self.frames = FrameSupply(self, s.frames, REQUEST)
-        self.waiters = Waiters(_WAITING)
+        self.waiters = Waiters(_WAITING, s.rate)
         self._questions = EventQuestions(self, self._templates)
         self._verdicts = self.endpoints.publish(VERDICTS)
         self._watch = self.watch(InputRule(IMAGE.name))
@@ -141,6 +141,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         if self.state == "active":
             self.frames.configure(settings.frames)
             self.scheduler.config = settings.queue
+            self.waiters.configure(settings.rate)
 
     def hurry(self) -> None:
         """Refuse what waits."""

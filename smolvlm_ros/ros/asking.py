@@ -53,7 +53,7 @@ class Asker:
         if request.timeout_ms:
             limit_s = min(limit_s, request.timeout_ms * 1e-3)
         try:
-            with node.waiters.admitted():
+            with node.waiters.admitted(request.client):
                 self._answer(request, response, begin, time.monotonic() + limit_s)
         except Unanswered as error:
             self._refuse(request, response, error.status, str(error), begin)

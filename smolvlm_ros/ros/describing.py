@@ -27,7 +27,7 @@ def describe(node: Any, goal: Any) -> Any:
     begin = time.perf_counter()
     node.stats.count("describe_goals")
     try:
-        with node.waiters.admitted():
+        with node.waiters.admitted(goal.request.client):
             frame, prompt = _prepared(node, goal.request)
             result.header.stamp = node.stamps.stamp(frame.stamp_s)
             result.header.frame_id = frame.frame_id

@@ -7,6 +7,7 @@ from smolvlm_ros.memory.config import MemoryConfig
 from smolvlm_ros.qa.crops import CropConfig
 from smolvlm_ros.qa.engine import EngineConfig
 from smolvlm_ros.qa.frames import RingConfig
+from smolvlm_ros.qa.rate import RateConfig
 from smolvlm_ros.qa.scheduler import SchedulerConfig
 from smolvlm_ros.qa.verdict import PolicyConfig
 from smolvlm_ros.ros.parameters import NodeSettings
@@ -42,6 +43,7 @@ class SceneQaSettings(NodeSettings):
     policy: PolicyConfig = group(PolicyConfig)
     crop: CropConfig = group(CropConfig)
     frames: RingConfig = group(RingConfig)
+    rate: RateConfig = group(RateConfig)
     queue: SchedulerConfig = group(SchedulerConfig)
     memory: MemoryConfig = group(MemoryConfig)
     image_qos: FunnelQos = group(FunnelQos)

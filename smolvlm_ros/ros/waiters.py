@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from smolvlm_ros.qa.rate import RateConfig, RateLimiter
 from smolvlm_ros.qa.scheduler import Refused
 
 
@@ -13,21 +14,32 @@ class Waiters:
 
     Args:
         most: clients that may wait at once.
+        rate: how often each may ask.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, rate: RateConfig | None = None) -> None:
         self._most = most
+        self._rate = RateLimiter(rate)
         self._count = 0
         self._changed = threading.Condition()
 
+    def configure(self, rate: RateConfig) -> None:
+        """Take another limit."""
+        with self._changed:
+            self._rate.config = rate
+
     @contextmanager
-    def admitted(self) -> Iterator[None]:
+    def admitted(self, client: str = "") -> Iterator[None]:
         """Inside, a client waits.
 
+        Args:
+            client: its name.
+
         Raises:
-            Refused: as many as are allowed wait already.
+            Refused: it asks too often, or as many as are allowed wait already.
         """
         with self._changed:
+            self._rate.admit(client)
             if self._count >= self._most:
                 raise Refused(f"{self._count} clients wait already; ask again later")
             self._count += 1

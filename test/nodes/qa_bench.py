@@ -128,6 +128,7 @@ class QaBench:
 def qa_bench(**parameters: Any) -> Iterator[QaBench]:
     namespace = fresh_namespace()
     parameters.setdefault("engine__model", "none")
+    parameters.setdefault("ask_again", 0)  # random weights are never clear
     with running(SceneQaNode, namespace, **parameters) as node, Peer(namespace) as peer:
         yield QaBench(node, peer, peer.listen("verdicts", SceneVerdict,
                                               matched=node.state == "active"))

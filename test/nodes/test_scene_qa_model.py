@@ -256,7 +256,7 @@ def test_an_event_that_cannot_be_answered_in_time_gets_a_verdict_that_says_so(ti
 # Many clients -----------------------------------------------------------------------------------
 
 def test_many_clients_at_once_are_all_answered_or_refused(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm)) as b:
+    with qa_bench(engine__model=str(tiny_vlm), rate__per_client_hz=0.0) as b:
         b.two_frames()
         requests = [AskScene.Request(question=f"Is the {thing} {adjective}?", mode=YES_NO)
                     for thing in THINGS for adjective in ADJECTIVES[:4]]
@@ -271,7 +271,8 @@ def test_many_clients_at_once_are_all_answered_or_refused(tiny_vlm: Path) -> Non
 
 
 def test_clients_that_wait_for_a_frame_do_not_keep_it_from_coming(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=1) as b:
+    with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=1,
+                  rate__per_client_hz=0.0) as b:
         b.gate()  # accepts, and passes nothing
         b.frame(1.0)
         request = AskScene.Request(question="What is there?", mode=FREE, frame=FRESH)
