@@ -5,7 +5,7 @@
 - cost: SmolVLM2 at the real sizes with random weights, in pairs with plain transformers
   `generate()` of one token in the same number format;
 - policy: a model of the embedded world on 1,000 seeded questions, a tenth of the frames corrupted,
-  asked as scene_qa asks about objects (crops) and as a planner asks (whole frames);
+  asked as scene_qa asks about objects: on crops;
 - guard: the geometry guard on the lists of its tests.
 
 `--answers FILE` writes the policy's answers with the right ones, for `smolvlm_ros calibrate`;
@@ -42,7 +42,6 @@ _DTYPES = ("float32", "bfloat16", "int8")
 _SEED = 900        # of the first world; places for timelines are never trained on
 _QUESTIONS, _QUICK_QUESTIONS = 1000, 80
 _A_WORLD = 13      # questions that a world gives, about
-_FRAME = "frames_"
 
 
 def main() -> int:
@@ -83,19 +82,16 @@ def cost(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def policy(options: argparse.Namespace) -> dict[str, Any]:
-    """One pass, two frames and the whole policy, on crops; in full also on whole frames."""
+    """One pass, two frames and the whole policy, on crops or on whole frames."""
     engine = make_engine(dataclasses.replace(EngineConfig(), model=options.model,
                                              num_threads=options.threads))
     if isinstance(engine, NoEngine):
         print(f"policy: not measured: {engine.reason}")
         return {}
     try:
-        rows = _policy(options, engine, CropConfig(), "")
-        if not options.quick:
-            rows |= _policy(options, engine, None, _FRAME)
+        return _policy(options, engine)
     finally:
         engine.close()
-    return rows
 
 
 def guard(_: argparse.Namespace) -> dict[str, Any]:
@@ -115,8 +111,7 @@ _PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "cost": cost, "policy": policy, "guard": guard}
 
 
-def _policy(options: argparse.Namespace, engine: Any, crop: CropConfig | None, prefix: str
-            ) -> dict[str, Any]:
+def _policy(options: argparse.Namespace, engine: Any) -> dict[str, Any]:
     from smolvlm_ros.world.scoring.moments import pairs_of
     from smolvlm_ros.world.scoring.policy import chosen_questions, score_policy
     from smolvlm_ros.world.scoring.vlm import worlds_of
@@ -124,14 +119,14 @@ def _policy(options: argparse.Namespace, engine: Any, crop: CropConfig | None, p
     wanted = _QUICK_QUESTIONS if options.quick else _QUESTIONS
     seeds = range(options.seed, options.seed + math.ceil(wanted / _A_WORLD))
     rng = np.random.default_rng(options.seed)
-    pairs = list(pairs_of(worlds_of(seeds), rng, crop))
+    pairs = list(pairs_of(worlds_of(seeds), rng, None if options.frames else CropConfig()))
     asked = chosen_questions(pairs, wanted, rng)
     score = score_policy(engine, pairs, asked,
                          calibrations=read_calibrations(str(options.calibration or "")))
-    if options.answers and not prefix:
+    if options.answers:
         options.answers.write_text("".join(json.dumps(dataclasses.asdict(answer)) + "\n"
                                            for answer in score.answers), encoding="utf-8")
-    return score.rows(prefix)
+    return score.rows("frames_" if options.frames else "")
 
 
 def _options() -> argparse.Namespace:
@@ -140,10 +135,12 @@ def _options() -> argparse.Namespace:
                         metavar="PART", help=f"of {', '.join(_PARTS)} (default: all)")
     parser.add_argument("--model", default="world-vlm", help="for the policy (default %(default)s)")
     parser.add_argument("--seed", type=int, default=_SEED, help="of the policy's first world")
+    parser.add_argument("--frames", action="store_true", help="ask the policy's questions on whole "
+                        "frames, as a planner does (keys frames_...), not on crops; takes 2 GB")
     parser.add_argument("--threads", type=int, default=0, metavar="N",
                         help="of the models; 0 leaves the library's choice")
     parser.add_argument("--answers", type=Path, metavar="FILE",
-                        help="write the policy's answers on clean crops, with the right ones")
+                        help="write the policy's answers on clean views, with the right ones")
     parser.add_argument("--calibration", type=Path, metavar="FILE",
                         help="of presence, colour and state, as smolvlm_ros calibrate writes it")
     return parser.parse_args()
