@@ -99,6 +99,7 @@ class FusionSettings(NodeSettings, FusionConfig):
     detections_qos: FunnelQos = group(FunnelQos)
     image_qos: FunnelQos = group(FunnelQos)
     tracks: TrackConfig = group(TrackConfig)
+
     def conflicts(self) -> list[str]:
         """The zones must be readable before anything is changed."""
         try:
@@ -106,7 +107,6 @@ class FusionSettings(NodeSettings, FusionConfig):
         except ValueError as error:
             return [str(error)]
         return super().conflicts()
-
 
 
 class FusionNode(FunnelNode[FusionSettings]):

@@ -46,6 +46,34 @@ def test_enter_dwell_and_leave_once_each_under_the_exact_stamps_of_frames() -> N
         assert leave.dwell_s == pytest.approx(1.8, abs=1e-3)
 
 
+def test_one_false_box_is_no_entry_and_two_sightings_are_one() -> None:
+    with bench(zones=ZONES.replace("    enter_hits: 1\n", "")) as b:
+        b.send(0)
+        b.await_objects(1)
+        b.send(2, boxes=())
+        b.send(20, boxes=())
+        b.await_objects(3)
+        assert b.events == []
+        b.send(30)
+        b.send(33)
+        wait_for(lambda: b.events, "the enter")
+        assert b.kinds() == [(ZoneEvent.ENTER, 33)]
+        assert b.events[0].dwell_s == pytest.approx(0.3, abs=1e-3)
+        for number in (39, 45):
+            b.send(number, depth_map(OUTSIDE_M))
+        wait_for(lambda: len(b.events) == 2, "the leave")
+        # Something else is seen once, and then nothing changes for a second.
+        b.send(100, boxes=())
+        b.await_objects(8)
+        b.gate(101, passed=True)
+        b.send(101, depth_map(1.5), name="dog")
+        b.await_objects(9)
+        for number in range(102, 113):
+            b.gate(number)
+        wait_for(lambda: len(b.events) >= 4, "enter and dwell")
+        assert b.kinds()[2:] == [(ZoneEvent.ENTER, 111), (ZoneEvent.DWELL, 111)]
+
+
 def test_while_the_gate_drops_frames_its_decisions_keep_the_time() -> None:
     with bench(zones=ZONES) as b:
         b.gate(0, passed=True)
