@@ -22,9 +22,9 @@ from smolvlm_ros.memory.words import DENIED, sought, words
 
 _Row: TypeAlias = tuple[Any, ...]
 
-_COUNTED = 512       # occurrences of a word at most that its weight is told from
-_AROUND = 8192       # moments at most that they are counted among
-_SEARCH_S = 0.5      # after this no further set of words is tried
+_COUNTED = 128       # occurrences of a word at most that its weight is told from
+_AROUND = 2048       # moments at most that they are counted among
+_SEARCH_S = 2.0      # after this no further set of words is tried
 _DENIED_SHARE = 0.5  # of its score, for a moment in which the words were denied
 
 
@@ -88,6 +88,7 @@ class _Search:
         self.complete = True
         self._connection = connection
         self._limit = query.limit
+        self._meet: dict[tuple[str, str], bool] = {}
         self._until_s = time.monotonic() + _SEARCH_S
         last_ns = min(query.until_ns or MAX_STAMP_NS, MAX_STAMP_NS)
         since_ns = min(query.since_ns, MAX_STAMP_NS)
@@ -113,7 +114,7 @@ class _Search:
         strict = [f'"{w}"' for w in wanted]
         loose = [f'("{w}" OR "{DENIED}{w}")' for w in wanted]
         passes = [([*loose, '"no"'], 1.0)] if denied else [(strict, 1.0), (loose, _DENIED_SHARE)]
-        best = {row[0]: (1.0, row) for row in self._rows(passes[0][0], ())}  # most often it is all
+        best: dict[int, tuple[float, _Row]] = {}
         for terms, share in passes:
             if self._least(best) < share:
                 self._by_subsets(terms, share, best)
@@ -121,25 +122,49 @@ class _Search:
 
     def _by_subsets(self, terms: list[str], share: float,
                     best: dict[int, tuple[float, _Row]]) -> None:
-        """Add what holds some of the words, the heaviest sets first."""
+        """Add what holds all of the words, or some, the heaviest sets first."""
+        had: set[int] = set()  # what has all, and then what a heavier set has found
+        if len(terms) <= 2 or self._all_meet(terms):
+            for row in self._rows(terms, had):  # most often that is enough
+                had.add(row[0])
+                best[row[0]] = (max(share, best.get(row[0], (0.0,))[0]), row)
+        if self._least(best) >= share:
+            return
         weights = [self._weight(term) for term in terms]
         total = sum(w for w, _ in weights)
         known = [(w, t) for (w, there), t in zip(weights, terms, strict=True) if there]
         # Rounded, so that the same words in another order weigh the same.
         subsets = [(round(share * sum(w for w, _ in s) / total, 9), [t for _, t in s])
-                   for n in range(1, len(known) + 1) for s in itertools.combinations(known, n)]
+                   for n in range(1, min(len(known), len(terms) - 1) + 1)
+                   for s in itertools.combinations(known, n)]
         subsets.sort(key=lambda s: -s[0])
-        had: set[int] = set()  # by a heavier set
         for score, chosen in subsets:
             if score < self._least(best):
                 return
             if time.monotonic() > self._until_s:
                 self.complete = False
                 return
+            if len(chosen) > 2 and not self._all_meet(chosen):
+                continue
             for row in self._rows(chosen, had):
                 had.add(row[0])
                 if score > best.get(row[0], (0.0,))[0]:
                     best[row[0]] = (score, row)
+
+    def _all_meet(self, terms: list[str]) -> bool:
+        """False when two of them never stand together: asked once for each two.
+
+        To find that out, all of both are read; that they do stand together is seen at once.
+        """
+        for pair in itertools.combinations(terms, 2):
+            if pair not in self._meet:
+                found = self._connection.execute(
+                    "SELECT 1 FROM moment_words WHERE moment_words MATCH ? AND rowid BETWEEN ? AND "
+                    "? ORDER BY rowid DESC LIMIT 1", (" AND ".join(pair), *self._ids)).fetchone()
+                self._meet[pair] = found is not None
+            if not self._meet[pair]:
+                return False
+        return True
 
     def _least(self, best: dict[int, tuple[float, _Row]]) -> float:
         """The score that another row must reach to be among the best."""

@@ -87,7 +87,7 @@ def test_the_order_is_that_of_the_definition(seed: int, make: Callable[..., Memo
     """Against a scan of all rows: weights of the words held, half for denied, then the newer."""
     rng = random.Random(seed)
     moments = [Moment(NOW + i * S, " ".join(rng.sample(TOKENS, rng.randint(1, 4))),
-                      denied=rng.random() < 0.3) for i in range(200)]
+                      denied=rng.random() < 0.1 * 3 ** seed) for i in range(200)]
     store = make()
     for moment in rng.sample(moments, len(moments)):  # in any order
         store.add(moment)
