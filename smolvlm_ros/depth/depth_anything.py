@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 
 import numpy as np
@@ -36,6 +37,8 @@ class DepthAnythingV2:
         DepthError: when the file is missing, damaged, of another variant or size, not licensed
             for this use, does not fit into memory, or computes wrong results on this provider.
     """
+
+    max_gap_s = math.inf  # the stabiliser sees for itself whether the view has changed
 
     def __init__(self, config: DepthConfig) -> None:
         self._config = config

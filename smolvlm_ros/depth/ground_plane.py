@@ -106,6 +106,8 @@ class GroundPlane:
     The mount is that of the settings until `set_mount` gives another one (from TF, at each frame).
     """
 
+    max_gap_s = math.inf
+
     def __init__(self, config: DepthConfig) -> None:
         self._config = config
         self._mount = Mount.from_config(config.ground_plane)

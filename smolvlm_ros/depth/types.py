@@ -102,9 +102,14 @@ class DepthMap:
 class DepthEstimator(Protocol):
     """One way to get metric depth. Called from one thread at a time.
 
-    The protocol also fits models that keep state over a video: they see the stamps, and `reset`
-    tells them to forget.
+    The protocol also fits models that keep state over a video: `reset` tells them to forget.
+
+    Attributes:
+        max_gap_s: longest time between two images over which its state holds; infinite for one
+            that keeps none, or that finds out from the images.
     """
+
+    max_gap_s: float
 
     @property
     def info(self) -> DepthInfo:
@@ -131,7 +136,7 @@ class DepthEstimator(Protocol):
         """
 
     def reset(self, why: str) -> None:
-        """Forget earlier images: after a gap, a resize or a jump in time."""
+        """Forget earlier images: after a gap, a resize, a jump in time, or as another variant."""
 
     def close(self) -> None:
         """Free the model's memory; may be called twice."""

@@ -9,6 +9,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from smolvlm_ros.depth import DepthConfig, DepthMap, GroundPlane, Mount, RouterConfig
+from smolvlm_ros.depth.continuity import Continuity
 from smolvlm_ros.models.embedded import is_embedded, require_world
 from smolvlm_ros.ros import camera_info as infos
 from smolvlm_ros.ros import images
@@ -94,7 +95,7 @@ class DepthNode(FunnelNode[DepthSettings]):
 
     def start(self) -> None:
         """Listen to the gate."""
-        self._reset_why = "activated"
+        self._reset_why, self._continuity = "activated", Continuity()
         self._depth = self.endpoints.publish(DEPTH)
         self._depth_info = self.endpoints.publish(DEPTH_INFO)
         self._depth_state = self.endpoints.publish(STATE)
@@ -202,7 +203,9 @@ class DepthNode(FunnelNode[DepthSettings]):
         if settings is not self._in_force:
             estimator.configure(settings)
             self._in_force = settings
-        why, self._reset_why = self._reset_why, ""
+        broken = self._continuity.broken_by((message.width, message.height),
+                                            to_seconds(message.header.stamp), estimator.max_gap_s)
+        why, self._reset_why = self._reset_why or broken, ""
         if why:
             estimator.reset(why)
         if not isinstance(estimator, GroundPlane):

@@ -26,9 +26,10 @@ from sensor_msgs.msg import CameraInfo  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from smolvlm_ros.camera import CameraModel  # noqa: E402
+from smolvlm_ros.depth import DepthConfig, DepthInfo, DepthMap  # noqa: E402
 from smolvlm_ros.models.embedded import WORLD_FRAME_ID  # noqa: E402
 from smolvlm_ros.nodes.depth import DepthNode  # noqa: E402
-from smolvlm_ros.ros import images  # noqa: E402
+from smolvlm_ros.ros import depth_scenes, images  # noqa: E402
 from smolvlm_ros.ros.camera_info import from_camera_model, to_camera_model  # noqa: E402
 
 models = depth_bench.models
@@ -91,6 +92,48 @@ print("loaded:", sorted({{"torch", "transformers"}} & set(sys.modules)))
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
                               timeout=60, check=False)
         assert done.stdout.strip() == "loaded: []", done.stdout + done.stderr
+
+
+class VideoModel:
+    """An estimator that keeps state over a video, and is told when to forget."""
+
+    max_gap_s = 1.0
+
+    def __init__(self, config: DepthConfig) -> None:
+        self.info = DepthInfo("video", None, 10.0)
+        self.told: list[str] = []
+
+    def estimate(self, image_rgb: Any, camera: Any, stamp_s: float) -> DepthMap:
+        self.told.append("image")
+        return DepthMap(np.ones(image_rgb.shape[:2], np.float32), camera, self.info)
+
+    def reset(self, why: str) -> None:
+        self.told.append(why)
+
+    def configure(self, config: DepthConfig) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_model_of_a_whole_video_is_told_when_it_has_to_forget(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(depth_scenes, "make_estimator", VideoModel)
+    with gate() as funnel:
+        def look(second: float, scale: int = 1) -> None:
+            header = Header(stamp=stamp(int(second * 1e9)), frame_id="front_optical")
+            funnel.look(image=np.repeat(SLOPE, scale, 1), header=header,
+                        camera=CAMERA.scaled(scale * WIDTH, HEIGHT))
+        for second in (100.0, 100.9, 101.8, 103.8):
+            look(second)
+        look(104.0, scale=2)
+        look(104.2, scale=2)
+        look(50.0, scale=2)
+        assert funnel.node._scenes.estimator.told == [
+            "activated", "image", "image", "image", "no image for 2.000 s", "image",
+            f"images are {2 * WIDTH}x{HEIGHT} now and were {WIDTH}x{HEIGHT}", "image", "image",
+            "time went back by 54.200 s", "image"]
 
 
 class TestFaults:
