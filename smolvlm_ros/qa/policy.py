@@ -86,6 +86,12 @@ class SceneQA:
             return Cause.INCOMPLETE, ("two frames at least min_separation_s = "
                                       f"{self.config.min_separation_s:g} s apart are needed; ask "
                                       "again when another one has passed the gate")
+        for frame in (frames[-1], frames[0]):
+            if frame.contrast < self.config.min_contrast:
+                return Cause.UNCLEAR, (
+                    f"the view at {frame.stamp_s:.3f} s shows nothing (contrast "
+                    f"{frame.contrast:.1f}, less than min_contrast = "
+                    f"{self.config.min_contrast:g}): is the lens covered, or is it dark?")
         return Cause.AGREED, ""
 
     def _unsure(self, question: str, frames: Sequence[Frame], cause: Cause, reason: str) -> Verdict:

@@ -35,7 +35,7 @@ class Cause(str, Enum):
 
     AGREED = "agreed"  # the only cause of YES and NO
     DISAGREED = "disagreed"  # passes contradict each other
-    UNCLEAR = "unclear"  # a probability between the thresholds, or not a number
+    UNCLEAR = "unclear"  # a probability between the thresholds, no number, or nothing to see
     LOW_MASS = "low_mass"  # the model wanted to say something other than yes or no
     INCOMPLETE = "incomplete"  # passes are missing: a second frame, or the negation
     NO_FRAME = "no_frame"
@@ -76,6 +76,12 @@ class Frame:
     stamp_s: float
     frame_id: str = ""
     region: Region | None = None
+
+    @property
+    def contrast(self) -> float:
+        """Standard deviation of the grey values, 0 to 255; of a sample of a large image."""
+        step = max(1, min(self.image_rgb.shape[:2]) // 64)
+        return float(self.image_rgb[::step, ::step].mean(2).std())
 
     def __post_init__(self) -> None:
         image = self.image_rgb
@@ -161,6 +167,10 @@ class PolicyConfig(Settings):
     min_mass: float = setting(
         0.5, "Least probability of yes and no together; below it the model did not mean either.",
         ge=0.0, le=1.0, runtime=True)
+    min_contrast: float = setting(
+        3.0, "Least standard deviation of the grey values, 0 to 255, of what is looked at. Below "
+        "it there is nothing to see (a covered lens, darkness, glare), and nothing is answered.",
+        ge=0.0, le=128.0, runtime=True)
     min_separation_s: float = setting(
         0.5, "Least time between the two frames asked; closer ones are nearly the same picture.",
         unit="s", ge=0.0, le=60.0, runtime=True)

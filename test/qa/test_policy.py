@@ -34,7 +34,9 @@ class Scripted:
 
 
 def frame(seen: int, stamp_s: float) -> Frame:
-    return Frame(np.full((4, 4, 3), seen, np.uint8), stamp_s, "camera_optical_frame")
+    image = np.full((4, 4, 3), seen, np.uint8)
+    image[2:] = 200  # something to see
+    return Frame(image, stamp_s, "camera_optical_frame")
 
 
 TWO = [frame(1, 10.0), frame(2, 11.0)]
@@ -157,3 +159,18 @@ def test_an_embedded_model_answers_about_its_world() -> None:
     engine.embedded = True
     world = [Frame(f.image_rgb, f.stamp_s, WORLD_FRAME_ID) for f in TWO]
     assert SceneQA().decide(QUESTION, world, engine).answer is Answer.YES
+
+
+@pytest.mark.parametrize("blank", [0, 1])
+def test_a_view_without_anything_in_it_is_not_asked_about(blank: int) -> None:
+    engine = Scripted(YES)
+    frames = list(TWO)
+    dark = np.random.default_rng(0).integers(0, 3, (48, 64, 3), dtype=np.uint8)  # noise only
+    frames[blank] = Frame(dark, frames[blank].stamp_s, "camera_optical_frame")
+    verdict = SceneQA().decide(QUESTION, frames, engine)
+    assert (verdict.answer, verdict.cause) == (Answer.UNSURE, Cause.UNCLEAR)
+    assert f"at {frames[blank].stamp_s:.3f} s shows nothing" in verdict.reason
+    assert "lens covered" in verdict.reason and not engine.calls
+    lenient = SceneQA(PolicyConfig(min_contrast=0.0))
+    dark[0, 0] = blank + 1  # what the scripted model reads
+    assert lenient.decide(QUESTION, frames, engine).answer is Answer.YES

@@ -11,7 +11,7 @@ from smolvlm_ros.qa.calibration import NEUTRAL, Calibrations
 from smolvlm_ros.qa.engine import Engine
 from smolvlm_ros.qa.labelled import LabelledAnswer
 from smolvlm_ros.qa.policy import SceneQA
-from smolvlm_ros.qa.verdict import Answer, PolicyConfig
+from smolvlm_ros.qa.verdict import Answer, Cause, PolicyConfig
 from smolvlm_ros.world.facts import balanced
 from smolvlm_ros.world.scoring.moments import Pair
 from smolvlm_ros.world.truth import Fact
@@ -89,7 +89,7 @@ def score_policy(engine: Engine, pairs: Sequence[Pair], questions: Sequence[tupl
         pair = pairs[number]
         calibration = calibrations.of(fact.kind) if calibrations else NEUTRAL
         verdict = policy.decide(fact.question, pair.frames, engine, calibration=calibration)
-        if not verdict.passes:
+        if not verdict.passes and verdict.cause is not Cause.UNCLEAR:  # nothing to see
             raise ValueError(f"{fact.question!r} was not asked: {verdict.reason}")
         direct = {p.stamp_s: p.p_yes for p in verdict.passes if not p.negated}
         # Half a verdict is enough to abstain, but the others need both frames.

@@ -31,8 +31,11 @@ class Scripted:
 
 def pair(older: int, newer: int, answer: bool = True, corruptions: tuple[str, str] = ("", "")
          ) -> Pair:
-    frames = [Frame(np.full((4, 4, 3), value, np.uint8), stamp_s)
-              for value, stamp_s in ((older, 1.0), (newer, 2.0))]
+    frames = []
+    for value, stamp_s in ((older, 1.0), (newer, 2.0)):
+        image = np.full((4, 4, 3), value, np.uint8)
+        image[2:] = 60  # something to see
+        frames.append(Frame(image, stamp_s))
     return Pair((frames[0], frames[1]), (presence_fact("person", answer),), corruptions)
 
 
@@ -66,7 +69,10 @@ def test_a_refused_question_is_an_error_not_an_abstention() -> None:
 
 def test_answers_for_a_calibration_are_labelled_by_their_own_text_and_clean() -> None:
     pairs = [pair(250, 250, True, ("black", "")), pair(0, 0, False)]
+    blank = Frame(np.zeros((4, 4, 3), np.uint8), 2.0)
+    pairs.append(Pair((pairs[0].frames[0], blank), pairs[0].facts, ("", "black")))
     score = score_policy(Scripted(), pairs, [(n, p.facts[0]) for n, p in enumerate(pairs)])
+    assert score.abstained["policy"] == 1 / 3  # what shows nothing is not asked
     assert [(a.template, round(a.p_yes, 2), a.label) for a in score.answers] == [
         ("presence", 0.98, True), ("presence", 0.02, False),  # the newest, and its negation
         ("presence", 0.0, False), ("presence", 1.0, True)] + [
