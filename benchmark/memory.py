@@ -4,8 +4,9 @@
 
 Events as a robot has them: visits, zone events, verdicts (most of them NO) and free descriptions.
 Beside it, on the same rows: a scan of all of them in Python, and SQLite's own full-text ranking
-(`ORDER BY rank`). --quick leaves the million rows out. FOLDER is where the databases are written;
-take a disk that is like the robot's.
+(`ORDER BY rank`). Then questions about minutes of the embedded world, whose truth is known. --quick
+leaves the million rows out. FOLDER is where the databases are written; take a disk that is like the
+robot's.
 """
 from __future__ import annotations
 
@@ -33,6 +34,8 @@ from smolvlm_ros.memory.rows import insert  # noqa: E402
 from smolvlm_ros.memory.schema import open_database, open_to_read  # noqa: E402
 from smolvlm_ros.memory.search import search  # noqa: E402
 from smolvlm_ros.memory.words import indexed, sought  # noqa: E402
+from smolvlm_ros.world import MOUNTS, SCENES, World  # noqa: E402
+from smolvlm_ros.world.scoring.remembered import ask  # noqa: E402
 
 S = 1_000_000_000
 BEGIN = 1_700_000_000 * S
@@ -215,6 +218,14 @@ def inserts(folder: Path, count: int) -> dict[str, float]:
             "insert_alone_ms": statistics.median(alone_ms), "fsync_ms": statistics.median(sync_ms)}
 
 
+def minutes(count: int) -> dict[str, float]:
+    """The embedded world: how many questions about a minute find their moment within a second."""
+    worlds = (World(SCENES[seed % 3], seed, camera=MOUNTS[seed // 3 % 3]) for seed in range(count))
+    asked = [answer for world in worlds for answer in ask(world)]
+    return {"world_questions": len(asked),
+            "world_found_within_1s": sum(answer.right for answer in asked) / len(asked)}
+
+
 def main() -> None:
     """Run all of it."""
     parser = common.parser(__doc__.splitlines()[0])
@@ -224,6 +235,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         result = sizes(Path(name), counts, 220 if options.quick else 660)
         result |= inserts(Path(name), 2000 if options.quick else 10_000)
+    result |= minutes(40 if options.quick else 100)
+    print(f"embedded world: {result['world_found_within_1s']:.1%} of {result['world_questions']} "
+          "questions find the moment within 1 s")
     print(common.table(("insert", "ms"), [
         ("an event of a burst, until it is safe", result["insert_ms"]),
         ("an event alone, until it is safe", result["insert_alone_ms"]),

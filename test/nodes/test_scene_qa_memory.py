@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
+from peer import wait_for  # noqa: E402
 from qa_bench import ago, qa_bench  # noqa: E402
 from smolvlm_ros.msg import ZoneEvent  # noqa: E402
 from smolvlm_ros.srv import FindMoment  # noqa: E402
@@ -81,3 +82,28 @@ def test_a_file_outlives_the_node_and_a_broken_one_refuses_to_configure(tmp_path
         assert str(path) in text and "move it away" in text
         path.unlink()
         assert b.node.trigger_configure().name == "SUCCESS"
+
+
+def test_on_a_full_disk_the_node_goes_on_says_so_and_recovers(tmp_path: Path) -> None:
+    with qa_bench(memory__path=str(tmp_path / "memory.db")) as b:
+        b.event()
+        await_moments(b, 1)
+        store = b.node._memory._store
+        with store._write_lock:  # from now on SQLite finds the disk full
+            store._writer.execute("PRAGMA max_page_count = 1")
+        sent = 0
+        while not store.counts.problem:  # what lies in pages that are there still fits
+            b.event(zone=f"zone {sent}")
+            sent += 1
+            wait_for(lambda n=sent + 1: store.counts.kept + store.counts.waiting == n, "the event")
+        b.peer.await_error("scene_qa", "nothing can be remembered: ")
+        assert "free some space" in b.peer.status("scene_qa")[1]
+        b.frame()  # the rest of the node goes on: frames, verdicts, search
+        assert not b.ask().message.startswith("nothing")
+        assert search(b, text="person door").success
+        with store._write_lock:
+            store._writer.execute("PRAGMA max_page_count = 100000")
+        await_moments(b, sent + 1)  # those that waited are there too
+        b.peer.await_status("scene_qa", lambda level, text, values: "remembered" not in text,
+                            "the end of the fault")
+        assert b.peer.status("scene_qa")[2]["moments_lost"] == "0"
