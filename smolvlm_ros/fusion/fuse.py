@@ -15,9 +15,9 @@ from smolvlm_ros.settings import setting
 
 _LEAST_SIZE_M = 0.01
 _BODY_STD = 0.15  # of the shorter side: bodies are deeper or flatter than they look
-# Of a contact with the ground. Upright things stand on feet below their middle; others reach half
-# of their depth behind it; a round thing's surface is about 0.3 of its width before its middle.
-_UPRIGHT, _BODY_BEHIND_CONTACT = 1.65, 0.5 / 0.3
+# Of a contact with the ground. Upright things stand on feet below their middle; that of others is
+# about 0.4 of their width behind it (a ball 0.2, a box 0.5), where it is 0.3 behind the surface.
+_UPRIGHT, _BODY_BEHIND_CONTACT = 1.65, 0.4 / 0.3
 _CUT_STD = 0.25   # of the visible side: a box cut by the image's edge has its centre elsewhere
 
 
@@ -35,7 +35,7 @@ class FusionConfig(DepthConfig):
         0.0, "How far behind its depth an object's middle is taken to lie, as a share of the "
         "shorter side of its box: about 0.3 for people and things that are as deep as they are "
         "wide. With the depth of the ground (depth_anchor contact or floor) it is none for what is "
-        "upright and 5/3 of it for the rest. 0 keeps positions on the visible surface.", ge=0.0,
+        "upright and 4/3 of it for the rest. 0 keeps positions on the visible surface.", ge=0.0,
         le=1.0, runtime=True)
     focal_std_rel: float = setting(
         0.005, "Standard deviation of the calibrated focal length, as a share of it.", ge=0.0,

@@ -36,9 +36,9 @@ def test_the_middle_of_a_body_lies_behind_what_is_seen_of_it() -> None:
     assert ray @ (body.covariance - seen.covariance) @ ray == pytest.approx((0.15 * 0.4) ** 2)
 
 
-def test_behind_its_contact_lies_half_of_a_squat_body_and_none_of_an_upright_one() -> None:
+def test_behind_its_contact_lies_the_middle_of_a_squat_body_and_none_of_an_upright_one() -> None:
     upright, squat = (395, 160, 445, 240), (370, 200, 445, 240)   # 0.4 x 0.8 m, 0.6 x 0.4 m
-    for box, behind_m in ((upright, 0.0), (squat, 0.5 * 0.4)):
+    for box, behind_m in ((upright, 0.0), (squat, 0.4 * 0.4)):
         seen, body = (fuse([box], [1], ["a"], WALL, CAMERA, FusionConfig(
             depth_anchor="contact", body_ratio=ratio)).objects[0] for ratio in (0.0, 0.3))
         ray = seen.position / seen.range_m
