@@ -8,12 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros.gate.frame import KNOWN_MIN
+from smolvlm_ros.gate.homography import (
+    MIN_TRACKED,
+    corner_shift,
+    corners_of,
+    fit,
+    follow,
+    normalised,
+)
 
-_MAX_CORNERS = 80
-_MIN_TRACKED = 12
-_HOMOGRAPHY_CORNERS = 30
-_MIN_INLIER_SHARE = 0.4
-_RANSAC_PX = 0.8
+_FIT_PX = 0.5
 _SAMPLES = 800
 _SAMPLE_GRADIENT = 3.0
 _OUTLIER_CONTRAST = 0.5
@@ -53,17 +57,14 @@ class Reference:
         """
         height, width = image.shape
         self._usable = (image > KNOWN_MIN) & ~covered
-        self._grey = _normalised(image)
-        corners = cv2.goodFeaturesToTrack(self._grey, _MAX_CORNERS, 0.01, 6,
-                                          mask=self._usable.astype(np.uint8))
-        self._corners = (np.zeros((0, 1, 2), np.float32) if corners is None
-                         else np.asarray(corners, np.float32))
+        self._grey = normalised(image)
+        self._corners = corners_of(self._grey, self._usable)
         self._sample(image, width, height)
 
     @property
     def textured(self) -> bool:
         """False for a view too bare to tell the camera's motion in it."""
-        return len(self._corners) >= _MIN_TRACKED and len(self._index) >= 10 * _MIN_TRACKED
+        return len(self._corners) >= MIN_TRACKED and len(self._index) >= 10 * MIN_TRACKED
 
     def drift(self, image: NDArray[np.float32], covered: NDArray[np.bool_], noise: float = 0.0
               ) -> Drift:
@@ -76,7 +77,7 @@ class Reference:
         """
         values = image.ravel()[self._index]
         use = (values > KNOWN_MIN) & ~covered.ravel()[self._index]
-        if np.count_nonzero(use) < 10 * _MIN_TRACKED:
+        if np.count_nonzero(use) < 10 * MIN_TRACKED:
             return Drift(0.0, 0.0, 0.0)
         jacobian, base = self._jacobian, self._values
         if not use.all():
@@ -113,9 +114,9 @@ class Reference:
         """
         at = self._corners[:, 0].astype(int)
         corners = self._corners[~covered[at[:, 1], at[:, 0]]] if len(at) else self._corners
-        if len(corners) < _MIN_TRACKED:
+        if len(corners) < MIN_TRACKED:
             return None
-        grey = _normalised(image)
+        grey = normalised(image)
         found = _track(self._grey, grey, corners, guess)
         if found is None:
             shift, _ = cv2.phaseCorrelate(self._grey.astype(np.float32), grey.astype(np.float32))
@@ -143,86 +144,45 @@ class Reference:
                                    np.ones_like(base)], 1).astype(np.float32)
 
 
-def frame_motion(before: NDArray[np.float32], after: NDArray[np.float32]
-                 ) -> NDArray[np.float64] | None:
-    """The homography from one frame's pixels to those of the next; None when it cannot be told.
+@dataclass(frozen=True)
+class FrameMotion:
+    """The camera's motion between two frames.
+
+    Attributes:
+        homography: shape (3, 3), from the earlier frame's pixels to the later one's.
+        shift_px: how far it moves the farthest corner of the view, work pixels.
+        fit: share of the tracked corners that it brings within half a pixel, 0 to 1; near 1 for a
+            camera that turns, less the more the depth of the scene shows.
+    """
+
+    homography: NDArray[np.float64]
+    shift_px: float
+    fit: float
+
+
+def frame_motion(before: NDArray[np.float32], after: NDArray[np.float32]) -> FrameMotion | None:
+    """The camera's motion from one frame to a later one; None when it cannot be told.
 
     Args:
         before, after: shape (H, W) brightness, UNKNOWN where nothing counts.
     """
-    grey = _normalised(before)
-    corners = cv2.goodFeaturesToTrack(grey, _MAX_CORNERS, 0.01, 6,
-                                      mask=(before > KNOWN_MIN).view(np.uint8))
-    if corners is None or len(corners) < _MIN_TRACKED:
+    grey = normalised(before)
+    corners = corners_of(grey, before > KNOWN_MIN)
+    if len(corners) < MIN_TRACKED:
         return None
-    return _track(grey, _normalised(after), np.asarray(corners, np.float32), np.eye(3))
+    source, target = follow(grey, normalised(after), corners, np.eye(3))
+    homography = fit(source, target, before.shape)
+    if homography is None:
+        return None
+    error = np.linalg.norm(cv2.perspectiveTransform(source, homography) - target, axis=2)
+    return FrameMotion(homography, corner_shift(homography, before.shape[1], before.shape[0]),
+                       float(np.mean(error < _FIT_PX)))
 
 
 def _median(values: NDArray[np.float32]) -> float:
     return float(np.partition(values, len(values) // 2)[len(values) // 2])
 
 
-def _normalised(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The image at one mean and contrast, uint8, so that a change of light does not matter."""
-    mean, deviation = cv2.meanStdDev(image, mask=(image > KNOWN_MIN).astype(np.uint8))
-    scale = 45.0 / max(float(deviation[0, 0]), 3.0)
-    lit = np.clip((image - mean[0, 0]) * scale + 127.0, 0.0, 255.0)
-    return lit.astype(np.uint8)
-
-
 def _track(scene: NDArray[np.uint8], image: NDArray[np.uint8], corners: NDArray[np.float32],
            guess: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    start = cv2.perspectiveTransform(corners, guess)
-    moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        scene, image, corners, start.copy(), winSize=(9, 9), maxLevel=3,
-        criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.02),
-        flags=cv2.OPTFLOW_USE_INITIAL_FLOW)
-    good = status.ravel() == 1
-    if good.sum() < _MIN_TRACKED:
-        return None
-    source, target = corners[good], moved[good]
-    if len(source) < _HOMOGRAPHY_CORNERS:
-        affine, inliers = cv2.estimateAffinePartial2D(source, target,
-                                                      ransacReprojThreshold=_RANSAC_PX)
-        fitted = None if affine is None else np.vstack([affine, [0.0, 0.0, 1.0]])
-    else:
-        fitted, inliers = cv2.findHomography(source, target, cv2.RANSAC, _RANSAC_PX)
-    if fitted is None or inliers.sum() < max(_MIN_TRACKED * 0.75, _MIN_INLIER_SHARE * good.sum()):
-        return None
-    return fitted if plausible(fitted, scene.shape[1], scene.shape[0]) else None
-
-
-def view_corners(width: int, height: int) -> NDArray[np.float32]:
-    """The four corners of a view, shape (4, 1, 2), clockwise from the upper left."""
-    right, low = width - 1, height - 1
-    return np.array([[[0, 0]], [[right, 0]], [[right, low]], [[0, low]]], np.float32)
-
-
-def plausible(transform: NDArray[np.float64], width: int, height: int) -> bool:
-    """False for a homography that folds the view or scales it more than any camera would."""
-    quad = cv2.perspectiveTransform(view_corners(width, height), transform)
-    share = cv2.contourArea(quad) / ((width - 1) * (height - 1))
-    return bool(cv2.isContourConvex(quad) and 0.4 < share < 2.5)
-
-
-def corner_shift(transform: NDArray[np.float64], width: int, height: int) -> float:
-    """How far the transform moves the farthest corner of the view, in pixels."""
-    corners = view_corners(width, height)
-    return float(np.abs(cv2.perspectiveTransform(corners, transform) - corners).max())
-
-
-def view_change(transform: NDArray[np.float64], width: int, height: int) -> float:
-    """Share of two views without counterpart in each other: 1 - intersection / union, 0 to 1.
-
-    Args:
-        transform: shape (3, 3), from pixels of one view to pixels of the other.
-        width: of both views, pixels.
-        height: of both views, pixels.
-    """
-    corners = view_corners(width, height)
-    quad = cv2.perspectiveTransform(corners, transform)
-    if not cv2.isContourConvex(quad):
-        return 1.0
-    overlap, _ = cv2.intersectConvexConvex(corners, quad)
-    union = cv2.contourArea(corners) + cv2.contourArea(quad) - overlap
-    return float(min(max(1.0 - overlap / union, 0.0), 1.0))
+    return fit(*follow(scene, image, corners, guess), scene.shape)

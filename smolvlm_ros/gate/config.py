@@ -27,8 +27,9 @@ class GateConfig(Settings):
     heartbeat_s: float = setting(10.0, "Longest time without a passed frame.", unit="s",
                                  ge=0.1, le=3600.0, runtime=True)
     max_pass_rate_hz: float = setting(0.5, "Passed frames per second while one event goes on; its "
-                                      "onset and its end pass at once.", unit="Hz", ge=0.01,
-                                      le=120.0, runtime=True)
+                                      "onset, the moment when twice as much of it is in sight, and "
+                                      "its end pass at once.", unit="Hz", ge=0.01, le=120.0,
+                                      runtime=True)
     novelty_threshold: float = setting(0.35, "Share of the view without a counterpart in the last "
                                        "passed frame that makes a frame a new view.",
                                        ge=0.01, le=1.0, runtime=True)

@@ -14,7 +14,7 @@ class Evidence:
     """What one frame has to say for itself.
 
     Attributes:
-        onset: something new began to move.
+        onset: something new began to move, or much more of it has come into sight.
         moving: something moves.
         present: something stands that is not part of the scene.
         novelty: share of the view without counterpart in the last passed frame, 0 to 1.

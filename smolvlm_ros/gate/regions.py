@@ -1,7 +1,6 @@
-"""Things that stand out from the scene: found in one frame, followed over many."""
+"""Things that stand out from the scene in one frame, and their boxes."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,17 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smolvlm_ros.gate.config import GateConfig
-
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 _JOIN = np.ones((5, 5), np.uint8)
-_NEAR_PX = 4.0
+NEAR_PX = 4.0
+"""Gap below which two boxes are near, work pixels."""
 _SHARP = 1.0
-_RECENT_S = 2.0
-_BLINK_S = 0.3
-_PART = 0.4   # what is so much smaller than a new thing is not what that is a part of
 
 
 @dataclass(frozen=True)
@@ -35,20 +30,6 @@ class Blob:
     box: Box
     area: int
     active: int
-
-
-@dataclass
-class Track:
-    """A blob followed over time; boxes in the scene's work pixels, times in seconds."""
-
-    track_id: int
-    box: Box
-    born_s: float
-    seen_s: float
-    moved_s: float
-    hits: int = 0
-    confirmed: bool = False
-    moving: bool = False
 
 
 def find_blobs(differs: NDArray[np.bool_], active: NDArray[np.bool_],
@@ -88,82 +69,6 @@ def find_blobs(differs: NDArray[np.bool_], active: NDArray[np.bool_],
     return blobs, covered
 
 
-class Tracker:
-    """Follows blobs by overlap, with hysteresis on what counts as moving."""
-
-    def __init__(self, numbers: Iterator[int], linger_s: float = 0.0) -> None:
-        """Begin without tracks.
-
-        Args:
-            numbers: gives each new track its `track_id`.
-            linger_s: how long a confirmed track waits for its thing to be seen again.
-        """
-        self.tracks: list[Track] = []
-        self._numbers = numbers
-        self._linger_s = linger_s
-
-    def movers(self, stamp_s: float) -> list[Box]:
-        """Boxes of what was seen moving lately."""
-        return [t.box for t in self.tracks if t.confirmed and stamp_s - t.moved_s <= _RECENT_S]
-
-    def update(self, blobs: Sequence[Blob], min_area_px: float, stamp_s: float, config: GateConfig,
-               others: Sequence[Box] = ()) -> list[Track]:
-        """Take the blobs of one frame.
-
-        Args:
-            blobs: of the frame.
-            min_area_px: least number of differing pixels.
-            stamp_s: its time, seconds.
-            config: the limits.
-            others: boxes of movers that are known already from elsewhere.
-
-        Returns:
-            tracks that began to count as moving with this frame and stand apart from all that
-            counted before: the onsets.
-        """
-        movers = [*self.movers(stamp_s), *others]
-        onsets: list[Track] = []
-        free = list(self.tracks)
-        updated: list[Track] = []
-        for blob in sorted(blobs, key=lambda b: -b.area):
-            track = max(free, key=lambda t: overlap(t.box, blob.box), default=None)
-            if track is None or not near(track.box, blob.box):
-                track = Track(next(self._numbers), blob.box, stamp_s, stamp_s, stamp_s)
-            else:
-                free.remove(track)
-            if self._note(track, blob, min_area_px, stamp_s, config) and not any(
-                    near(box, blob.box, _reach(box)) and extent(box) >= _PART * extent(blob.box)
-                    for box in movers):
-                onsets.append(track)
-            updated.append(track)
-        for track in free:
-            unseen_s = stamp_s - track.seen_s
-            if track.confirmed and unseen_s <= self._linger_s:
-                track.moving = track.moving and unseen_s <= _BLINK_S
-                updated.append(track)
-        self.tracks = updated
-        return onsets
-
-    def _note(self, track: Track, blob: Blob, min_area_px: float, stamp_s: float,
-              config: GateConfig) -> bool:
-        """Update one track; True when it has just been confirmed."""
-        ratio = config.release_ratio if track.confirmed else 1.0
-        track.moving = blob.active >= ratio * max(0.5 * min_area_px, 0.03 * blob.area)
-        track.box, track.seen_s = blob.box, stamp_s
-        track.hits = track.hits + 1 if track.moving or track.confirmed else 0
-        if track.moving:
-            track.moved_s = stamp_s
-        if track.confirmed or track.hits < config.confirm_frames:
-            return False
-        track.confirmed = True
-        return True
-
-    def transform(self, matrix: NDArray[np.float64]) -> None:
-        """Move all tracks to another view's pixels."""
-        for track in self.tracks:
-            track.box = moved_box(track.box, matrix)
-
-
 def extent(box: Box) -> float:
     """Area of a box."""
     return (box[2] - box[0]) * (box[3] - box[1])
@@ -180,15 +85,10 @@ def overlap(a: Box, b: Box) -> float:
 
 
 def near(a: Box, b: Box,
-         reach_px: float = _NEAR_PX) -> bool:
+         reach_px: float = NEAR_PX) -> bool:
     """True when two boxes overlap or are less than a few work pixels apart."""
     return (a[0] - reach_px < b[2] and b[0] - reach_px < a[2]
             and a[1] - reach_px < b[3] and b[1] - reach_px < a[3])
-
-
-def _reach(box: Box) -> float:
-    """How far around a mover its own parts and its wake may show, work pixels."""
-    return max(_NEAR_PX, 0.5 * max(box[2] - box[0], box[3] - box[1]))
 
 
 def moved_box(box: Box, matrix: NDArray[np.float64]

@@ -9,14 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smolvlm_ros.gate.camera_motion import Reference, corner_shift, view_change
+from smolvlm_ros.gate.camera_motion import Reference
 from smolvlm_ros.gate.config import GateConfig
 from smolvlm_ros.gate.decision import Region
 from smolvlm_ros.gate.frame import UNKNOWN
+from smolvlm_ros.gate.homography import corner_shift, view_change
 from smolvlm_ros.gate.light import Light
-from smolvlm_ros.gate.regions import Tracker, find_blobs, moved_box, near
+from smolvlm_ros.gate.regions import find_blobs, moved_box, near
 from smolvlm_ros.gate.residual import ResidualMotion
 from smolvlm_ros.gate.scene import Comparison, Scene
+from smolvlm_ros.gate.tracks import Tracker
 
 _STILL_PX = 0.3
 _SNAP_PX = 0.4
@@ -36,6 +38,7 @@ _LINGER_S = 2.0
 _REFRESH_S = 5.0
 _REANCHOR_CHANGE = 0.15
 _TRAVEL_S = 1.0
+_CREEP_S = 3.0  # after which a camera that has seemed to stand does stand
 _TRAVEL_LEARN_S = 0.1
 _COVERED_MARGIN = np.ones((3, 3), np.uint8)
 
@@ -45,7 +48,7 @@ class Observation:
     """What one frame shows.
 
     Attributes:
-        onset: something new began to move.
+        onset: something new began to move, or much more of it has come into sight.
         moving: something moves against the scene.
         present: something stands that is not part of the scene.
         motion_fraction: share of the view that moves, 0 to 1.
@@ -95,11 +98,13 @@ class SceneWatch:
         if not self._started:
             return self._start(image, stamp_s)
         seen = self._before_scene(image, dt_s, stamp_s, config)
-        if self._moving(stamp_s):
+        if self._moving(stamp_s, _CREEP_S):
             blobs = self._residual.find(image, colour(), stamp_s, config)
+            if self._residual.camera_moves:  # though the view may still fit its reference
+                self._moved_s = stamp_s
             known = [moved_box(box, self._transform) for box in self._tracker.movers(stamp_s)]
             onsets = self._movers.update(blobs, _OUTLINE * config.min_area * image.size, stamp_s,
-                                         config, known)
+                                         config, known, (image.shape[1], image.shape[0]))
             moving = any(t.confirmed and t.moving for t in self._movers.tracks)
             seen = replace(seen, onset=seen.onset or bool(onsets), moving=seen.moving or moving)
         else:
@@ -133,7 +138,9 @@ class SceneWatch:
         return view_change(self._transform @ self._key, width, height)
 
     def mark(self) -> None:
-        """Measure novelty from the present frame on."""
+        """The present frame has passed: novelty and growth are measured from it on."""
+        self._tracker.mark()
+        self._movers.mark()
         self._key = np.asarray(np.linalg.inv(self._transform), np.float64)
 
     def regions(self, scale: tuple[float, float], stamp_s: float) -> tuple[Region, ...]:
@@ -230,9 +237,9 @@ class SceneWatch:
         self._reference = Reference(image, self._covered)
         self._referenced_s = self._travelled_s = stamp_s
 
-    def _moving(self, stamp_s: float) -> bool:
+    def _moving(self, stamp_s: float, hold_s: float = _TRAVEL_S) -> bool:
         """True while the camera moves, and a little longer."""
-        return stamp_s - max(self._moved_s, self._travelled_s) < _TRAVEL_S
+        return stamp_s - max(self._moved_s, self._travelled_s) < hold_s
 
     def _find(self, seen: Comparison, dt_s: float, stamp_s: float, config: GateConfig
               ) -> Observation:

@@ -26,10 +26,10 @@ def _canvas() -> Frame:
 _CANVAS = _canvas()
 
 
-def view(dx: float = 0.0, dy: float = 0.0, zoom: float = 1.0) -> Frame:
+def view(dx: float = 0.0, dy: float = 0.0, zoom: float = 1.0, roll_deg: float = 0.0) -> Frame:
     """What a camera sees that looks dx, dy pixels right and down of the canvas's middle."""
-    matrix = np.array([[zoom, 0, WIDTH / 2 - zoom * (360 + dx)],
-                       [0, zoom, HEIGHT / 2 - zoom * (240 + dy)]])
+    matrix = cv2.getRotationMatrix2D((360 + dx, 240 + dy), roll_deg, zoom)
+    matrix[:, 2] += (WIDTH / 2 - 360 - dx, HEIGHT / 2 - 240 - dy)
     return np.asarray(cv2.warpAffine(_CANVAS, matrix, (WIDTH, HEIGHT)), np.float32)
 
 
@@ -60,6 +60,19 @@ def play(draw: Callable[[int], Frame], frames: int, config: GateConfig | None = 
 def passed(decisions: Sequence[GateDecision], reason: Reason | None = None) -> list[int]:
     """Indices of the frames that passed, for that reason or any."""
     return [i for i, d in enumerate(decisions) if d.open and reason in (None, d.reason)]
+
+
+STILL = view()
+
+
+def walker(i: int, onset: int = 30, speed: float = 5.0) -> Frame:
+    """A thing that comes in from the left at frame `onset` and leaves on the right."""
+    return boxed(STILL, (i - onset) * speed - 28) if i >= onset else STILL
+
+
+def shaken(i: int, pixels: float = 2.0) -> Frame:
+    """The view of a camera that shakes by so many pixels (standard deviation)."""
+    return view(*np.random.default_rng(100 + i).normal(0, pixels, 2))
 
 
 STILL_WORK = np.asarray(cv2.resize(view(), (160, 120), interpolation=cv2.INTER_AREA), np.float32)

@@ -9,11 +9,13 @@ import pytest
 from drawn import STILL_WORK, Frame
 
 from smolvlm_ros.gate import GateConfig
-from smolvlm_ros.gate.camera_motion import Reference, corner_shift, plausible, view_change
+from smolvlm_ros.gate.camera_motion import Reference, frame_motion
 from smolvlm_ros.gate.frame import UNKNOWN, mask_image, reduce_image, work_size
+from smolvlm_ros.gate.homography import corner_shift, plausible, view_change
 from smolvlm_ros.gate.light import IDENTITY, fit_light
-from smolvlm_ros.gate.regions import Tracker, find_blobs, moved_box, near, overlap
+from smolvlm_ros.gate.regions import Blob, find_blobs, moved_box, near, overlap
 from smolvlm_ros.gate.scene import Scene, estimate_noise
+from smolvlm_ros.gate.tracks import Tracker, at_border
 
 ALL = np.ones(STILL_WORK.shape, bool)
 NONE = np.zeros(STILL_WORK.shape, bool)
@@ -168,6 +170,42 @@ def test_track_goes_on_moving_down_to_the_release_ratio() -> None:
     assert see(2, 0.3) == (0, True)   # 10: goes on under hysteresis
     assert see(1, 0.4) == (0, False)  # 5: at rest
     assert tracker.tracks[0].track_id == 1
+
+
+def blob(left: float, top: float, right: float, bottom: float) -> Blob:
+    area = int((right - left) * (bottom - top))
+    return Blob((left, top, right, bottom), area, area)
+
+
+def test_more_of_a_thing_in_sight_is_an_onset_until_a_passed_frame_shows_it() -> None:
+    config, tracker = GateConfig(), Tracker(itertools.count(1))
+    onsets = []
+    for index, right in enumerate([6, 8, 12, 17, 20, 34, 36]):  # comes in from the left
+        if index == 5:
+            tracker.mark()  # a frame passes that shows 20 px of it
+        onsets.append(len(tracker.update([blob(0, 40, right, 70)], 30, 0.1 * index, config)))
+    assert onsets == [0, 1, 0, 1, 0, 0, 0]
+    assert len(tracker.update([blob(0, 40, 41, 70)], 30, 0.7, config)) == 1
+
+
+def test_what_left_over_the_border_is_not_taken_for_who_comes_after() -> None:
+    assert at_border((0, 40, 9, 70), (160, 120)) and not at_border((9, 40, 20, 70), (160, 120))
+    for left, waited_for in ((0.0, False), (40.0, True)):
+        tracker = Tracker(itertools.count(1), linger_s=2.0)
+        for index in range(3):
+            tracker.update([blob(left, 40, left + 10, 70)], 30, 0.1 * index, GateConfig(),
+                           view=(160, 120))
+        tracker.update([], 30, 0.7, GateConfig(), view=(160, 120))
+        assert bool(tracker.tracks) is waited_for
+
+
+def test_frame_motion_tells_a_turn_from_a_view_with_depth() -> None:
+    turned = frame_motion(STILL_WORK, shifted(3.0))
+    assert turned is not None and turned.fit > 0.9
+    assert turned.shift_px == pytest.approx(3.0, abs=0.3)
+    near_and_far = np.vstack([shifted(1.0)[:60], shifted(5.0)[60:]])
+    passed_by = frame_motion(STILL_WORK, near_and_far)
+    assert passed_by is None or passed_by.fit < 0.8
 
 
 def test_scene_warps_with_its_memory_and_fills_what_is_new() -> None:

@@ -3,66 +3,29 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from drawn import FPS, HEIGHT, WIDTH, Frame, as_image, boxed, passed, play, view
+from drawn import (
+    FPS,
+    HEIGHT,
+    STILL,
+    WIDTH,
+    Frame,
+    as_image,
+    boxed,
+    passed,
+    play,
+    shaken,
+    view,
+    walker,
+)
 
 from smolvlm_ros.gate import GateConfig, GateDecision, MotionGate, Reason
-
-STILL = view()
-
-
-def walker(i: int, onset: int = 30, speed: float = 5.0) -> Frame:
-    """A thing that comes in from the left at frame `onset` and leaves on the right."""
-    return boxed(STILL, (i - onset) * speed - 28) if i >= onset else STILL
 
 
 def halting(i: int) -> Frame:
     """A thing that comes in at frame 30 and stands from frame 50 on."""
     return walker(min(i, 50))
-
-
-def rain(i: int) -> Frame:
-    drawn, random = STILL.copy(), np.random.default_rng(i)
-    for x, y in zip(random.integers(0, WIDTH, 40), random.integers(0, HEIGHT, 40), strict=True):
-        cv2.line(drawn, (int(x), int(y)), (int(x) + 1, int(y) + 8), 230.0, 1)
-    return drawn
-
-
-def soft_shadow(i: int) -> Frame:
-    across = np.exp(-((np.arange(WIDTH) - 2.0 * i) / 50.0) ** 2)
-    return STILL * (1 - 0.3 * across)[None].astype(np.float32)
-
-
-def shaken(i: int, pixels: float = 2.0) -> Frame:
-    return view(*np.random.default_rng(100 + i).normal(0, pixels, 2))
-
-
-def rolling_flicker(i: int) -> Frame:
-    rows = 1 + 0.1 * np.sin(1.3 * i + np.arange(HEIGHT) / HEIGHT * 4 * np.pi)
-    return STILL * rows[:, None].astype(np.float32)
-
-
-# each changes the whole image, and nothing in it moves: only the first frame passes
-@pytest.mark.parametrize("draw", [
-    pytest.param(lambda i: STILL, id="noise"),
-    pytest.param(lambda i: STILL * 0.2, id="night"),
-    pytest.param(lambda i: STILL * (1.4 if i >= 40 else 1.0), id="exposure up, clipping"),
-    pytest.param(lambda i: STILL * (0.5 if i >= 40 else 1.0), id="exposure down"),
-    pytest.param(lambda i: STILL + (25.0 if i >= 40 else 0.0), id="offset"),
-    pytest.param(lambda i: STILL * (1 + 0.12 * np.sin(2.1 * i)), id="lamp flicker"),
-    pytest.param(rolling_flicker, id="flicker under a rolling shutter"),
-    pytest.param(rain, id="rain"),
-    pytest.param(soft_shadow, id="soft shadow"),
-    pytest.param(shaken, id="shake"),
-])
-def test_nothing_passes_that_is_only_light_noise_or_shake(draw: Any) -> None:
-    assert passed(play(draw, 100)) == [0]
-
-
-def test_strong_noise_never_opens() -> None:
-    assert passed(play(lambda i: STILL * 0.3, 100, noise=14.0)) == [0]
 
 
 @pytest.mark.parametrize("draw", [
@@ -75,8 +38,10 @@ def test_strong_noise_never_opens() -> None:
 def test_onset_passes_at_once_then_at_the_pass_rate_then_the_end(draw: Any) -> None:
     decisions = play(draw, 110, GateConfig(novelty=False))
     motion = passed(decisions, Reason.MOTION)
-    assert 30 <= motion[0] <= 34
-    assert motion[1] - motion[0] >= 2 * FPS - 1
+    coming = [i for i in motion if i < 45]  # as more and more of it comes into view
+    assert 30 <= coming[0] <= 34 and len(coming) <= 4
+    later = motion[len(coming):]  # the last one is its end
+    assert 1 <= len(later) <= 4 and later[0] - coming[-1] >= 1.5 * FPS
     assert decisions[40].event_id == 1 and decisions[40].motion_fraction > 0.002
 
 
@@ -124,14 +89,6 @@ def test_second_thing_passes_at_once_while_the_first_goes_on() -> None:
 
     motion = passed(play(two, 60), Reason.MOTION)
     assert len(motion) == 2 and 45 <= motion[1] <= 48
-
-
-def test_pan_and_zoom_pass_by_novelty_alone() -> None:
-    for draw in (lambda i: view(dx=min(2.0 * i, 190) - 95), lambda i: view(zoom=1 + 0.006 * i)):
-        decisions = play(draw, 100)
-        assert passed(decisions, Reason.MOTION) == []
-        assert 1 <= len(passed(decisions, Reason.NOVELTY)) <= 4
-        assert all(0 <= d.novelty <= 1 for d in decisions)
 
 
 def test_cut_to_another_view_is_novel() -> None:

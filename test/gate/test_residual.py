@@ -59,6 +59,11 @@ def test_what_moves_is_found_where_it_is(colour: tuple[int, int, int]) -> None:
         assert all(b[0] - 16 <= at <= b[2] + 16 and b[1] <= 62 <= b[3] for b in seen)
 
 
+def test_what_creeps_is_found_before_a_camera_that_hardly_turns() -> None:
+    boxes = found([frame(i, pan_px=0.05, box=(240, 240, 240), speed_px=0.2) for i in range(40)])
+    assert sum(bool(b) for b in boxes[20:]) >= 10
+
+
 def test_what_differs_by_colour_alone_is_found() -> None:
     grey = np.asarray(cv2.cvtColor(VIEW[:1, :1] * 0 + np.array([[[230, 60, 110]]], np.uint8),
                                    cv2.COLOR_RGB2GRAY))
