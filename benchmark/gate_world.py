@@ -11,18 +11,23 @@ from smolvlm_ros.world import FPS, SCENES, World, WorldFrame, palette
 CAMERAS = ("robot", "drone")
 ONSET_S = 0.3
 FAINT_SHARE, SEEN_SHARE, SHOWN_SHARE = 0.0005, 0.0015, 0.003
-"""Of the view: no longer in sight below the first; the gate's `min_area`; shows well."""
+"""Visible pixels of a thing as a share of the view; of 640x480: 154, 461 and 922 pixels.
+
+Below the first it is out of sight. From the second on, the gate's `min_area`, a pass shows it. From
+the third on it is due: 30x30 pixels, just under the 32x32 from which COCO no longer calls a thing
+small, so a detector behind the gate can name it. What is smaller or hidden is no onset, and what
+only its shadow announces has not passed."""
 GONE_S = 1.0
 """What is out of sight for longer comes in anew."""
 
 
 @dataclass(frozen=True)
 class Onset:
-    """Something that moves comes into view.
+    """Something that moves comes into view: over the border, from behind a thing, or from afar.
 
     Attributes:
-        first_s: when it is first large enough to be told from the scene.
-        time_s: when it shows well.
+        first_s: when SEEN_SHARE of it is in sight.
+        time_s: when SHOWN_SHARE of it is.
         name: its class.
     """
 
