@@ -12,7 +12,8 @@ from smolvlm_ros.launching.topics import TOPICS
 from smolvlm_ros.sources import demo_scene
 
 CONFIG = Path(__file__).parents[2] / "config"
-PARAMETER_FILES = sorted(p for p in CONFIG.glob("*.yaml") if p.name != "zones.yaml")
+PARAMETER_FILES = sorted(p for p in CONFIG.glob("*.yaml")
+                         if p.name not in ("zones.yaml", "templates.yaml"))
 
 
 @pytest.fixture(scope="module")
