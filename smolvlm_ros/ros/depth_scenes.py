@@ -163,13 +163,13 @@ class DepthScenes:
                 if fresh is self._spare:
                     self._spare = old
                     fresh.reset("another variant")
+                node.stats.count("switches")  # before anybody can see that it has happened
                 # New settings: before the next frame the estimator is given those, too, that have
                 # changed while it was loaded.
                 node.parameters.put(node, "scene", variant.value)
                 self._changed()
             if old is not self._spare:
                 old.close()
-        node.stats.count("switches")
 
     def _close_spare(self) -> None:
         if self._spare is not None:

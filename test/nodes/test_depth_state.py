@@ -110,9 +110,9 @@ class TestHint:
             funnel.peer.await_status("depth", lambda *s: s[2]["hint_outdoor_probability"] == "0.80"
                                      and float(s[2]["hint_left_s"]) > 9e5, "the hint")
             self.hint(funnel, 1.0)  # a planner that is sure does
-            assert self.scene_after(funnel, 200, "outdoor") == "outdoor"
+            assert self.scene_after(funnel, 2000, "outdoor") == "outdoor"
             self.hint(funnel, 1.0, valid_s=0.0)  # withdrawn
-            assert self.scene_after(funnel, 200, "indoor") == "indoor"
+            assert self.scene_after(funnel, 2000, "indoor") == "indoor"
             funnel.peer.await_status("depth", lambda *s: "hint_left_s" not in s[2]
                                      and s[2]["scene_hints"] == "3", "no hint any more")
 

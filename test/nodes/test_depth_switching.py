@@ -94,7 +94,7 @@ class TestSwitching:
             said = funnel.set_scene(Request.AUTO).message
             assert said == "indoor is active, chosen from the view"
             for view, scene in ((bright_above, "outdoor"), (dark, "indoor")):
-                for _ in range(200):
+                for _ in range(2000):  # loading takes as long as it takes
                     funnel.look(image=view)
                     if funnel.node.settings.scene == scene:
                         break
