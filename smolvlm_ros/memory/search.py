@@ -79,7 +79,8 @@ def search(connection: sqlite3.Connection, query: Query) -> Result:
         scored = search_.by_words(wanted, denied) if wanted else search_.any()
         found = tuple(Found(moment_of(connection, row), score) for score, row in scored)
     finally:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # not after an error that ended it
+            connection.execute("ROLLBACK")
     return Result(found, search_.complete)
 
 

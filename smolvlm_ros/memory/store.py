@@ -196,18 +196,19 @@ class MemoryStore:
 
     def _step(self, round_: Iterator[None]) -> Iterator[None] | None:
         """A step of forgetting; None at its end, or when it fails: the next round tries again."""
+        ends = True
         try:
             with self._write_lock:
                 next(round_)
-            return round_
+            ends = False
         except StopIteration:
-            pass
+            self._note("")
         except Exception as error:  # the writer goes on, whatever it is
             self._rolled_back()
             self._note(self._in_words(error))
             self._not_before_s = time.monotonic() + _AGAIN_S[1]
         self._recount()
-        return None
+        return None if ends else round_
 
     def _in_words(self, error: Exception) -> str:
         if isinstance(error, sqlite3.Error):

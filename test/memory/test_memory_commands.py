@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import NOW, S, event, sound
+from memory_bench import NOW, S, event, sound
 
 from smolvlm_ros.cli import main
 from smolvlm_ros.memory import Kind, MemoryStore, MemoryStoreError, Picture, Position, Query

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import sound
+from memory_bench import sound
 
 from smolvlm_ros.memory import MemoryConfig, MemoryStore, Query
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import event, pictured, sound
+from memory_bench import event, pictured, sound
 
 from smolvlm_ros.memory import MemoryStore, MemoryStoreError, Query, schema
 from smolvlm_ros.memory.config import resolve, state_file

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from conftest import NOW, S, event, pictured
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_bench import NOW, S, event, pictured
 
 from smolvlm_ros.memory import Kind, MemoryConfig, MemoryStore, Moment, Position, Query
 from smolvlm_ros.memory.words import DENIED, indexed

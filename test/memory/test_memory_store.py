@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOW, S, event, pictured, sound
+from memory_bench import NOW, S, event, pictured, sound
 
 from smolvlm_ros.memory import MemoryStore, MemoryStoreError, Moment, Position, Query
 from smolvlm_ros.memory.schema import open_database

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import event
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_bench import event
 
 from smolvlm_ros.memory import Kind, Moment
 from smolvlm_ros.memory.words import DENIED, MAX_WORDS, indexed, sought, words
