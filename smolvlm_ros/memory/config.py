@@ -23,8 +23,9 @@ class MemoryConfig(Settings):
         64.0, "Size of the database at most (memory, where path is empty); what was remembered "
         "first goes first.", unit="MB", ge=1.0, le=100000.0, runtime=True)
     max_days: float = setting(
-        30.0, "What was remembered longer ago is forgotten, by the system clock once it has run "
-        "evenly for ten minutes.", unit="days", ge=0.001, le=36500.0, runtime=True)
+        30.0, "What was remembered longer ago is forgotten, by the system clock, once that has "
+        "run evenly for ten minutes or goes on from the last session.", unit="days",
+        ge=0.001, le=36500.0, runtime=True)
     thumbnails: bool = setting(
         True, "Keep a small picture with what is remembered.", runtime=True)
     thumbnail_px: int = setting(

@@ -17,6 +17,7 @@ from smolvlm_ros.memory.config import MemoryConfig
 
 EVEN_S = 600.0       # the clock is believed after this long without a jump
 _DAY_S = 86400.0
+_GOES_ON_S = 7 * _DAY_S  # or at once, where it goes on from the last session
 _AT_ONCE = 200       # rows deleted in one transaction
 _MOST_SHARE = 0.25   # of the rows, deleted in one round for their size
 _AIM = 0.9           # of the limit, so that not every moment forgets another one
@@ -40,6 +41,8 @@ class Retention:
         self._wall, self._monotonic = wall, monotonic
         self._watch = ClockWatch(wall(), monotonic())
         self._began_s = wall()
+        newest_s, = connection.execute("SELECT max(kept_s) FROM moment").fetchone()
+        self._goes_on = newest_s is not None and 0 <= self._began_s - newest_s <= _GOES_ON_S
         self.forgotten = 0
 
     def size_bytes(self) -> int:
@@ -58,12 +61,13 @@ class Retention:
                 "UPDATE moment SET kept_s = kept_s + ? WHERE kept_s BETWEEN ? AND ?",
                 (jump_s, self._began_s, before_s))
             self._began_s += jump_s
+            self._goes_on = False
         return self._wall()
 
     def round(self, config: MemoryConfig) -> Iterator[None]:
         """One round of forgetting; each step is a transaction of its own."""
         now_s = self.now_s()
-        if self._watch.even_for_s(self._monotonic()) >= EVEN_S:
+        if self._goes_on or self._watch.even_for_s(self._monotonic()) >= EVEN_S:
             yield from self._forget_old(now_s, config.max_days * _DAY_S)
         limit = config.max_mb * 1e6
         if self.size_bytes() > limit:

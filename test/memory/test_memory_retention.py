@@ -109,6 +109,18 @@ def test_a_board_without_a_battery_starts_in_1970_and_is_set_right(tmp_path: Pat
     second.connection.close()
 
 
+def test_short_sessions_forget_too_and_a_wrong_clock_at_the_start_does_not(tmp_path: Path) -> None:
+    left = []
+    for day, error in ((0, 0), (6, 0), (12, 0), (13, 0), (14, 400), (14.1, 0)):
+        session = Session(tmp_path / "m.db", wall=WALL + (day + error) * DAY)
+        session.passes(60)
+        left.append(len(session.left(max_days=10)))
+        if not error:
+            session.keep(event(day * DAY))
+        session.connection.close()
+    assert left == [0, 1, 1, 2, 3, 3]
+
+
 def test_a_session_in_a_wrong_year_ahead_still_ends(tmp_path: Path) -> None:
     first = Session(tmp_path / "m.db", wall=WALL + 3000 * DAY)
     first.keep(event(0))
