@@ -23,8 +23,8 @@ class ServerConfig(Settings):
         "http://127.0.0.1:8080/v1", "Base address of the server, up to and with /v1.", ge=1,
         le=500)
     allow_remote: bool = setting(
-        False, "The server may be another machine: images leave this one. Without it only "
-        "localhost is asked.")
+        False, "The server may be another machine: images leave this one, and unencrypted unless "
+        "url begins with https. Without it only localhost is asked.")
     model: str = setting("", "The model's name on the server; empty for the only one it has.",
                          le=200)
     api_key_env: str = setting(

@@ -59,21 +59,21 @@ def test_hour_and_day(file, clock) -> None:
     assert spend(budget) == 3
     with pytest.raises(BudgetSpent, match="per_hour = 3"):
         budget.charge()
-    clock.go(3601)
+    clock.go(3600)
     assert spend(budget) == 2
     with pytest.raises(BudgetSpent, match="per_day = 5"):
         budget.charge()
-    clock.go(86401)
+    clock.go(86400)
     assert spend(budget) == 3
     budget.config = BudgetConfig(per_hour=0)
-    clock.go(86401)
+    clock.go(86400)
     assert spend(budget) == 0
 
 
 def test_a_restart_gives_nothing_back(file, clock) -> None:
     assert spend(opened(file, clock)) == 3
     assert spend(opened(file, clock)) == 0
-    clock.go(3601)
+    clock.go(3600)
     assert spend(opened(file, clock)) == 2
 
 
