@@ -7,7 +7,8 @@
 from smolvlm_ros.memory.config import MemoryConfig
 from smolvlm_ros.memory.moment import Found, Kind, MemoryStoreError, Moment, Picture, Position
 from smolvlm_ros.memory.search import Query, Result
-from smolvlm_ros.memory.store import MemoryCounts, MemoryStore
+from smolvlm_ros.memory.store import MemoryStore
+from smolvlm_ros.memory.writer import MemoryCounts
 
 __all__ = ["Found", "Kind", "MemoryConfig", "MemoryCounts", "MemoryStore", "MemoryStoreError",
            "Moment", "Picture", "Position", "Query", "Result"]

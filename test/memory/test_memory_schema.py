@@ -94,8 +94,8 @@ def test_what_breaks_later_is_an_error_and_never_nothing(
         path: Path, make: Callable[..., MemoryStore]) -> None:
     store = make(path=str(path))
     store.add(event(1)).result(20)
-    with store._write_lock:
-        store._writer.execute("DROP TABLE moment_words")
+    with store._writer.lock:
+        store._connection.execute("DROP TABLE moment_words")
     with pytest.raises(MemoryStoreError, match=str(path)):
         store.find(Query("person"))
 

@@ -14,7 +14,7 @@ from memory_bench import NOW, S, event, pictured, sound
 
 from smolvlm_ros.memory import MemoryStore, MemoryStoreError, Moment, Position, Query
 from smolvlm_ros.memory.schema import open_database
-from smolvlm_ros.memory.store import QUEUED
+from smolvlm_ros.memory.writer import QUEUED
 
 
 class Held:
@@ -148,15 +148,15 @@ def test_readers_and_writers_at_once(make: Callable[..., MemoryStore], tmp_path:
 def test_sqlite_s_own_full_disk_passes(make: Callable[..., MemoryStore]) -> None:
     problems: list[str] = []
     store = make(on_change=problems.append)
-    with store._write_lock:
-        store._writer.execute("PRAGMA max_page_count = 30")
+    with store._writer.lock:
+        store._connection.execute("PRAGMA max_page_count = 30")
     futures = [store.add(pictured(i)) for i in range(60)]
     while not problems:
         store.flush(0.05)
     assert "is full" in problems[0] and "free some space" in problems[0]
     store.find(Query("person"))  # what is there is found
-    with store._write_lock:
-        store._writer.execute("PRAGMA max_page_count = 100000")
+    with store._writer.lock:
+        store._connection.execute("PRAGMA max_page_count = 100000")
     assert all(f.exception(20) is None for f in futures) and problems[-1] == ""
 
 

@@ -89,8 +89,8 @@ def test_on_a_full_disk_the_node_goes_on_says_so_and_recovers(tmp_path: Path) ->
         b.event()
         await_moments(b, 1)
         store = b.node._memory._store
-        with store._write_lock:  # from now on SQLite finds the disk full
-            store._writer.execute("PRAGMA max_page_count = 1")
+        with store._writer.lock:  # from now on SQLite finds the disk full
+            store._connection.execute("PRAGMA max_page_count = 1")
         sent = 0
         while not store.counts.problem:  # what lies in pages that are there still fits
             b.event(zone=f"zone {sent}")
@@ -101,8 +101,8 @@ def test_on_a_full_disk_the_node_goes_on_says_so_and_recovers(tmp_path: Path) ->
         b.frame()  # the rest of the node goes on: frames, verdicts, search
         assert not b.ask().message.startswith("nothing")
         assert search(b, text="person door").success
-        with store._write_lock:
-            store._writer.execute("PRAGMA max_page_count = 100000")
+        with store._writer.lock:
+            store._connection.execute("PRAGMA max_page_count = 100000")
         await_moments(b, sent + 1)  # those that waited are there too
         b.peer.await_status("scene_qa", lambda level, text, values: "remembered" not in text,
                             "the end of the fault")
