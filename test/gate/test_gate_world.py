@@ -14,10 +14,12 @@ def played(world: World, begin_s: float, end_s: float) -> list[tuple[float, Gate
 
 
 # Place, seed, camera, when somebody or something has just come into view, and how long before that
-# the gate began: a vehicle and people at the border and from behind things.
+# the gate began: a vehicle and people at the border and from behind things, somebody before a robot
+# that creeps, and where somebody else has just left.
 @pytest.mark.parametrize(("scene", "seed", "camera", "onset_s", "lead_s"), [
     ("path", 5, "drone", 21.4, 12.0), ("path", 2, "robot", 47.8, 12.0),
-    ("corridor", 3, "drone", 41.6, 12.0), ("room", 4, "robot", 47.33, 20.0)])
+    ("corridor", 3, "drone", 41.6, 12.0), ("room", 4, "robot", 47.33, 20.0),
+    ("path", 2, "robot", 25.2, 5.0), ("path", 17, "drone", 24.13, 5.0)])
 def test_who_comes_into_a_moving_cameras_view_passes_at_once(scene: str, seed: int, camera: str,
                                                              onset_s: float, lead_s: float) -> None:
     world = World(scene, seed, camera=camera, model=CAMERA.scaled(320, 240))
