@@ -29,7 +29,7 @@ class ObjectDepths:
         self._estimator = estimator
         self._last: DepthMap | None = None
         self._errors: dict[str, list[float]] = defaultdict(list)
-        self.info = estimator.info
+        self.info, self.max_gap_s = estimator.info, estimator.max_gap_s
         self.configure, self.reset, self.close = (estimator.configure, estimator.reset,
                                                   estimator.close)
 
