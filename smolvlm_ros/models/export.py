@@ -122,8 +122,9 @@ class _Depth(Export[DepthMetadata, NDArray[np.float32], tuple[float, float]]):
         return dataclasses.replace(metadata, canary=cells)
 
     def write(self, model: Any, tensor: NDArray[np.float32], path: Path) -> None:
-        torch_depth.write_onnx(model, tensor, path)
-        if self._precision == "int8":
+        for_cpu = self._precision == "int8"
+        torch_depth.write_onnx(model, tensor, path, fused=for_cpu)
+        if for_cpu:
             _quantise(path)
 
     def output_shapes(self, metadata: DepthMetadata) -> Sequence[tuple[int, ...]]:
@@ -171,13 +172,15 @@ def _normalisation(checkpoint: Checkpoint) -> tuple[tuple[float, ...], tuple[flo
 
 def _quantise(path: Path) -> None:
     """Dynamic int8 of the matrix products only: quantising the convolutions too ruins the depth."""
-    onnx_package()
+    onnx = onnx_package()
     from onnxruntime.quantization import QuantType, quantize_dynamic
     root = logging.getLogger()  # it warns there of a preparation that changes nothing here
     level = root.level
     root.setLevel(logging.ERROR)
     try:
         quantize_dynamic(str(path), str(path), op_types_to_quantize=["MatMul"],
-                         weight_type=QuantType.QInt8, per_channel=True)
+                         weight_type=QuantType.QInt8, per_channel=True,
+                         # Of what comes out of an operator that is ONNX Runtime's own.
+                         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
     finally:
         root.setLevel(level)

@@ -142,10 +142,13 @@ def _finish(path: Path, metadata: ModelDescription, shapes: Sequence[tuple[int, 
     """Put the description and the outputs' extents into the file."""
     onnx = onnx_package()
     model = onnx.load(str(path))
-    # The exporter leaves the outputs' extents open although they are fixed.
+    # The exporter leaves the outputs' extents open although they are fixed, and their type where an
+    # operator on the way is not ONNX's own.
     for output, shape in zip(model.graph.output, shapes, strict=True):
+        output.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
         for extent, value in zip(output.type.tensor_type.shape.dim, shape, strict=True):
             extent.dim_value = value
+    del model.graph.value_info[:]  # the exporter guesses, some without a type; nothing needs it
     entry = model.metadata_props.add()
     entry.key, entry.value = metadata.to_entry()
     onnx.checker.check_model(model)

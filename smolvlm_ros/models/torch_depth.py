@@ -25,6 +25,11 @@ def run(model: Any, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         return model(torch.from_numpy(tensor)).predicted_depth[0].numpy()  # type: ignore[no-any-return]
 
 
-def write_onnx(model: Any, tensor: NDArray[np.float32], path: Path) -> None:
-    """Trace the model with that input and write it, with the input's size fixed."""
-    torch_model.write_onnx(model, tensor, path, OUTPUTS)
+def write_onnx(model: Any, tensor: NDArray[np.float32], path: Path,
+               fused: bool = False) -> None:
+    """Trace the model with that input and write it, each attention as one operator when `fused`.
+
+    See `torch_model.write_onnx`.
+    """
+    heads = int(model.config.backbone_config.num_attention_heads) if fused else 0
+    torch_model.write_onnx(model, tensor, path, OUTPUTS, fused_heads=heads)

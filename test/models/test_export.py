@@ -41,6 +41,11 @@ def test_int8_is_smaller_and_close(checkpoint_folder: Path, indoor_onnx: Path,
     made = export_depth(checkpoint_folder, tmp_path / "b.onnx", SIZE, precision="int8")
     assert made.metadata.precision == "int8" and made.parity_mean < 0.03
     assert made.path.stat().st_size < 0.9 * indoor_onnx.stat().st_size
+    # For the CPU each of the four attentions is one operator; fp32 files are for TensorRT too.
+    onnx = pytest.importorskip("onnx")
+    fused = [[node.op_type for node in onnx.load(str(path)).graph.node].count("MultiHeadAttention")
+             for path in (made.path, indoor_onnx)]
+    assert fused == [4, 0]
 
 
 def copied(source: Path, target: Path, **config: object) -> Path:
