@@ -16,7 +16,7 @@ from smolvlm_ros.world.training.vlm_network import Learner, make_vlm
 from smolvlm_ros.world.training.vlm_sight import SightTask
 from smolvlm_ros.world.training.vlm_tokenizer import ids_of, make_tokenizer
 
-_SIGHT_SHARE = 0.6      # of the steps
+_SIGHT_SHARE = 0.55     # of the steps
 _FRESH_SHARE = 0.05     # of the first part's steps, going on: fresh heads beside a tower that sees
 _FROZEN_SHARE = 0.7     # of the steps of the second part: questions teach the text model only
 _TOWER_RATE = 0.5       # of tower and connector in the second part
@@ -40,7 +40,7 @@ class Recipe:
     learning_rate: float = 1e-3
 
 
-CPU = Recipe(scenes=6000, steps=20_000, batch=24)
+CPU = Recipe(scenes=8000, steps=14_500, batch=24)
 CUDA = Recipe(scenes=16_000, steps=14_000, batch=96)
 
 
