@@ -20,6 +20,7 @@ from smolvlm_ros.remote.address import ServerConfig
 from smolvlm_ros.settings import SettingError
 
 RED = np.full((48, 64, 3), (200, 30, 30), np.uint8)
+RED[:, :32] = (120, 18, 18)   # a view without any contrast would not be asked about
 BLUE = np.ascontiguousarray(RED[..., ::-1])
 QUESTION = "Is this image red?"
 

@@ -14,6 +14,7 @@ class Scripted:
     """Gives the depths it was given, one after the other."""
 
     info = DepthInfo("scripted", None, 20.0)
+    max_gap_s = float("inf")
 
     def __init__(self, *depths: np.ndarray) -> None:
         self._depths = list(depths)
