@@ -230,6 +230,8 @@ def test_a_stall_longer_than_the_queue_is_counted() -> None:
         for number in range(5):
             b.peer.send("depth/camera_info", from_camera_model(CAMERA, header(number)))
             b.peer.send("depth/image_rect", images.from_depth_m(depth_map(), header(number)))
+            # One by one: the middleware's own queue is as short.
+            wait_for(lambda n=number: b.node._sync._received == 5 + 2 * (n + 1), "both")
         b.await_objects(3)
         assert [m.header for m in b.objects] == [header(n) for n in (2, 3, 4)]
         b.peer.await_status("fusion", lambda level, text, values:
