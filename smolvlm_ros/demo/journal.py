@@ -63,7 +63,8 @@ class Seen:
 class Moment:
     """Pictures of one passed frame, for the contact sheet.
 
-    `verdict` is the one on these pictures, or, until there is one, the visit's last.
+    `verdict` is the one on these pictures, or, until there is one, the visit's last; `track_id` is
+    that of the object that both are about.
     """
 
     stamp_s: float
@@ -74,6 +75,7 @@ class Moment:
     verdict: str = ""
     stamp_ns: int = 0
     judged: bool = False
+    track_id: str = ""
 
 
 @dataclass

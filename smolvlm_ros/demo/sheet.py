@@ -44,8 +44,7 @@ def _row(moment: Moment, journal: Journal) -> list[Panel]:
         panels.append(Panel(nothing, "metric depth"))
     drawn = moment.annotated_rgb if moment.annotated_rgb is not None else image
     panels.append(Panel(drawn, "objects in 3D, zone", moment.title))
-    said = moment.verdict or next((f"{v.question} {v.answer}: {v.reason}" for v in journal.verdicts
-                                   if v.stamp_s >= moment.stamp_s), "")
+    said = moment.verdict
     answer = next((word for word in ("YES", "NO", "UNSURE") if f" {word}:" in said), "NOT ASKED")
     lines = [(said or "no question was raised here", PAPER)]
     lines += [(f"asked by service: {c.asked} {c.answered}", GREY) for c in journal.calls[:2]]

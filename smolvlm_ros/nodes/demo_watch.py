@@ -219,7 +219,7 @@ class DemoWatch(Node):  # type: ignore[misc]
         title = f"{event.class_name} {event.track_id} {words} {event.zone}"
         header = self._passed[shown].header
         moment = Moment(self._journal.media_s(to_seconds(header.stamp)), title,
-                        images.to_rgb(self._passed[shown]), stamp_ns=shown)
+                        images.to_rgb(self._passed[shown]), stamp_ns=shown, track_id=event.track_id)
         if shown in self._depths:
             moment.depth_m = images.to_depth_m(self._depths[shown])
         if shown in self._drawn:
@@ -235,7 +235,7 @@ class DemoWatch(Node):  # type: ignore[misc]
                 stamp_s, message.question, answer, message.p_yes, message.reason,
                 len(message.pass_questions)))
             for moment in self._journal.moments:
-                if not moment.judged and message.zone and moment.stamp_s <= stamp_s:
+                if not moment.judged and message.zone and moment.track_id == message.track_id:
                     moment.verdict = f"{message.question} {answer}: {message.reason}"
                     moment.judged = True
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from smolvlm_ros.demo.film import Film
-from smolvlm_ros.demo.journal import Journal, Moment, VerdictEntry
+from smolvlm_ros.demo.journal import Journal, Moment
 from smolvlm_ros.demo.sheet import write_sheet
 from smolvlm_ros.drawing import Mp4Writer
 
@@ -52,7 +52,6 @@ def test_the_sheet_shows_each_moment_in_a_row(tmp_path: Path) -> None:
     for number in range(2):
         journal.add_moment(Moment(float(number), f"visit {number}", picture(120), depth,
                                   picture(90)))
-    journal.verdicts.append(VerdictEntry(0.5, "Is it?", "UNSURE", float("nan"), "no model", 0))
     assert write_sheet(journal, tmp_path / "sheet.png")
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet.shape[1] > 4 * 400 and sheet.shape[0] > 2 * 300  # four columns, two rows
