@@ -37,11 +37,11 @@ def kept_mib(funnel: Gate) -> float:
 
 
 class Load:
-    """Sends a frame as soon as the one before has been answered or replaced."""
+    """Sends a frame as soon as all before it have been answered, those before this one included."""
 
     def __init__(self, funnel: Gate) -> None:
         self._funnel, self._stop = funnel, threading.Event()
-        self.sent: list[int] = []
+        self.sent = [to_nanoseconds(depth.header.stamp) for depth in funnel.depths]
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -64,7 +64,6 @@ def test_a_hundred_switches_under_load(preload: bool, models: dict[str, Any]) ->
         near = float(np.median(funnel.look()))
         first = len(funnel.depths)
         load = Load(funnel)
-        load.sent.append(to_nanoseconds(funnel.depths[0].header.stamp))
         try:
             for count in range(SWITCHES):
                 scene = (Request.OUTDOOR, Request.INDOOR)[count % 2]
