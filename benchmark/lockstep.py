@@ -31,7 +31,9 @@ from smolvlm_ros.launching.parameter_file import write_with_values
 from smolvlm_ros.models.choice import NONE, Parameters, merged, parameters, resolve
 from smolvlm_ros.qa.templates import Template, read_templates
 from smolvlm_ros.world import World, WorldObject
-from smolvlm_ros.world.scoring.funnel import FunnelLog, FunnelScore, score_funnel
+from smolvlm_ros.world.scoring.funnel import score_funnel
+from smolvlm_ros.world.scoring.funnel_score import FunnelScore
+from smolvlm_ros.world.scoring.heard import FunnelLog
 
 TRUTH = "truth"         # models: boxes and depth are exact, and scene_qa has no model
 _AHEAD = 8              # frames drawn before they are wanted

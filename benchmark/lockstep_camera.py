@@ -27,7 +27,7 @@ from smolvlm_ros.ros.frames import FrameTransforms
 from smolvlm_ros.ros.interface import DIAGNOSTICS
 from smolvlm_ros.ros.qos import make_profile
 from smolvlm_ros.ros.stamps import from_seconds, to_nanoseconds, to_seconds
-from smolvlm_ros.world.scoring.funnel import (
+from smolvlm_ros.world.scoring.heard import (
     FunnelLog,
     HeardEvent,
     HeardObject,

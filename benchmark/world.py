@@ -33,7 +33,7 @@ from smolvlm_ros.models.choice import AUTO, EMBEDDED, HELP, parameters  # noqa: 
 from smolvlm_ros.models.embedded import CHECKPOINTS_FOLDER  # noqa: E402
 from smolvlm_ros.models.errors import ModelError  # noqa: E402
 from smolvlm_ros.world import MOUNTS, SCENES, World, WorldFrame  # noqa: E402
-from smolvlm_ros.world.scoring.funnel import FunnelScore  # noqa: E402
+from smolvlm_ros.world.scoring.funnel_score import FunnelScore  # noqa: E402
 
 PARTS = ("depth", "detector", "vlm", "funnel")
 # What the figures should be; the key of a card's checkpoint is the start of its figures' names.

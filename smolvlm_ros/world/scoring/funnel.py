@@ -11,155 +11,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smolvlm_ros.qa.templates import Template, questions_for
 from smolvlm_ros.world import palette
 from smolvlm_ros.world.actors import Actor
 from smolvlm_ros.world.facts import presence_fact, state_fact
+from smolvlm_ros.world.scoring.funnel_score import FunnelScore
+from smolvlm_ros.world.scoring.heard import FunnelLog, HeardEvent, HeardVerdict, Look
 from smolvlm_ros.world.timeline import Timeline
-from smolvlm_ros.world.truth import WorldObject
 from smolvlm_ros.world.zones import ENTER, LEAVE
 
 EARLY_S = 1.5        # an event may come so long before its time: positions are not exact
 LEAVE_LATE_S = 5.0   # and a leave so long after: who is not seen counts as there for a while
 DWELL = "dwell"
 _NEAR_M, _NEAR_REL = 1.0, 0.25  # an object is one of the truth when it is this near to it
-
-
-@dataclass(frozen=True)
-class HeardEvent:
-    """A zone event of the funnel; `time_s` since the timeline's beginning, as in all of these."""
-
-    time_s: float
-    kind: str
-    zone: str
-    track_id: str
-    class_name: str
-
-
-@dataclass(frozen=True)
-class HeardVerdict:
-    """A verdict that a zone event raised.
-
-    Attributes:
-        time_s: its stamp: of the newest frame it stands on.
-        pass_times: of the frames that were asked, seconds; none when nothing was asked.
-        answer: True, False, or None for UNSURE.
-        reason: as it was told.
-    """
-
-    time_s: float
-    zone: str
-    track_id: str
-    question: str
-    answer: bool | None
-    pass_times: tuple[float, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class HeardObject:
-    """An object of one frame: class and position, shape (3,), metres in the world."""
-
-    class_name: str
-    position: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Look:
-    """One passed frame: what the funnel saw in it, and what was there.
-
-    Attributes:
-        time_s: of the frame.
-        camera_position: shape (3,), metres in the world.
-        heard: the funnel's objects.
-        truth: everybody and everything.
-    """
-
-    time_s: float
-    camera_position: NDArray[np.float64]
-    heard: tuple[HeardObject, ...]
-    truth: tuple[WorldObject, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class FunnelLog:
-    """All that the funnel said in one timeline."""
-
-    events: tuple[HeardEvent, ...] = ()
-    verdicts: tuple[HeardVerdict, ...] = ()
-    looks: tuple[Look, ...] = ()
-    frames_in: int = 0
-    frames_passed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class FunnelScore:
-    """Counts of one timeline, or of several together.
-
-    Attributes:
-        visits: scripted entries.
-        missed_enters: of these, without an 'enter' of their class while they lasted.
-        missed_leaves: scripted exits, long enough before the end, without a 'leave'.
-        false_events: 'enter' events when nobody of that class was in the zone.
-        repeated_events: further 'enter' events in the same visit: the track was lost.
-        questions: answers that the templates expect for the visits.
-        decided: of these, answered YES or NO and not wrong.
-        wrong: of these, answered against the truth at the newest frame that was asked.
-        unsettled: of these, decided while the truth was changing: neither right nor wrong.
-        stray: verdicts YES or NO that no visit raised.
-        frames_in, frames_passed: of the gate.
-        enter_delays_s: from the crossing of the edge to the event's stamp.
-        position_errors: distance from the truth over the distance from the camera, one for each
-            object seen.
-        unknown_objects: objects seen that are near nothing of their class.
-        faults: what went wrong, in words, for whoever looks into it.
-    """
-
-    visits: int = 0
-    missed_enters: int = 0
-    missed_leaves: int = 0
-    false_events: int = 0
-    repeated_events: int = 0
-    questions: int = 0
-    decided: int = 0
-    wrong: int = 0
-    unsettled: int = 0
-    stray: int = 0
-    frames_in: int = 0
-    frames_passed: int = 0
-    enter_delays_s: tuple[float, ...] = ()
-    position_errors: tuple[float, ...] = ()
-    unknown_objects: int = 0
-    faults: tuple[str, ...] = ()
-
-    def __add__(self, other: FunnelScore) -> FunnelScore:
-        return FunnelScore(**{name: getattr(self, name) + getattr(other, name)
-                              for name in self.__dataclass_fields__})
-
-    def rows(self) -> dict[str, float]:
-        """The figures by key; NaN where there was nothing to count."""
-        return {
-            "funnel_wrong_rate": _share(self.wrong, self.questions),
-            "funnel_decided_rate": _share(self.decided, self.questions),
-            "funnel_missed_events": self.missed_enters + self.missed_leaves,
-            "funnel_position_error_rel": _quantile(self.position_errors, 0.5),
-            "funnel_pass_rate": _share(self.frames_passed, self.frames_in),
-            "funnel_visits": self.visits,
-            "funnel_questions": self.questions,
-            "funnel_unsettled": self.unsettled,
-            "funnel_stray_verdicts": self.stray,
-            "funnel_missed_enters": self.missed_enters,
-            "funnel_missed_leaves": self.missed_leaves,
-            "funnel_false_events": self.false_events,
-            "funnel_repeated_events": self.repeated_events,
-            "funnel_enter_delay_p50_s": _quantile(self.enter_delays_s, 0.5),
-            "funnel_enter_delay_p95_s": _quantile(self.enter_delays_s, 0.95),
-            "funnel_position_error_rel_p90": _quantile(self.position_errors, 0.9),
-            "funnel_unknown_objects": self.unknown_objects,
-            "funnel_objects": len(self.position_errors),
-        }
 
 
 @dataclass
@@ -355,11 +220,3 @@ def _position_errors(looks: Iterable[Look]) -> tuple[list[float], int]:
             free.remove(nearest)
             errors.append(error / away)
     return errors, unknown
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else math.nan
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    return float(np.quantile(values, share)) if values else math.nan

@@ -9,16 +9,14 @@ import pytest
 from smolvlm_ros.qa.templates import parse_templates
 from smolvlm_ros.world import Actor, CameraKey, CameraWay, Key, LightKey, Timeline, World, WorldZone
 from smolvlm_ros.world.looks import random_look
-from smolvlm_ros.world.scoring.funnel import (
+from smolvlm_ros.world.scoring.funnel import score_funnel, truth_of, visits_of
+from smolvlm_ros.world.scoring.funnel_score import FunnelScore
+from smolvlm_ros.world.scoring.heard import (
     FunnelLog,
-    FunnelScore,
     HeardEvent,
     HeardObject,
     HeardVerdict,
     Look,
-    score_funnel,
-    truth_of,
-    visits_of,
 )
 
 TEMPLATES = parse_templates({"templates": [
