@@ -30,6 +30,14 @@ class Answer(str, Enum):
     UNSURE = "UNSURE"
 
 
+class Origin(str, Enum):
+    """Who decided."""
+
+    ROBOT = "robot"  # the robot's own model
+    SERVER = "server"  # a model on a server, where the robot's own was unsure
+    BOTH = "both"  # a high-stakes answer that the server confirmed
+
+
 class Cause(str, Enum):
     """Why a verdict is what it is, for programs; `Verdict.reason` says it for people."""
 
@@ -136,6 +144,9 @@ class Verdict:
         stamp_s: stamp of the newest frame it stands on; 0 when there was none.
         frame_id: of that frame.
         model: what answered; empty when no model is loaded.
+        origin: who decided.
+        escalation: what came of asking a server, for people; empty when none was asked.
+        notes: lines of the site notes that the model was given, as 'FILE:LINE: text'.
     """
 
     question: str
@@ -148,6 +159,9 @@ class Verdict:
     stamp_s: float = NEVER_S
     frame_id: str = ""
     model: str = ""
+    origin: Origin = Origin.ROBOT
+    escalation: str = ""
+    notes: tuple[str, ...] = ()
 
     def valid(self, now_s: float) -> bool:
         """True while the shelf life lasts; an UNSURE is never valid to act on."""

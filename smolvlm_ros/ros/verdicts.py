@@ -7,12 +7,14 @@ from std_msgs.msg import Header
 from vision_msgs.msg import BoundingBox2D
 
 from smolvlm_ros.msg import SceneVerdict
-from smolvlm_ros.qa.verdict import NEVER_S, Answer, Cause, Verdict
+from smolvlm_ros.qa.verdict import NEVER_S, Answer, Cause, Origin, Verdict
 from smolvlm_ros.ros.boxes import to_box
 from smolvlm_ros.ros.stamps import ExactStamps, from_seconds
 
 _ANSWERS = {Answer.UNSURE: SceneVerdict.UNSURE, Answer.YES: SceneVerdict.YES,
             Answer.NO: SceneVerdict.NO}
+_ORIGINS = {Origin.ROBOT: SceneVerdict.ROBOT, Origin.SERVER: SceneVerdict.SERVER,
+            Origin.BOTH: SceneVerdict.BOTH}
 
 
 def unsure(question: str, reason: str, cause: Cause = Cause.INCOMPLETE, stamp_s: float = NEVER_S
@@ -35,7 +37,8 @@ def to_message(verdict: Verdict, stamps: ExactStamps, latency_ms: float, zone: s
     return SceneVerdict(
         header=Header(stamp=stamps.stamp(verdict.stamp_s), frame_id=verdict.frame_id),
         question=verdict.question, answer=_ANSWERS[verdict.answer], p_yes=float(verdict.p_yes),
-        reason=verdict.reason, model=verdict.model,
+        reason=verdict.reason, model=verdict.model, origin=_ORIGINS[verdict.origin],
+        escalation=verdict.escalation, notes=list(verdict.notes),
         valid_until=from_seconds(max(0.0, verdict.valid_until_s)),
         zone=zone, track_id=track_id,
         pass_questions=[p.question for p in verdict.passes],
