@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -76,6 +77,7 @@ class Scheduler:
         self._count = 0
         self._durations: dict[str, deque[tuple[float, float]]] = {}
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+        self._refused: deque[tuple[_Job, str]] = deque()  # not told yet
 
     def __len__(self) -> int:
         """Requests that wait."""
@@ -123,6 +125,7 @@ class Scheduler:
             self._count += 1
             self._drop_late(now_s)
             self._changed.notify()
+        self._tell_refused()
         return future
 
     def run_next(self, timeout_s: float | None = None) -> bool:
@@ -137,29 +140,40 @@ class Scheduler:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed, timeout_s)
             self._drop_late(self._clock())
-            if not self._waiting:
-                return False
-            job = min(self._waiting, key=lambda waiting: waiting.rank)
-            self._waiting.remove(job)
-            self._running, self._started_s = job, self._clock()
+            job = min(self._waiting, key=lambda waiting: waiting.rank, default=None)
+            if job is not None:
+                self._waiting.remove(job)
+                self._running, self._started_s = job, self._clock()
+        self._tell_refused()
+        if job is None:
+            return False
         outcome: Future[Any] = Future()
         try:
             outcome.set_result(job.work())
         except Exception as error:  # goes to who asked, as the answer would
             outcome.set_exception(error)
         with self._changed:
-            self._finish(job, outcome)
+            futures = self._finish(job, outcome)
+        for future in futures:  # outside of the lock: what they call may take its time
+            _settle(future, outcome)
         return True
 
     def close(self) -> None:
-        """Refuse all that waits and all that will come; `run_next` returns False."""
+        """Refuse all that waits, runs or will come; `run_next` returns False.
+
+        What runs goes on to its end in the worker's thread, for nobody.
+        """
         with self._changed:
             self._closed = True
-            for job in self._waiting:
-                _refuse(job, "scene QA is shutting down")
+            jobs = [*self._waiting, *([self._running] if self._running else [])]
+            refused = [future for job in jobs for future in job.futures]
+            for job in jobs:
+                job.futures = []
             self._waiting.clear()
             self._answers.clear()
             self._changed.notify_all()
+        for future in refused:
+            _refuse(future, "scene QA is shutting down")
 
     def cost_s(self, kind: str) -> float:
         """Expected duration of a request: the median of recent ones; 0 while none is known."""
@@ -168,23 +182,17 @@ class Scheduler:
         known = [duration for ended_s, duration in recent if ended_s >= oldest_s]
         return median(known) if known else 0.0
 
-    def _finish(self, job: _Job, outcome: Future[Any]) -> None:
+    def _finish(self, job: _Job, outcome: Future[Any]) -> list[Future[Any]]:
+        """Note how long it took and what came of it; who waits for it."""
         now_s = self._clock()
         self._running = None
         samples = self._durations.setdefault(job.kind, deque(maxlen=_SAMPLES))
         samples.append((now_s, now_s - self._started_s))
-        error = outcome.exception()
-        if error is None and not self._closed:
+        if outcome.exception() is None and not self._closed:
             self._answers[job.key] = outcome.result()
         while len(self._answers) > self.config.remember:
             self._answers.popitem(last=False)
-        for future in job.futures:
-            if not future.set_running_or_notify_cancel():
-                continue
-            if error is None:
-                future.set_result(outcome.result())
-            else:
-                future.set_exception(error)
+        return job.futures
 
     def _insert(self, job: _Job) -> None:
         """Put it into the queue, together with the same request when that waits already."""
@@ -225,7 +233,7 @@ class Scheduler:
             reason = self._late(job, now_s)
             if abandoned or reason:
                 self._waiting.remove(job)
-                _refuse(job, reason)
+                self._refused.append((job, reason))
 
     def _make_room(self, job: _Job) -> None:
         if len(self._waiting) < self.config.max_waiting:
@@ -235,10 +243,30 @@ class Scheduler:
             raise Refused(f"{len(self._waiting)} requests wait already (max_waiting); "
                                "ask again later")
         self._waiting.remove(last)
-        _refuse(last, "a request of higher priority took its place in the full queue")
+        self._refused.append((last, "a request of higher priority took its place in the full "
+                              "queue"))
+
+    def _tell_refused(self) -> None:
+        """Called without the lock: what the futures call may take its time."""
+        while self._refused:
+            with suppress(IndexError):  # another thread was quicker
+                job, reason = self._refused.popleft()
+                for future in job.futures:
+                    _refuse(future, reason)
 
 
-def _refuse(job: _Job, reason: str) -> None:
-    for future in job.futures:
-        if future.set_running_or_notify_cancel():
-            future.set_exception(Refused(reason))
+def _refuse(future: Future[Any], reason: str) -> None:
+    outcome: Future[Any] = Future()
+    outcome.set_exception(Refused(reason))
+    _settle(future, outcome)
+
+
+def _settle(future: Future[Any], outcome: Future[Any]) -> None:
+    """Give an outcome to who waits for it, unless it was cancelled."""
+    if not future.set_running_or_notify_cancel():
+        return
+    error = outcome.exception()
+    if error is None:
+        future.set_result(outcome.result())
+    else:
+        future.set_exception(error)

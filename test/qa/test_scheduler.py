@@ -204,6 +204,47 @@ def test_close_refuses_what_waits_and_what_comes(scheduler) -> None:
     assert not scheduler.run_next()
 
 
+def test_close_refuses_at_once_who_waits_for_what_runs(scheduler) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def long() -> str:
+        begun.set()
+        assert go_on.wait(20)
+        return "for nobody"
+
+    asked = scheduler.submit("a", long, deadline_s=200.0)
+    worker = threading.Thread(target=scheduler.run_next)
+    worker.start()
+    assert begun.wait(20)
+    scheduler.close()
+    assert "shutting down" in str(asked.exception(0))
+    go_on.set()
+    worker.join(20)
+    assert not worker.is_alive()
+
+
+@pytest.mark.parametrize("how", ["answered", "too late", "pushed out"])
+def test_who_is_told_may_take_its_time_without_holding_up_others(clock, how) -> None:
+    scheduler = Scheduler(SchedulerConfig(max_waiting=1), clock)
+    others: list[threading.Thread] = []
+
+    def tell(_) -> None:
+        others.append(threading.Thread(target=scheduler.submit, args=("other", lambda: 1),
+                                       kwargs={"deadline_s": 1e9, "priority": 9}))
+        others[-1].start()
+        others[-1].join(20)
+
+    told = scheduler.submit("a", lambda: 1, deadline_s=101.0)
+    told.add_done_callback(tell)
+    if how == "pushed out":
+        scheduler.submit("urgent", lambda: 1, deadline_s=200.0, priority=1)
+    else:
+        clock.now_s += 5.0 * (how == "too late")
+        scheduler.run_next(0)
+    assert told.done() and len(others) == 1
+    assert not others[0].is_alive()
+
+
 def test_many_threads_each_get_an_answer_or_a_refusal() -> None:
     scheduler = Scheduler(SchedulerConfig(max_waiting=5))
     worker = threading.Thread(target=lambda: [None for _ in iter(scheduler.run_next, False)])
