@@ -43,12 +43,12 @@ class Prism:
     def distance(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Signed distance in metres of points (N, 3), shape (N,): below zero inside."""
         x, y = points[:, 0], points[:, 1]
-        ax, ay, ex, ey, shrink, slope = self._edges   # each (K, 1)
+        ax, ay, by, ex, ey, shrink, slope = self._edges   # each (K, 1)
         wx, wy = x - ax, y - ay
         along = np.clip((wx * ex + wy * ey) * shrink, 0, 1)
         flat = np.sqrt(((wx - ex * along) ** 2 + (wy - ey * along) ** 2).min(0))
         # Crossing number: edges that a ray towards +x passes.
-        passed = ((ay > y) != (ay + ey > y)) & (wx < wy * slope)
+        passed = ((ay > y) != (by > y)) & (wx < wy * slope)
         inside = np.bitwise_xor.reduce(passed, axis=0)
         return _extruded(np.where(inside, -flat, flat), points[:, 2], self.z_min_m, self.z_max_m)
 
@@ -60,11 +60,12 @@ class Prism:
 
     @cached_property
     def _edges(self) -> tuple[NDArray[np.float64], ...]:
-        """Start, direction, 1 / length squared and dx / dy of each edge; shapes (K, 1)."""
+        """Start, the end's y, direction, 1 / length squared and dx / dy of each edge; (K, 1)."""
         start = self.outline()
-        step = np.roll(start, -1, axis=0) - start
+        end = np.roll(start, -1, axis=0)   # start + step may miss it by the last digit
+        step = end - start
         slope = np.divide(step[:, 0], step[:, 1], out=np.zeros(len(step)), where=step[:, 1] != 0)
-        columns = (*start.T, *step.T, 1 / (step ** 2).sum(1), slope)
+        columns = (*start.T, end[:, 1], *step.T, 1 / (step ** 2).sum(1), slope)
         return tuple(column[:, None] for column in columns)
 
     @cached_property
