@@ -1,6 +1,7 @@
 """The motion gate: one decision for every frame, at any camera motion, in about a millisecond."""
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,7 +35,8 @@ class MotionGate:
         self._config = config or GateConfig()
         self._policy = PassPolicy()
         self._repeats = RepeatCheck()
-        self._watch = SceneWatch()
+        self._numbers = itertools.count(1)   # of things; none is used again after a reset
+        self._watch = SceneWatch(self._numbers)
         self._shape: tuple[int, ...] = ()
         self._size = (0, 0)
         self._mask: NDArray[np.bool_] | None = None
@@ -94,7 +96,7 @@ class MotionGate:
 
     def reset(self, why: str) -> None:
         """Forget the scene; the next decision says why in `reset`."""
-        self._watch = SceneWatch()
+        self._watch = SceneWatch(self._numbers)
         self._repeats.clear()
         self._policy.restart()
         self._shape = ()
@@ -144,6 +146,9 @@ class MotionGate:
         if self._shape and shape[:2] != self._shape[:2]:
             self.reset(f"resolution changed from {self._shape[1]}x{self._shape[0]} "
                        f"to {shape[1]}x{shape[0]}")
+        elif self._shape and len(shape) != len(self._shape):
+            self.reset("the image changed from " + ("grey to colour" if len(shape) == 3
+                                                    else "colour to grey"))
         elif last_s is not None and stamp_s < last_s:
             self.reset(f"time went back by {last_s - stamp_s:.3f} s")
         elif last_s is not None and stamp_s - last_s > self._config.stall_s:

@@ -1,8 +1,7 @@
 """Watches one camera's view: where the camera has moved to, and what moves before the scene."""
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -67,15 +66,18 @@ class SceneWatch:
 
     The scene is kept in the pixels of a reference view; `transform` maps them to the present
     frame's. A camera that shakes leaves the reference alone, one that travels takes it along.
+
+    Args:
+        numbers: gives each thing its `track_id`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Iterator[int]) -> None:
         self._started = self._worn = False
         self._scene: Scene
         self._reference: Reference
         self._last = Observation(False, False, False, 0.0, 1.0)
         self._located_s = self._referenced_s = float("-inf")
-        self._numbers = itertools.count(1)
+        self._numbers = numbers
         self._tracker = Tracker(self._numbers)
         self._residual = ResidualMotion()
         self._movers = Tracker(self._numbers, _LINGER_S)

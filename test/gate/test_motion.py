@@ -198,6 +198,25 @@ def test_resets_say_why_and_pass_the_first_frame() -> None:
     assert step(14.2, as_image(STILL, 3)[::2, ::2]).reset == ""  # the same stamp again is no reset
 
 
+@pytest.mark.parametrize(("first_in_colour", "words"), [(True, "colour to grey"),
+                                                        (False, "grey to colour")])
+def test_a_camera_that_changes_to_its_night_mode_while_it_pans(first_in_colour: bool, words: str
+                                                               ) -> None:
+    gate = MotionGate()
+    decisions = [gate.step(as_image(view(dx=2.0 * i - 60), i, colour=(i < 30) == first_in_colour),
+                           i / FPS) for i in range(45)]
+    assert {i: d.reset for i, d in enumerate(decisions) if d.reset} == {
+        30: f"the image changed from {words}"}
+    assert decisions[30].open
+
+
+def test_numbers_of_things_are_not_used_again_after_a_reset() -> None:
+    gate = MotionGate()
+    first = play(walker, 60, gate=gate)[-1].regions[0].track_id
+    gate.reset("a test")
+    assert play(walker, 60, gate=gate)[-1].regions[0].track_id > first
+
+
 def test_grey_and_strided_images_are_taken_and_nothing_is_changed_or_kept() -> None:
     gate = MotionGate()
     image = as_image(STILL, 0, colour=False)
