@@ -126,11 +126,19 @@ class Journal:
                 seen.class_name, seen.last_s, seen.distance_m = class_name, media_s, distance_m
                 seen.sightings += 1
 
-    def add_moment(self, moment: Moment, replaces_last: bool = False) -> None:
-        """Keep pictures for the contact sheet: the first ones, and always the newest."""
+    def add_moment(self, moment: Moment, better: bool = False) -> None:
+        """Keep pictures for the contact sheet: the first ones, and always the newest.
+
+        Args:
+            moment: the pictures.
+            better: they replace the last ones of the same object, whose verdict they take over.
+        """
         with self.lock:
-            if replaces_last and self.moments:
-                moment.verdict = self.moments.pop().verdict
+            same = [i for i, m in enumerate(self.moments) if m.track_id == moment.track_id]
+            if better and same:
+                moment.verdict = self.moments[same[-1]].verdict
+                self.moments[same[-1]] = moment
+                return
             if len(self.moments) >= _MOMENTS:
                 del self.moments[_MOMENTS - 1:]
             self.moments.append(moment)

@@ -224,7 +224,7 @@ class DemoWatch(Node):  # type: ignore[misc]
             moment.depth_m = images.to_depth_m(self._depths[shown])
         if shown in self._drawn:
             moment.annotated_rgb = images.to_rgb(self._drawn[shown])
-        self._journal.add_moment(moment, replaces_last=kind == "dwell")
+        self._journal.add_moment(moment, better=kind == "dwell")
 
     def _on_verdict(self, message: SceneVerdict) -> None:
         stamp_s = (self._journal.media_s(to_seconds(message.header.stamp))

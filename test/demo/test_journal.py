@@ -56,16 +56,27 @@ def test_moments_keep_the_first_ones_and_the_newest() -> None:
     for number in range(9):
         journal.add_moment(Moment(float(number), str(number)))
     assert [m.title for m in journal.moments] == ["0", "1", "2", "3", "4", "8"]
-    journal.add_moment(Moment(9.0, "better"), replaces_last=True)
+    journal.add_moment(Moment(9.0, "better"), better=True)
     assert [m.title for m in journal.moments] == ["0", "1", "2", "3", "4", "better"]
 
 
 def test_better_pictures_of_a_visit_keep_its_verdict_until_there_is_another() -> None:
     journal = Journal("film.mp4")
     journal.add_moment(Moment(1.0, "enters", verdict="Is there a ball? YES: both", judged=True))
-    journal.add_moment(Moment(7.0, "stays in"), replaces_last=True)
+    journal.add_moment(Moment(7.0, "stays in"), better=True)
     (moment,) = journal.moments
     assert moment.verdict.startswith("Is there a ball?") and not moment.judged
+
+
+def test_better_pictures_replace_those_of_the_same_object() -> None:
+    journal = Journal("film.mp4")
+    journal.add_moment(Moment(1.0, "person 1 enters", verdict="Is there a person? YES: both",
+                              track_id="1"))
+    journal.add_moment(Moment(2.0, "ball 2 enters", verdict="Is there a ball? NO: both",
+                              track_id="2"))
+    journal.add_moment(Moment(7.0, "person 1 stays in", track_id="1"), better=True)
+    assert [(m.title, m.verdict[:14]) for m in journal.moments] == [
+        ("person 1 stays in", "Is there a per"), ("ball 2 enters", "Is there a bal")]
 
 
 def test_the_table_says_what_matters_and_fits() -> None:
