@@ -26,6 +26,7 @@ from smolvlm_ros.recording import McapRecorder, RecordingError
 from smolvlm_ros.sources import SourceError, open_source
 
 PARAMETERS = "parameters.yaml"
+_RESULTS = ("recording", "annotated.mp4", "contact_sheet.png", "funnel.json")
 _READY_S = 120.0
 _DRAIN_S = 2.0
 _STAGES = {"gate", "depth", "detector", "fusion", "scene_qa"}
@@ -66,6 +67,7 @@ def run_demo(options: DemoOptions) -> int:
         SourceError: when the source cannot be played; nothing is started then.
         ModelError: when the models cannot be had, or are not for this source; likewise.
     """
+    _refuse_own_results(options)
     values = _chosen(options)
     with open_source(options.source) as probe:
         first = probe.read()
@@ -204,12 +206,26 @@ def _source_extra(options: DemoOptions, film: Film | None) -> list[str]:
             "-p", f"video_source:wait_for_subscribers:={listeners}"]
 
 
+def _refuse_own_results(options: DemoOptions) -> None:
+    """Refuse to play what this run would delete: the results of an earlier one."""
+    source = Path(options.source).resolve()
+    for result in ((options.output / name).resolve() for name in _RESULTS):
+        if source == result or result in source.parents:
+            raise SourceError(f"source {options.source} is a result of an earlier run, which this "
+                              f"one would replace; give another folder with --output")
+
+
 def _fresh(output: Path) -> Path:
-    """The output folder without what an earlier run left."""
+    """The output folder without what an earlier run left, but for the parameters.
+
+    They are written anew, and may be those that this run is given.
+    """
     output.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(output / "recording", ignore_errors=True)
-    for name in ("annotated.mp4", "contact_sheet.png", "funnel.json", PARAMETERS):
-        (output / name).unlink(missing_ok=True)
+    for path in (output / name for name in _RESULTS):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return output
 
 

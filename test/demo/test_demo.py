@@ -172,6 +172,29 @@ def test_what_cannot_work_is_refused_before_anything_starts(
     assert not output.exists() and "Traceback" not in text
 
 
+def test_results_of_an_earlier_run_are_not_deleted_under_it(tmp_path: Path) -> None:
+    recording = tmp_path / "recording"
+    recording.mkdir()
+    (recording / "metadata.yaml").write_text("of an earlier run")
+    for source in (recording, recording / "recording_0.mcap"):
+        process = start(tmp_path, "--source", str(source))
+        text = finish(process, 60)
+        assert process.returncode == 2 and "give another folder with --output" in text, text
+    assert (recording / "metadata.yaml").exists()
+
+
+def test_the_parameters_of_an_earlier_run_can_be_given_again(tmp_path: Path) -> None:
+    from smolvlm_ros.demo.runner import PARAMETERS, _fresh
+    from smolvlm_ros.launching.parameter_file import write_with_values
+
+    mine = tmp_path / PARAMETERS
+    mine.write_text("/**/gate:\n  ros__parameters: {heartbeat_s: 3.0}\n")
+    (tmp_path / "funnel.json").write_text("{}")
+    write_with_values(mine, {"depth": {"scene": "indoor"}}, _fresh(tmp_path) / PARAMETERS)
+    assert not (tmp_path / "funnel.json").exists()
+    assert set(yaml.safe_load(mine.read_text())) == {"/**/gate", "/**/depth"}
+
+
 @pytest.mark.slow
 def test_the_embedded_world_without_weights(tmp_path: Path) -> None:
     process = start(tmp_path / "out", "--source", "world:room?seed=1", "--models", "none",
