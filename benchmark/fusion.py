@@ -40,7 +40,8 @@ CHI2_3_95 = 7.815   # 95 % of squared Mahalanobis distances in three dimensions 
 
 def place(scene: Scene) -> Object3D | None:
     """The scene's object as fused, None where it got no pose."""
-    objects = fuse([scene.xyxy], [1.0], ["thing"], scene.depth_m, CAMERA).objects
+    box = scene.xyxy + 0.5   # drawn with pixel centres at whole numbers
+    objects = fuse([box], [1.0], ["thing"], scene.depth_m, CAMERA).objects
     return objects[0] if objects else None
 
 

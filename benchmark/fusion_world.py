@@ -54,8 +54,7 @@ def world_errors(worlds: int, per_world: int) -> WorldErrors:
     unplaced = 0
     for frame in _frames(worlds, per_world):
         items = [item for item in frame.objects if _visible(item)]
-        # Fusion's pixel centres are whole numbers; in a box of the world pixel i covers i to i + 1.
-        boxes = np.array([item.visible_xyxy for item in items]).reshape(-1, 4) - 0.5
+        boxes = np.array([item.visible_xyxy for item in items]).reshape(-1, 4)
         for item, box in zip(items, boxes, strict=True):
             placed = [fuse([box], [1.0], [item.class_name], frame.depth_m, frame.camera,
                            FusionConfig(body_ratio=ratio)).objects for ratio in (0.0, _BODY_RATIO)]
@@ -63,7 +62,7 @@ def world_errors(worlds: int, per_world: int) -> WorldErrors:
                 unplaced += 1
                 continue
             depth = float(np.median(frame.depth_m[frame.mask == item.track_id]))
-            seen = depth * frame.camera.rays([(box[:2] + box[2:]) / 2])[0]
+            seen = depth * frame.camera.rays([(box[:2] + box[2:]) / 2 - 0.5])[0]
             (on,), (behind,) = placed
             surface.append(_relative(on.position, seen))
             middle.append(_relative(behind.position, item.position_camera))

@@ -1,6 +1,8 @@
 """The depth of the ground an object stands on, for depth maps that show the ground best."""
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,7 +48,7 @@ def _contact(depth_m: NDArray[np.floating], box: list[float], config: DepthConfi
     quarter = (x1 - x0) / 4
     left = min(max(round(x0 + quarter), 0), width - 1)
     right = min(max(round(x1 - quarter), left), width - 1)
-    row = min(max(round(y1), 0), height - 1)
+    row = min(max(math.floor(y1 + 0.5), 0), height - 1)   # between two rows: the lower one
     strip = depth_m[row, left:right + 1]
     ground = _ground(strip)
     valid = len(ground) / len(strip)

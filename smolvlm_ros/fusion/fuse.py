@@ -18,6 +18,7 @@ _BODY_STD = 0.15  # of the shorter side: bodies are deeper or flatter than they 
 # Of a contact with the ground. Upright things stand on feet below their middle; that of others is
 # about 0.4 of their width behind it (a ball 0.2, a box 0.5), where it is 0.3 behind the surface.
 _UPRIGHT, _BODY_BEHIND_CONTACT = 1.65, 0.4 / 0.3
+_HALF = 0.5       # a box's pixel 0 begins at 0, where a camera model's has its centre at 0
 _CUT_STD = 0.25   # of the visible side: a box cut by the image's edge has its centre elsewhere
 
 
@@ -49,7 +50,7 @@ class Object3D:
     Attributes:
         class_name: the detector's name of the class.
         score: the detector's score, 0 to 1.
-        xyxy: the box in pixels of the image, clipped to it.
+        xyxy: the box in pixels of the image, clipped to it; pixel (0, 0) covers 0 to 1.
         position: shape (3,) float64, metres: the point of the visible surface's depth on the ray
             of the box's centre, and with `body_ratio` that far behind it.
         size: shape (3,) float64, metres, along x (the box's width), y (its height) and z (depth of
@@ -105,7 +106,8 @@ def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
     focal length's share: along the ray from `ObjectDepth.std_m`, across it from the box's jitter.
 
     Args:
-        xyxy: shape (N, 4), boxes in pixels of the camera's image.
+        xyxy: shape (N, 4), boxes in pixels of the camera's image; pixel (0, 0) covers 0 to 1, as
+            in `Detections`.
         scores: shape (N,).
         class_names: N names.
         depth_m: shape (H, W) float metres; may have another resolution than the camera's image
@@ -123,7 +125,8 @@ def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
                          "names, expected the same number of each")
     if not len(boxes):
         return Fused((), ())
-    depths = object_depths(depth_m, _to_depth_pixels(boxes, depth_m, camera), config)
+    centred = boxes - _HALF
+    depths = object_depths(depth_m, _to_depth_pixels(centred, depth_m, camera), config)
     placed = [i for i, depth in enumerate(depths) if isinstance(depth, ObjectDepth)]
     unplaced = tuple(
         Unplaced(class_names[i], float(score[i]), _as_box(boxes[i]), depth.reason)
@@ -132,10 +135,10 @@ def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
     if not found:
         return Fused((), unplaced)
     edges = np.array([camera.width, camera.height, camera.width, camera.height]) - 0.5
-    clipped = np.clip(boxes[placed], -0.5, edges)
+    clipped = np.clip(centred[placed], -0.5, edges)
     surface, position, size, covariance, cut = _place(clipped, found, camera, config)
     ranges, corners, scored, cuts = (values.tolist() for values in (
-        np.linalg.norm(surface, axis=1), clipped, score[placed], cut))
+        np.linalg.norm(surface, axis=1), clipped + _HALF, score[placed], cut))
     objects = tuple(
         Object3D(class_names[i], scored[k], tuple(corners[k]), position[k], size[k],
                  covariance[k], ranges[k], found[k], cuts[k])
@@ -150,6 +153,7 @@ def _as_box(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
 
 def _to_depth_pixels(boxes: NDArray[np.float64], depth_m: NDArray[np.floating],
                      camera: CameraModel) -> NDArray[np.float64]:
+    """Boxes at the depth map's resolution; pixel centres are whole numbers in both."""
     if depth_m.ndim != 2 or depth_m.shape == (camera.height, camera.width):
         return boxes
     height, width = depth_m.shape
@@ -164,7 +168,10 @@ def _place(boxes: NDArray[np.float64], depths: list[ObjectDepth], camera: Camera
            config: FusionConfig) -> tuple[NDArray[np.float64], NDArray[np.float64],
                                           NDArray[np.float64], NDArray[np.float64],
                                           NDArray[np.bool_]]:
-    """Surface points and positions (N, 3), sizes (N, 3), covariances (N, 3, 3), cut or not (N,)."""
+    """Surface points and positions (N, 3), sizes (N, 3), covariances (N, 3, 3), cut or not (N,).
+
+    Boxes as the camera model has pixels: their centres are whole numbers.
+    """
     x0, y0, x1, y1 = boxes.T
     u, v = (x0 + x1) / 2, (y0 + y1) / 2
     pixels = np.stack([np.stack(pair, 1) for pair in ((u, v), (x0, v), (x1, v), (u, y0), (u, y1))])

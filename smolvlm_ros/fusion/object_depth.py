@@ -46,7 +46,8 @@ def object_depths(depth_m: NDArray[np.floating], xyxy: ArrayLike,
     Args:
         depth_m: shape (H, W) float, metres along the optical axis; NaN unknown, +Inf beyond range,
             -Inf too near (REP-117).
-        xyxy: shape (N, 4), boxes in pixels of the depth map; clipped to it.
+        xyxy: shape (N, 4), boxes in pixels of the depth map, whose centres are whole numbers;
+            clipped to it.
         config: limits and the anchor.
 
     Returns:

@@ -8,14 +8,15 @@ from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.fusion.fuse import FusionConfig, fuse
 from smolvlm_ros.fusion.transform import Transform
 
-CAMERA = CameraModel(640, 480, 500.0, 400.0, 320.0, 240.0)
-WIDE = CameraModel(640, 480, 400.0, 400.0, 320.0, 240.0, (-0.3, 0.1, 0.0, 0.0, 0.0), "plumb_bob")
-FISHEYE = CameraModel(640, 480, 300.0, 300.0, 320.0, 240.0, (0.05, 0.01, 0.0, 0.0), "equidistant")
+CAMERA = CameraModel(640, 480, 500.0, 400.0, 319.5, 239.5)
+WIDE = CameraModel(640, 480, 400.0, 400.0, 319.5, 239.5, (-0.3, 0.1, 0.0, 0.0, 0.0), "plumb_bob")
+FISHEYE = CameraModel(640, 480, 300.0, 300.0, 319.5, 239.5, (0.05, 0.01, 0.0, 0.0), "equidistant")
 WALL = np.full((480, 640), 4.0, np.float32)
 
 
 def test_position_and_size() -> None:
-    # Centre (420, 200): x = 100 / 500 * 4, y = -40 / 400 * 4; 50 px wide, 80 px high.
+    # Centre (420, 200), the camera's is (320, 240) where pixel (0, 0) covers 0 to 1:
+    # x = 100 / 500 * 4, y = -40 / 400 * 4; 50 px wide, 80 px high.
     thing = fuse([(395, 160, 445, 240)], [0.7], ["box"], WALL, CAMERA).objects[0]
     assert thing.position == pytest.approx([0.8, -0.4, 4.0])
     assert thing.size[:2] == pytest.approx([0.4, 0.8])
@@ -45,10 +46,20 @@ def test_behind_its_contact_lies_the_middle_of_a_squat_body_and_none_of_an_uprig
         assert body.position - seen.position == pytest.approx(behind_m * ray)
 
 
+def test_a_box_of_one_pixel_lies_on_that_pixels_ray() -> None:
+    # The boxes of a detector count from the image's corner, a camera model from a pixel's centre.
+    thing = fuse([(7, 9, 8, 10)], [1], ["a"], WALL, CAMERA,
+                 FusionConfig(min_valid_pixels=1)).objects[0]
+    assert thing.position == pytest.approx(4.0 * CAMERA.rays([(7, 9)])[0])
+    whole = fuse([(0, 0, 640, 480)], [1], ["a"], WALL, CAMERA).objects[0]
+    assert whole.cut and whole.xyxy == (0, 0, 640, 480)
+    assert whole.position == pytest.approx([0, 0, 4.0], abs=1e-9)
+
+
 @pytest.mark.parametrize("camera", [WIDE, FISHEYE])   # a box far from the middle, both lens models
 def test_distortion_is_undone(camera: CameraModel) -> None:
     truth = np.array([1.5, 0.9, 4.0])
-    u, v = camera.project([truth])[0]
+    u, v = camera.project([truth])[0] + 0.5
     thing = fuse([(u - 15, v - 15, u + 15, v + 15)], [1], ["a"], WALL, camera).objects[0]
     assert thing.position == pytest.approx(truth, abs=1e-3)
 
@@ -89,7 +100,7 @@ def test_a_cut_box_is_unsure_where_it_is_cut() -> None:
     left, middle = fuse([(-100, 100, 50, 200), (245, 100, 395, 200)], [1, 1], ["a", "a"], WALL,
                         CAMERA).objects
     assert left.cut and not middle.cut
-    assert left.xyxy == (-0.5, 100, 50, 200)
+    assert left.xyxy == (0, 100, 50, 200)
     per_side = [o.covariance[0, 0] / o.size[0] ** 2 for o in (left, middle)]
     assert per_side[0] > 10 * per_side[1]
 

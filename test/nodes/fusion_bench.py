@@ -26,7 +26,7 @@ from smolvlm_ros.ros.camera_info import from_camera_model
 WIDTH, HEIGHT = 64, 48
 CAMERA = CameraModel(WIDTH, HEIGHT, 60.0, 60.0, 31.5, 23.5)
 OPTICAL = "camera_optical_frame"
-BOX = (20.0, 10.0, 43.0, 37.0)  # its centre is the image's: on the optical axis
+BOX = (20.0, 10.0, 44.0, 38.0)  # its centre is the image's: on the optical axis
 # x forward, y left, z up from an optical frame at the same place: turns of a camera looking ahead.
 LOOKS_AHEAD = (-0.5, 0.5, -0.5, 0.5)
 OUTSIDE_M = 2.6  # of the zone below, and a step that a person can make in half a second
@@ -58,7 +58,7 @@ def depth_map(metres: float = 2.0, behind: float = 6.0, height: int = HEIGHT, wi
     """An object in the box before a wall, (H, W) float32 metres."""
     depth = np.full((height, width), behind, np.float32)
     x0, y0, x1, y1 = (round(v * width / WIDTH) for v in BOX)
-    depth[y0:y1 + 1, x0:x1 + 1] = metres
+    depth[y0:y1, x0:x1] = metres
     return depth
 
 

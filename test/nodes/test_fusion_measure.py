@@ -20,7 +20,7 @@ def two_things() -> tuple[np.ndarray, tuple[tuple[float, ...], ...]]:
     depth = np.full((48, 64), 6.0, np.float32)
     depth[10:38, 8:24] = 2.0
     depth[10:38, 40:56] = 2.0
-    return depth, ((8.0, 10.0, 23.0, 37.0), (40.0, 10.0, 55.0, 37.0))
+    return depth, ((8.0, 10.0, 24.0, 38.0), (40.0, 10.0, 56.0, 38.0))
 
 
 def test_all_five_kinds_of_distance() -> None:
@@ -39,8 +39,8 @@ def test_all_five_kinds_of_distance() -> None:
             request = MeasureDistance.Request(kind=kind, **fields)
             request.pixel_a.x, request.pixel_a.y = left["x"], left["y"]
             request.pixel_b.x, request.pixel_b.y = 47.5, 23.5
-            request.box.center.position.x, request.box.center.position.y = 15.5, 23.5
-            request.box.size_x, request.box.size_y = 15.0, 27.0
+            request.box.center.position.x, request.box.center.position.y = 16.0, 24.0
+            request.box.size_x, request.box.size_y = 16.0, 28.0
             answer = b.peer.call("fusion/measure", MeasureDistance, request)
             assert answer.success, answer.message
             assert answer.distance_m == pytest.approx(expected_m, abs=0.06), kind
