@@ -1,7 +1,7 @@
 """When time may go on for the zones: the gate's word on dropped frames, minding those under way."""
 from __future__ import annotations
 
-_REORDER_S = 1.0  # as in Tracker3D: further back is a new clock
+from smolvlm_ros.fusion.track import TrackConfig
 
 
 class FramesUnderWay:
@@ -10,20 +10,24 @@ class FramesUnderWay:
     A dropped frame says that nothing has changed since the last one that passed. But what passed
     takes its time through depth and detection: until it is fused, a later stamp would overtake
     it, and the zones would leave it out as late. Not safe for several threads at once.
+
+    Args:
+        reorder_s: as in `TrackConfig`: what is further back is of a new clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reorder_s: float = TrackConfig().reorder_s) -> None:
+        self.reorder_s = reorder_s
         self._waiting_s: float | None = None  # the newest passed frame that is not fused
         self._fused_s = float("-inf")
         self._newest_s = float("-inf")
 
     def decided(self, stamp_s: float, passed: bool) -> bool:
         """Note what the gate decided; True when the zones may be told this stamp."""
-        if stamp_s < self._newest_s - _REORDER_S:  # a recording that loops
+        if stamp_s < self._newest_s - self.reorder_s:  # a recording that loops
             self._waiting_s = None
         self._newest_s = stamp_s
         if passed:  # its decision may come later than it has gone through
-            done = stamp_s <= self._fused_s <= stamp_s + _REORDER_S
+            done = stamp_s <= self._fused_s <= stamp_s + self.reorder_s
             self._waiting_s = None if done else stamp_s
             return False
         return self._waiting_s is None
@@ -31,6 +35,8 @@ class FramesUnderWay:
     def fused(self, stamp_s: float) -> None:
         """Note that a frame has gone through."""
         self._fused_s = stamp_s
-        if self._waiting_s is not None and (
-                self._waiting_s <= stamp_s <= max(self._newest_s, self._waiting_s) + _REORDER_S):
+        if self._waiting_s is None:
+            return
+        newest_s = max(self._newest_s, self._waiting_s)
+        if self._waiting_s <= stamp_s <= newest_s + self.reorder_s:
             self._waiting_s = None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros.fusion.sightings import Sightings
+from smolvlm_ros.fusion.track import TrackConfig
 from smolvlm_ros.fusion.zones import Zone
 
 ENTER, DWELL, LEAVE = "enter", "dwell", "leave"
@@ -67,10 +68,11 @@ class ZoneMonitor:
 
     Not safe for several threads at once. `blind` names the zones whose frame was missing in the
     last update: nothing is known of them and their state is kept. `late` and `resets` count as in
-    `Tracker3D`.
+    `Tracker3D`, and `reorder_s` tells them apart as in `TrackConfig`.
     """
 
-    def __init__(self, zones: Iterable[Zone] = (), reorder_s: float = 1.0) -> None:
+    def __init__(self, zones: Iterable[Zone] = (), reorder_s: float = TrackConfig().reorder_s
+                 ) -> None:
         self.blind: tuple[str, ...] = ()
         self.late = 0
         self.resets = 0

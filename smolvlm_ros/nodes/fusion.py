@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from smolvlm_ros.fusion import (
@@ -21,7 +20,6 @@ from smolvlm_ros.fusion import (
     read_zones,
 )
 from smolvlm_ros.msg import GateState
-from smolvlm_ros.ros import camera_info as infos
 from smolvlm_ros.ros.annotating import Annotator
 from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
@@ -31,12 +29,12 @@ from smolvlm_ros.ros.measuring import Evidence, answer
 from smolvlm_ros.ros.objects import to_detections_3d, to_markers
 from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.picture import View
-from smolvlm_ros.ros.placing import FrameInputs, Placed, place, reading
+from smolvlm_ros.ros.placing import FrameInputs, ImageSizes, Placed, place, reading
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qos import FunnelQos
 from smolvlm_ros.ros.stamps import ExactStamps
 from smolvlm_ros.ros.sync import StampSync
-from smolvlm_ros.ros.tracked_boxes import to_tracked_boxes
+from smolvlm_ros.ros.tracked_boxes import to_tracked_boxes, to_zone_boxes
 from smolvlm_ros.ros.transforms import MissingTransform, TransformSource
 from smolvlm_ros.ros.zone_watch import BETWEEN_FRAMES_S, ZoneWatch
 from smolvlm_ros.settings import group, setting
@@ -62,6 +60,9 @@ OBJECTS = Endpoint("objects", "vision_msgs/msg/Detection3DArray", "Objects of ea
                    "diagnostics say why.")
 OBJECTS_2D = Endpoint("objects_2d", "vision_msgs/msg/Detection2DArray", "Where the same objects "
                       "are in the image: boxes in pixels, with the track id.")
+ZONES_2D = Endpoint("zones_2d", "vision_msgs/msg/Detection2DArray", "What the camera sees of the "
+                    "zones: boxes in pixels, with the zone's name as id; those out of view are "
+                    "left out.")
 ZONE_EVENTS = Endpoint("zone_events", "smolvlm_ros/msg/ZoneEvent", "Enter, dwell and leave, once "
                        "each.")
 MARKERS = Endpoint("markers", "visualization_msgs/msg/MarkerArray", "Objects and zones for rviz.")
@@ -118,7 +119,8 @@ class FusionNode(FunnelNode[FusionSettings]):
         "Joins detections and depth by stamp into objects in 3D, follows them, watches zones and "
         "answers questions of distance.",
         inputs=(DETECTIONS, DEPTH, DEPTH_INFO, IMAGE_INFO, IMAGE, GATE_STATE),
-        outputs=(OBJECTS, OBJECTS_2D, ZONE_EVENTS, MARKERS, ANNOTATED), services=(MEASURE,))
+        outputs=(OBJECTS, OBJECTS_2D, ZONES_2D, ZONE_EVENTS, MARKERS, ANNOTATED),
+        services=(MEASURE,))
 
     def setup(self) -> None:
         """Make tracker and zone monitor."""
@@ -126,16 +128,18 @@ class FusionNode(FunnelNode[FusionSettings]):
         self._lock = threading.Lock()
         self._stamps = ExactStamps()
         self._tracker = Tracker3D(self.settings.tracks)
-        self._monitor = ZoneMonitor(read_zones(self.settings.zones))
+        self._monitor = ZoneMonitor(read_zones(self.settings.zones),
+                                    self.settings.tracks.reorder_s)
 
     def start(self) -> None:
         """Listen to detections and depth."""
         self._tracker.clear()
         self._evidence: Evidence | None = None
-        self._image_size: tuple[int, int] | None = None
+        self._sizes = ImageSizes()
         self.own("faults", self._clear_faults)
         self._objects = self.endpoints.publish(OBJECTS)
         self._boxes = self.endpoints.publish(OBJECTS_2D)
+        self._zone_boxes = self.endpoints.publish(ZONES_2D)
         self._markers = self.endpoints.publish(MARKERS)
         self._annotator = Annotator(self, IMAGE, ANNOTATED, self.settings.image_qos.depth)
         self._transforms = TransformSource(self)
@@ -146,7 +150,7 @@ class FusionNode(FunnelNode[FusionSettings]):
                                                      self.settings.depth_qos.depth)
         self.own_worker("fusion", self._worker, lambda: _DEAD_S + self.settings.tf_timeout_s)
         self.endpoints.serve(MEASURE, self._on_measure)
-        self.endpoints.subscribe(IMAGE_INFO, self._on_image_info)
+        self.endpoints.subscribe(IMAGE_INFO, self._sizes.note)
         self.endpoints.subscribe(GATE_STATE, self._on_gate_state)
         self._sync = StampSync(
             self, _SYNCHRONISED, lambda *m: self._worker.put(FrameInputs(*m)),
@@ -157,6 +161,7 @@ class FusionNode(FunnelNode[FusionSettings]):
         zones = read_zones(settings.zones)
         with self._lock:
             self._tracker.configure(settings.tracks)
+            self._monitor.reorder_s = settings.tracks.reorder_s
             if self.state == "active":
                 self._zones.configure(zones)
             else:
@@ -177,12 +182,9 @@ class FusionNode(FunnelNode[FusionSettings]):
         for key in _FAULTS:
             self.faults.clear(key)
 
-    def _on_image_info(self, message: CameraInfo) -> None:
-        self._image_size = infos.image_size(message)
-
     def _on_gate_state(self, message: GateState) -> None:
-        stamp_s = self._stamps.seconds(message.header.stamp)
         with self._lock:
+            stamp_s = self._stamps.seconds(message.header.stamp)
             self._zones.decided(stamp_s, message.passed)
 
     def _on_measure(self, request: Any, response: Any) -> Any:
@@ -202,7 +204,8 @@ class FusionNode(FunnelNode[FusionSettings]):
         header, settings = inputs.detections.header, self.settings
         self._compare_frames(inputs)
         with self.stats.timed("fusion"):
-            placed = place(inputs, _SYNCHRONISED, self._image_size, settings.rectified, settings)
+            placed = place(inputs, _SYNCHRONISED, self._sizes.of(header.stamp), settings.rectified,
+                           settings)
             until_s = time.monotonic() + settings.tf_timeout_s
             to_target = self._transforms.lookup(settings.target_frame or header.frame_id,
                                                 header.frame_id, header.stamp,
@@ -244,8 +247,10 @@ class FusionNode(FunnelNode[FusionSettings]):
         out = Header(stamp=header.stamp, frame_id=to_target.target)
         self._boxes.publish(to_tracked_boxes(header, seen, placed.fused.objects))
         self._objects.publish(to_detections_3d(out, seen, to_target.rotation))
-        occupants = self._zones.update(tracks, to_target, to_zones, stamp_s)
         zones = self._monitor.zones
+        if self._zone_boxes.get_subscription_count():  # before the events that raise questions
+            self._zone_boxes.publish(to_zone_boxes(header, zones, placed.camera, to_zones))
+        occupants = self._zones.update(tracks, to_target, to_zones, stamp_s)
         if self._markers.get_subscription_count():
             occupied = [name for name, inside in occupants.items() if inside]
             self._markers.publish(to_markers(out, seen, zones, occupied))

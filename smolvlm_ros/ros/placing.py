@@ -1,11 +1,14 @@
 """From the messages of one frame to its objects in 3D, with errors that name the topic."""
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from vision_msgs.msg import Detection2DArray
@@ -16,6 +19,35 @@ from smolvlm_ros.ros import camera_info as infos
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.boxes import best_hypothesis, from_box
 from smolvlm_ros.ros.interface import Endpoint
+from smolvlm_ros.ros.stamps import to_nanoseconds
+
+_SIZES_KEPT = 64
+
+
+class ImageSizes:
+    """The size of each stamp's image, as its camera_info tells it. Safe in threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sizes: OrderedDict[int, tuple[int, int]] = OrderedDict()
+
+    def note(self, message: CameraInfo) -> None:
+        """Take a calibration.
+
+        Raises:
+            ValueError: it tells no size.
+        """
+        size = infos.image_size(message)
+        with self._lock:
+            self._sizes[to_nanoseconds(message.header.stamp)] = size
+            if len(self._sizes) > _SIZES_KEPT:
+                self._sizes.popitem(last=False)
+
+    def of(self, stamp: Time) -> tuple[int, int] | None:
+        """Width and height in pixels; the newest where the stamp's own is not known, if any is."""
+        with self._lock:
+            newest = next(reversed(self._sizes.values()), None)
+            return self._sizes.get(to_nanoseconds(stamp), newest)
 
 
 class InputError(ValueError):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,20 +46,26 @@ class ZoneWatch:
         self._monitor = monitor
         self._source = source
         self._stamps = stamps
-        self._under_way = FramesUnderWay()
+        self._under_way = FramesUnderWay(monitor.reorder_s)
         self._blind: set[str] = set()
         self._ranges_m: dict[int, float] = {}  # of each track's last sighting
         self._events = node.endpoints.publish(events)
         node.own("zone faults", lambda: self._see(set()))
 
     def transforms(self, header: Header, timeout_s: float) -> dict[str, Transform]:
-        """From the camera to each zone's frame; one that is missing is left out and reported."""
+        """From the camera to each zone's frame; one that is missing is left out and reported.
+
+        Args:
+            header: of the frame.
+            timeout_s: how long to wait for all of them together.
+        """
         result: dict[str, Transform] = {}
         blind: set[str] = set()
+        end_s = time.monotonic() + timeout_s
         for frame in self._monitor.frames:
             try:
                 result[frame] = self._source.lookup(frame, header.frame_id, header.stamp,
-                                                    0.0 if blind else timeout_s)
+                                                    end_s - time.monotonic())
             except MissingTransform as error:
                 blind.add(frame)
                 names = ", ".join(z.name for z in self._monitor.zones if z.frame_id == frame)
@@ -94,7 +101,8 @@ class ZoneWatch:
             self._tell(self._monitor.tick(stamp_s))
 
     def configure(self, zones: Sequence[Zone]) -> None:
-        """Watch other zones; unchanged ones keep their state."""
+        """Watch other zones; unchanged ones keep their state. Takes over the monitor's settings."""
+        self._under_way.reorder_s = self._monitor.reorder_s
         self._tell(self._monitor.configure(zones))
 
     def _tell(self, events: Sequence[ZoneTransition]) -> None:

@@ -14,11 +14,13 @@ from fusion_bench import (  # noqa: E402
     HEIGHT,
     WIDTH,
     ZONES,
+    at,
     bench,
     depth_map,
     header,
 )
 from peer import BEST_EFFORT, wait_for  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 from smolvlm_ros.msg import ZoneEvent  # noqa: E402
 from vision_msgs.msg import Detection2DArray  # noqa: E402
@@ -42,8 +44,8 @@ def test_an_object_comes_out_where_it_is_under_the_stamp_it_came_in_with() -> No
         place = result.pose.pose.position
         assert (place.x, place.y, place.z) == pytest.approx((0.0, 0.0, 2.0), abs=0.05)
         assert box.center.position == place
-        assert box.size.x == pytest.approx(23 / 60 * 2, rel=0.05)
-        assert box.size.y == pytest.approx(27 / 60 * 2, rel=0.05)
+        assert box.size.x == pytest.approx(24 / 60 * 2, rel=0.05)
+        assert box.size.y == pytest.approx(28 / 60 * 2, rel=0.05)
         covariance = np.array(result.pose.covariance).reshape(6, 6)
         assert np.linalg.eigvalsh(covariance)[0] > 0
         # The same track in the next frame.
@@ -73,16 +75,29 @@ def test_both_encodings_of_depth_mean_the_same(encoding: str) -> None:
 def test_depth_of_half_the_image_s_size_with_boxes_in_the_image_s_pixels() -> None:
     # The box lies in the upper left quarter of the image: taken for pixels of the depth image it
     # would be somewhere else.
-    box = (2.0, 2.0, 17.0, 17.0)
+    box = (2.0, 2.0, 18.0, 18.0)
     depth = np.full((HEIGHT // 2, WIDTH // 2), 6.0, np.float32)
     depth[1:9, 1:9] = 2.0
     with bench() as b:
         b.peer.send("gate/camera_info", from_camera_model(CAMERA, header(0)))
-        wait_for(lambda: b.node._image_size == (WIDTH, HEIGHT), "the image's size")
+        wait_for(lambda: b.node._sizes.of(at(0)) == (WIDTH, HEIGHT), "the image's size")
         b.send(0, depth, boxes=(box,))
         place = b.await_objects(1).detections[0].results[0].pose.pose.position
         expected = CAMERA.rays([(9.5, 9.5)])[0] * 2.0
         assert (place.x, place.y, place.z) == pytest.approx(tuple(expected), abs=0.1)
+
+
+def test_a_frame_under_way_keeps_its_image_s_size_when_the_camera_changes_its_own() -> None:
+    depth = depth_map(2.0, height=HEIGHT // 2, width=WIDTH // 2)
+    with bench() as b:
+        for number, factor in ((0, 1), (1, 2)):  # the next frame is twice as large
+            larger = CAMERA.scaled(factor * WIDTH, factor * HEIGHT)
+            b.peer.send("gate/camera_info", from_camera_model(larger, header(number)))
+        wait_for(lambda: b.node._sizes.of(at(1)) == (2 * WIDTH, 2 * HEIGHT), "both sizes")
+        for number, factor in ((0, 1), (1, 2)):
+            b.send(number, depth, boxes=(tuple(factor * v for v in BOX),))
+            place = b.await_objects(number + 1).detections[0].results[0].pose.pose.position
+            assert (place.x, place.y, place.z) == pytest.approx((0.0, 0.0, 2.0), abs=0.05)
 
 
 def test_what_cannot_be_placed_is_reported_and_the_rest_is_not_lost() -> None:
@@ -177,6 +192,21 @@ def test_time_that_goes_back_begins_anew() -> None:
         assert b.kinds() == [(ZoneEvent.ENTER, 100), (ZoneEvent.LEAVE, 100), (ZoneEvent.ENTER, 0)]
         b.peer.await_status("fusion", lambda level, text, values:
                             values.get("tracker_resets") == "1", "the reset")
+
+
+def test_how_far_back_is_late_is_one_setting_for_tracks_and_zones() -> None:
+    with bench(zones=ZONES, tracks__reorder_s=0.2) as b:
+        b.send(100)
+        b.await_objects(1)
+        b.send(95)  # half a second: a new time
+        b.await_objects(2)
+        wait_for(lambda: len(b.events) == 3, "enter, leave, enter")
+        assert b.kinds() == [(ZoneEvent.ENTER, 100), (ZoneEvent.LEAVE, 100), (ZoneEvent.ENTER, 95)]
+        b.node.set_parameters([Parameter("tracks.reorder_s", value=1.0)])
+        b.send(90)  # the same is now late
+        b.peer.await_status("fusion", lambda level, text, values: values["late_frames"] == "1",
+                            "the late frame")
+        assert len(b.events) == 3
 
 
 def test_depth_that_does_not_come_is_an_error_that_names_it() -> None:
