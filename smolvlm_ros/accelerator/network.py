@@ -140,6 +140,18 @@ class NetworkKind(ABC, Generic[D, N]):
         """Refuse a file that contradicts the settings; give the warnings for one that does not."""
         return ()
 
+    def allowed(self, name: str, licence: str, catch: str, setting: str,
+                value: bool) -> tuple[str, ...]:
+        """The warning for a file whose licence has a catch, where a setting allows that.
+
+        Raises:
+            LicenceError: the setting does not allow it.
+        """
+        found = f"{name} is licensed {licence}: {catch}"
+        if not value:
+            raise LicenceError(f"{found}. Use {self.free} (Apache-2.0), or set {setting} to true")
+        return (found,)
+
     @abstractmethod
     def answer(self, network: N, image_rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What a network says to a picture of its input's size; a ProviderError for nonsense."""
@@ -221,11 +233,8 @@ def _check_licence(path: Path, metadata: ModelDescription,
         return (f"nothing tells the licence of {path.name}, made from {metadata.source}",)
     if metadata.commercial:
         return ()
-    if not kind.choice.allow_noncommercial:
-        raise LicenceError(f"{path.name} was made from {metadata.source}, licensed "
-                           f"{metadata.licence}: no commercial use. Use {kind.free} (Apache-2.0), "
-                           "or set allow_noncommercial to true")
-    return (f"{path.name} is licensed {metadata.licence}: no commercial use",)
+    return kind.allowed(path.name, metadata.licence, "no commercial use",
+                        "allow_noncommercial", kind.choice.allow_noncommercial)
 
 
 def _self_check(kind: NetworkKind[D, N], network: N) -> str:

@@ -1,4 +1,4 @@
-"""Depth Anything V2, metric, from an exported ONNX file; no torch in the process."""
+"""Depth Anything V2, metric: an exported ONNX file with no torch in the process, or in torch."""
 from __future__ import annotations
 
 import logging
@@ -28,6 +28,9 @@ from smolvlm_ros.models.errors import ModelError
 
 _log = logging.getLogger(__name__)
 _STRETCH_LIMIT = 1.15
+# From one image to the next, a lens changes the focal correction by less than this share. By more
+# it is another calibration or setting: metres jump, and no wobble may be seen in that.
+_LENS_STEP = 0.02
 
 
 class DepthAnythingV2:
@@ -55,6 +58,7 @@ class DepthAnythingV2:
             meta.precision, self._network.self_check, self._network.notes,
             meta.source, meta.source_sha256, self._network.backend)
         self._stabiliser = DepthStabiliser(config.stabiliser)
+        self._scale = 1.0
         self._warned_stretch: tuple[int, int] | None = None
 
     @property
@@ -84,6 +88,9 @@ class DepthAnythingV2:
         scale = 1.0
         if camera is not None and self._config.focal_correction:
             scale = focal_scale(camera, self._network.metadata.focal)
+        if abs(scale / self._scale - 1) > _LENS_STEP:
+            self._stabiliser.reset()
+        self._scale = scale
         depth = metric_depth(predicted, self._info.max_depth_m, self._config.far_share, scale)
         size = scaled_size(image_rgb.shape[1], image_rgb.shape[0], self._config.output_scale)
         depth = upsample_depth(depth, *size, guide_rgb=image_rgb)

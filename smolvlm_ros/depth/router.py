@@ -129,23 +129,26 @@ class SceneHint:
 
 
 class SceneRouter:
-    """Follows the evidence of a camera and says which variant it needs.
+    """Follows the evidence of a camera and says which variant it needs. Called from one thread.
 
     Attributes:
         config: settable at any time.
         outdoor: probability of outdoors, 0 to 1; 0.5 before the first frame.
         last: the newest frame's evidence; None before the first.
-        hint: what the planner said last; None for nothing. Settable at any time.
+        hint: what the planner said last; None for nothing. Settable at any time, by any thread.
     """
 
     def __init__(self, config: RouterConfig | None = None) -> None:
         self.config = config or RouterConfig()
         self.last: SceneEvidence | None = None
         self.hint: SceneHint | None = None
+        # The hint that the newest frame met, and the time from which it holds.
+        self._met: tuple[SceneHint, float] | None = None
         self.outdoor = 0.5
         self._log_odds = 0.0
         self._stamp_s: float | None = None
-        self._since_s: float | None = None   # the evidence speaks for the other variant
+        self._active: Variant | None = None
+        self._since_s: float | None = None   # the evidence speaks against the active variant
         self._changed_s = -math.inf
 
     def reset(self) -> None:
@@ -167,6 +170,8 @@ class SceneRouter:
         """
         if self._stamp_s is not None and stamp_s < self._stamp_s:
             self.reset()
+        if active is not self._active:  # somebody has changed it; the evidence was for this one
+            self._active, self._since_s = active, None
         first = self._stamp_s is None
         passed_s = 0.0 if self._stamp_s is None else stamp_s - self._stamp_s
         self._stamp_s, self.last = stamp_s, evidence
@@ -191,15 +196,22 @@ class SceneRouter:
         """How long the hint still holds after the newest frame, seconds; 0 for none."""
         if self.hint is None or self._stamp_s is None:
             return 0.0
-        return self.hint.left_s(self._stamp_s)
+        return self._dated(self.hint, self._stamp_s).left_s(self._stamp_s)
 
     def _hinted(self, stamp_s: float) -> float:
         hint = self.hint
         if hint is None:
             return 0.0
-        if hint.from_s is None:
-            self.hint = hint = replace(hint, from_s=stamp_s)
-        return hint.log_odds if hint.left_s(stamp_s) else 0.0
+        if self._met is None or self._met[0] is not hint:
+            self._met = hint, stamp_s
+        return hint.log_odds if self._dated(hint, stamp_s).left_s(stamp_s) else 0.0
+
+    def _dated(self, hint: SceneHint, stamp_s: float) -> SceneHint:
+        """The hint with the time from which it holds, its own or that of the frame it met first."""
+        if hint.from_s is not None:
+            return hint
+        met, begin_s = self._met or (None, stamp_s)
+        return replace(hint, from_s=begin_s if met is hint else stamp_s)
 
 
 def _sky_like(small: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from smolvlm_ros.detection.config import DetectorConfig
 from smolvlm_ros.detection.preprocess import Preprocessor
 from smolvlm_ros.detection.yolox import YoloxNetwork
 from smolvlm_ros.models.detector_metadata import KEY, DetectorMetadata
-from smolvlm_ros.models.errors import LicenceError, ProviderError
+from smolvlm_ros.models.errors import ProviderError
 from smolvlm_ros.models.query_boxes import best, unmatched
 from smolvlm_ros.models.registry import Task
 from smolvlm_ros.models.stated_licence import stated_licence
@@ -120,11 +120,8 @@ class _Detectors(NetworkKind[DetectorMetadata, "Network | YoloxNetwork"]):
     def _check_agpl(self, name: str, licence: str) -> tuple[str, ...]:
         if "AGPL" not in licence.upper():
             return ()
-        if not self._detector.allow_agpl:
-            raise LicenceError(f"{name} is licensed {licence}, whose terms reach the software "
-                               f"around it. Use {self.free} (Apache-2.0), or set allow_agpl to "
-                               "true")
-        return (f"{name} is licensed {licence}: its terms reach the software around it",)
+        return self.allowed(name, licence, "its terms reach the software around it", "allow_agpl",
+                            self._detector.allow_agpl)
 
     def answer(self, network: Network | YoloxNetwork,
                image_rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

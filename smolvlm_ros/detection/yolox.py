@@ -19,7 +19,7 @@ from smolvlm_ros.detection.coco import COCO
 from smolvlm_ros.models.canary import canary_image
 from smolvlm_ros.models.detector_metadata import DetectorMetadata
 from smolvlm_ros.models.errors import CheckpointError, ProviderError
-from smolvlm_ros.models.stated_licence import stated_licence
+from smolvlm_ros.models.stated_licence import allows_commercial, stated_licence
 
 ARCHITECTURE = "yolox"
 _STRIDES = (8, 16, 32)
@@ -153,8 +153,10 @@ def describe(name: str, entries: Mapping[str, str], inputs: Sequence[tuple[int |
     if len(names) != columns - 5:
         raise CheckpointError(f"{name} has {columns - 5} classes, and {len(names)} names are given;"
                               " set onnx.labels to the names in the order of their ids")
+    licence = stated_licence(entries)
     return DetectorMetadata(architecture=ARCHITECTURE, classes=names, queries=rows, height=height,
-                            width=width, source=name, licence=stated_licence(entries))
+                            width=width, source=name, licence=licence,
+                            commercial=allows_commercial(licence))
 
 
 def _names(entries: Mapping[str, str]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from smolvlm_ros.models.description import ModelDescription
 from smolvlm_ros.models.errors import LicenceError, ModelError
 from smolvlm_ros.models.fetch import local_folder
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE, find
+from smolvlm_ros.models.stated_licence import allows_commercial
 
 Report = Callable[[int, int, str], None]
 
@@ -125,7 +126,7 @@ def origin(source: str, checkpoint: Checkpoint, licence: str) -> dict[str, Any]:
     """
     known = find(source, checkpoint.config)
     licence = known.licence if known else licence or UNKNOWN_LICENCE
-    commercial = known.commercial if known else "-NC-" not in licence.upper() + "-"
+    commercial = known.commercial if known else allows_commercial(licence)
     return {"source": known.source if known else Path(source).name,
             "source_sha256": checkpoint.sha256(), "licence": licence, "commercial": commercial,
             "parameters": checkpoint.parameters}

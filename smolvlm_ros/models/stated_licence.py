@@ -1,11 +1,13 @@
-"""The licence that another exporter wrote into an ONNX file."""
+"""Licences as people and other exporters write them: what is stated, and what it allows."""
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE
 
 AGPL = "AGPL-3.0"
+_NONCOMMERCIAL = re.compile(r"(?<![a-z])(nc(?![a-z])|non[ _-]?commercial)", re.IGNORECASE)
 
 
 def stated_licence(entries: Mapping[str, str]) -> str:
@@ -17,3 +19,11 @@ def stated_licence(entries: Mapping[str, str]) -> str:
     if "AGPL" in said.upper() or "ultralytics" in said.lower():
         return AGPL
     return (entries.get("license") or entries.get("licence") or UNKNOWN_LICENCE)[:80]
+
+
+def allows_commercial(licence: str) -> bool:
+    """False for a licence whose name forbids commercial use: 'CC-BY-NC-4.0', 'non-commercial'.
+
+    'unknown' forbids nothing; whoever asks has to tell the user that nobody knows.
+    """
+    return not _NONCOMMERCIAL.search(licence)

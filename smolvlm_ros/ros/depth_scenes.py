@@ -88,7 +88,10 @@ class DepthScenes:
     def route(self, image_rgb: NDArray[np.uint8], result: DepthMap, stamp_s: float) -> None:
         """Take a frame's evidence where AUTO is on, and change the variant when it is time."""
         active = result.info.variant
-        if active is None or not self._node.settings.auto_scene:
+        if active is None:
+            return
+        if not self._node.settings.auto_scene:
+            self._router.reset()  # AUTO begins with what is seen from then on
             return
         self._router.config = self._node.settings.router
         wanted = self._router.observe(scene_evidence(image_rgb, result), active, stamp_s)
@@ -134,7 +137,6 @@ class DepthScenes:
             if not other.model():
                 raise ValueError(f"AUTO needs both variants, and model_{other.scene} is not set; "
                                  "set it to an exported file")
-            self._router.reset()
             node.parameters.put(node, "auto_scene", True)
             return
         auto = node.settings.auto_scene

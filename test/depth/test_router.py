@@ -108,6 +108,33 @@ def test_time_that_goes_back_begins_anew() -> None:
     assert router.observe(OUTSIDE, Variant.INDOOR, 3.5) is Variant.OUTDOOR
 
 
+def test_evidence_for_a_variant_says_nothing_of_the_other_one() -> None:
+    # Somebody switched between the two frames: what spoke for outdoors is no time for indoors.
+    router = SceneRouter(RouterConfig(hold_s=3.0, rest_s=0.0))
+    for second in range(3):
+        assert router.observe(OUTSIDE, Variant.INDOOR, float(second)) is Variant.INDOOR
+    for second in range(20, 23):
+        assert router.observe(INSIDE, Variant.OUTDOOR, float(second)) is Variant.OUTDOOR
+    assert router.observe(INSIDE, Variant.OUTDOOR, 23.0) is Variant.INDOOR
+
+
+def test_a_hint_that_comes_while_a_frame_is_judged_is_not_lost() -> None:
+    router, newer = SceneRouter(), SceneHint(1.0, 5.0)
+
+    class Older(SceneHint):
+        """The newer one comes just when the frame's time is noted as the older one's beginning."""
+
+        def __post_init__(self) -> None:
+            if self.from_s is not None:
+                router.hint = newer
+
+    router.hint = Older(0.5, 100.0)
+    router.observe(INSIDE, Variant.INDOOR, 10.0)
+    router.observe(INSIDE, Variant.INDOOR, 11.0)
+    assert router.hint is not None and router.hint.outdoor == 1.0
+    assert router.hint_left_s == 5.0
+
+
 class TestHint:
     CONFIG = RouterConfig(hold_s=1.0, rest_s=0.0)
 

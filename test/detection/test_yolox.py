@@ -155,6 +155,16 @@ def test_agpl_weights_are_refused_unless_allowed(tmp_path: Path) -> None:
     detector.close()
 
 
+@pytest.mark.parametrize("licence", ["CC-BY-NC-4.0", "cc by-nc-sa 4.0", "Non-commercial use only"])
+def test_noncommercial_weights_are_refused_unless_allowed(licence: str, tmp_path: Path) -> None:
+    path = onnx_file(tmp_path / "theirs.onnx", entries={"license": licence})
+    with pytest.raises(LicenceError, match=f"licensed {licence}: no commercial use.*or set allow_"):
+        make_detector(config(path))
+    detector = make_detector(config(path, allow_noncommercial=True))
+    assert detector.info.notes == (f"theirs.onnx is licensed {licence}: no commercial use",)
+    detector.close()
+
+
 @pytest.mark.parametrize(("entries", "licence"), [
     ({}, "unknown"), ({"license": "Apache-2.0"}, "Apache-2.0"), (AGPL, "AGPL-3.0"),
     ({"description": "Ultralytics YOLOv8n model"}, "AGPL-3.0"),
