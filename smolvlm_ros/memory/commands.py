@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sqlite3
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 from smolvlm_ros.memory.config import state_file
 from smolvlm_ros.memory.forget import forget
-from smolvlm_ros.memory.moment import Found, MemoryStoreError
+from smolvlm_ros.memory.moment import Found, MemoryStoreError, Picture
 from smolvlm_ros.memory.schema import open_to_read, refusal
 from smolvlm_ros.memory.search import Query, Result, search
 from smolvlm_ros.memory.times import FORMS, parse_time, show_time
@@ -30,7 +31,8 @@ def add_moments_arguments(parser: argparse.ArgumentParser) -> None:
                         help="at most so many (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER",
-                        help="write the pictures there, named by their stamps in nanoseconds")
+                        help="write the pictures there, named by their stamps in nanoseconds, "
+                        "those that were sent to a server too")
 
 
 def add_forget_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,33 +110,39 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _write_pictures(found: tuple[Found, ...], folder: Path) -> dict[int, str]:
-    """Write each picture once; their files by stamp."""
+def _write_pictures(found: tuple[Found, ...], folder: Path) -> dict[Picture, str]:
+    """Write each picture once, those that were sent too; their files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
-    for picture in (f.moment.picture for f in found):
-        if picture is not None:
-            path = folder / f"{picture.stamp_ns}.jpg"
+    for moment in (f.moment for f in found):
+        names = {picture: f"{picture.stamp_ns}_sent_{hashlib.sha256(picture.jpeg).hexdigest()[:8]}"
+                 for picture in moment.sent}
+        if moment.picture is not None:
+            names[moment.picture] = str(moment.picture.stamp_ns)
+        for picture, name in names.items():
+            path = folder / f"{name}.jpg"
             path.write_bytes(picture.jpeg)
-            files[picture.stamp_ns] = str(path)
+            files[picture] = str(path)
     return files
 
 
-def _as_dict(found: Found, files: dict[int, str]) -> dict[str, Any]:
+def _as_dict(found: Found, files: dict[Picture, str]) -> dict[str, Any]:
     moment = found.moment
     position = None if moment.position is None else vars(moment.position)
     return {"stamp_ns": moment.stamp_ns, "last_ns": moment.last_ns,
             "time": show_time(moment.stamp_ns), "kind": moment.kind.value, "zone": moment.zone,
             "class": moment.class_name, "track": moment.track_id, "text": moment.text,
             "position": position, "score": round(found.score, 4),
-            "picture": files.get(moment.picture.stamp_ns) if moment.picture else None}
+            "picture": files.get(moment.picture) if moment.picture else None,
+            "sent": [files[picture] for picture in moment.sent if picture in files]}
 
 
-def _table(found: tuple[Found, ...], files: dict[int, str]) -> str:
+def _table(found: tuple[Found, ...], files: dict[Picture, str]) -> str:
     rows = [("when", "what", "zone", "class", "match", *(("picture",) if files else ()))]
     for item in found:
         m = item.moment
-        picture = (files[m.picture.stamp_ns] if m.picture else "-",) if files else ()
+        shown = ([m.picture] if m.picture else []) + list(m.sent)
+        picture = (", ".join(files[p] for p in shown) or "-",) if files else ()
         rows.append((show_time(m.stamp_ns), _plain(m.description), _plain(m.zone) or "-",
                      _plain(m.class_name) or "-", f"{100 * item.score:.0f} %", *picture))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]

@@ -15,6 +15,7 @@ class Kind(str, Enum):
     VERDICT = "verdict"
     DESCRIPTION = "description"
     NOTE = "note"
+    ESCALATION = "escalation"  # what left the robot for a server, or what came back
 
 
 class MemoryStoreError(RuntimeError):
@@ -33,7 +34,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Picture:
-    """A small picture.
+    """A picture.
 
     Attributes:
         stamp_ns: of the frame it was made of, nanoseconds.
@@ -59,6 +60,7 @@ class Moment:
         last_ns: when it was seen last; not before `stamp_ns`.
         position: where an object was seen last, None when it is not known.
         picture: what it looked like; None for no picture.
+        sent: the pictures that left the robot with it, as they left.
     """
 
     stamp_ns: int
@@ -71,6 +73,7 @@ class Moment:
     last_ns: int = 0
     position: Position | None = None
     picture: Picture | None = None
+    sent: tuple[Picture, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "last_ns", max(self.stamp_ns, self.last_ns))

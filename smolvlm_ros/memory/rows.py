@@ -34,6 +34,8 @@ def insert(connection: sqlite3.Connection, moment: Moment, kept_s: float) -> int
          moment.kind.value, _clean(moment.text)[:MAX_TEXT], _clean(indexed(moment)),
          _clean(moment.zone), _clean(moment.class_name), _clean(moment.track_id), moment.denied,
          *place, moment.picture and moment.picture.stamp_ns))
+    connection.executemany("INSERT INTO sent VALUES (?, ?, ?)",
+                           ((key, sent.stamp_ns, sent.jpeg) for sent in moment.sent))
     return key
 
 
@@ -46,16 +48,20 @@ def seen_again(connection: sqlite3.Connection, key: int, last_ns: int,
 
 
 def moment_of(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Moment:
-    """The moment in a row of COLUMNS, with its picture."""
-    (_, stamp_ns, last_ns, kind, text, zone, class_name, track_id, denied, x, y, z, frame_id,
+    """The moment in a row of COLUMNS, with its pictures."""
+    (key, stamp_ns, last_ns, kind, text, zone, class_name, track_id, denied, x, y, z, frame_id,
      picture_ns) = row
     picture = None
     if picture_ns is not None:
         found = connection.execute("SELECT jpeg FROM picture WHERE stamp_ns = ?",
                                    (picture_ns,)).fetchone()
         picture = None if found is None else Picture(picture_ns, found[0])
+    sent: tuple[Picture, ...] = ()
+    if kind == Kind.ESCALATION.value:
+        sent = tuple(Picture(*found) for found in connection.execute(
+            "SELECT stamp_ns, jpeg FROM sent WHERE moment_id = ? ORDER BY rowid", (key,)))
     return Moment(stamp_ns, text, Kind(kind), zone, class_name, track_id, bool(denied), last_ns,
-                  None if frame_id is None else Position(x, y, z, frame_id), picture)
+                  None if frame_id is None else Position(x, y, z, frame_id), picture, sent)
 
 
 def _free_id(connection: sqlite3.Connection, stamp_ns: int) -> int:

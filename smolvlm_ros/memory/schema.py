@@ -52,8 +52,19 @@ CREATE TRIGGER moment_forgotten AFTER DELETE ON moment BEGIN
     UPDATE total SET moments = moments - 1;
 END;
 """
+_SENT = """
+CREATE TABLE sent (                -- pictures that left the robot, as they left
+    moment_id INTEGER NOT NULL,
+    stamp_ns INTEGER NOT NULL,
+    jpeg BLOB NOT NULL
+);
+CREATE INDEX sent_moment ON sent (moment_id);
+CREATE TRIGGER sent_forgotten AFTER DELETE ON moment BEGIN
+    DELETE FROM sent WHERE moment_id = old.id;
+END;
+"""
 # Each takes the database one version up; the first makes it.
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SENT)
 
 
 def first_id(stamp_ns: int) -> int:

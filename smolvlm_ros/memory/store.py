@@ -1,13 +1,14 @@
 """The memory: moments go in without waiting, and are searched while they do."""
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
 from smolvlm_ros.memory.config import MemoryConfig, resolve
-from smolvlm_ros.memory.moment import MemoryStoreError, Moment, Position
+from smolvlm_ros.memory.moment import MemoryStoreError, Moment, Picture, Position
 from smolvlm_ros.memory.rows import insert, seen_again
 from smolvlm_ros.memory.schema import open_database, open_to_read, refusal
 from smolvlm_ros.memory.search import Query, Result, search
@@ -58,13 +59,25 @@ class MemoryStore:
         """What happened so far."""
         return self._writer.counts
 
-    def add(self, moment: Moment) -> Future[int | None]:
+    def add(self, moment: Moment, picture: Callable[[], Picture | None] | None = None
+            ) -> Future[int | None]:
         """Remember a moment, without waiting.
+
+        Args:
+            moment: what happened.
+            picture: makes its picture, in the writer's thread; where it fails there is none.
 
         Returns:
             Done with the moment's key when it lies on the disk; MemoryStoreError when it is lost.
         """
-        return self._writer.put(lambda connection, now_s: insert(connection, moment, now_s))
+        if picture is None:
+            return self._writer.put(lambda connection, now_s: insert(connection, moment, now_s))
+        whole = [moment]
+
+        def prepare() -> None:
+            whole[0] = dataclasses.replace(moment, picture=picture())
+        return self._writer.put(lambda connection, now_s: insert(connection, whole[0], now_s),
+                                prepare)
 
     def seen_again(self, key: Future[int | None], last_ns: int, position: Position | None) -> None:
         """Note when and where an object was seen last; `key` is what `add` gave."""

@@ -36,6 +36,7 @@ _HINTS = {
     Kind.LEAVE: "leave exit go depart away gone",
     Kind.OBJECT: "object appear sight", Kind.VERDICT: "verdict answer question",
     Kind.DESCRIPTION: "description describe", Kind.NOTE: "",
+    Kind.ESCALATION: "escalation server sent received",
 }
 # Chinese and Japanese put no space between words: each character is one.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|(?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W_])+")

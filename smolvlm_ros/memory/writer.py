@@ -46,10 +46,14 @@ class MemoryCounts:
 
 @dataclass(frozen=True)
 class _Write:
-    """What is to be done, and where the key it gives is told once it lies on the disk."""
+    """What is to be done, and where the key it gives is told once it lies on the disk.
+
+    `prepare` is called once before, outside of any transaction; not when the memory is closing.
+    """
 
     do: Callable[[sqlite3.Connection, float], int | None]
     done: Future[int | None]
+    prepare: Callable[[], None] | None = None
 
 
 class Writer:
@@ -109,13 +113,18 @@ class Writer:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def put(self, do: Callable[[sqlite3.Connection, float], int | None]) -> Future[int | None]:
+    def put(self, do: Callable[[sqlite3.Connection, float], int | None],
+            prepare: Callable[[], None] | None = None) -> Future[int | None]:
         """Have `do(connection, now_s)` called in the writer's next transaction.
+
+        Args:
+            do: gives a key, or nothing.
+            prepare: called before the transaction, in the same thread; not when it is closing.
 
         Returns:
             Done with what it gave once that lies on the disk; MemoryStoreError when it is lost.
         """
-        write = _Write(do, Future())
+        write = _Write(do, Future(), prepare)
         with self._counts_lock:
             self._unfinished += 1
         try:
@@ -176,7 +185,12 @@ class Writer:
                 batch.append(self._queue.get_nowait())
         except queue.Empty:
             pass
-        return [write for write in batch if write is not None]
+        writes = [write for write in batch if write is not None]
+        for write in writes:
+            if write.prepare is not None and not self._closing.is_set():
+                with suppress(Exception):  # it is written as it was before
+                    write.prepare()
+        return writes
 
     def _write_batch(self, batch: list[_Write]) -> None:
         """Write a batch, trying again until it works or there is no more time."""

@@ -52,8 +52,7 @@ class ServerEngine:
         self._server = server
         self._config = config
         self._limits = limits
-        # On this machine nothing leaves it.
-        self._privacy = None if config.local else privacy or PrivacyConfig()
+        self.use_privacy(privacy or PrivacyConfig())
         self.name = server.model
         self.measured = config.answers == "logprobs"
         self.description = self._described()
@@ -105,6 +104,10 @@ class ServerEngine:
         limit = min(max_tokens, limit) if max_tokens > 0 else limit
         asked = clean_text(question, "the question", _WRAPPED)
         return self._stream(image_rgb, asked, limit, should_stop)
+
+    def use_privacy(self, privacy: PrivacyConfig) -> None:
+        """Cover this from now on; on this machine nothing leaves it, and nothing is covered."""
+        self._privacy = None if self._config.local else privacy
 
     def close(self) -> None:
         """See `Engine.close`."""

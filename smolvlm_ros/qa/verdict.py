@@ -41,7 +41,8 @@ class Origin(str, Enum):
 class Cause(str, Enum):
     """Why a verdict is what it is, for programs; `Verdict.reason` says it for people."""
 
-    AGREED = "agreed"  # the only cause of YES and NO
+    AGREED = "agreed"  # the only cause of the robot's own YES and NO
+    SERVER = "server"  # a model on a server decided, where the robot's own was unsure
     DISAGREED = "disagreed"  # passes contradict each other
     UNCLEAR = "unclear"  # a probability between the thresholds, no number, or nothing to see
     LOW_MASS = "low_mass"  # the model wanted to say something other than yes or no
@@ -134,8 +135,9 @@ class Verdict:
 
     Attributes:
         question: as it was asked.
-        answer: YES and NO only when all passes agree.
-        p_yes: combined probability of yes, 0 to 1; NaN when there was no pass.
+        answer: YES and NO only when all passes agree, or a server decided (see `origin`).
+        p_yes: combined probability of yes, 0 to 1; NaN when there was no pass. From a server, what
+            its model stated.
         passes: what was asked, in order.
         cause: why, for programs.
         reason: why, for people, and what to do about it.

@@ -20,6 +20,7 @@ from smolvlm_ros.qa.prompt import clean_question, clean_text
 from smolvlm_ros.qa.verdict import Answer
 from smolvlm_ros.remote.address import ServerConfig
 from smolvlm_ros.remote.answers import STRUCTURED, Structured, structured_of
+from smolvlm_ros.remote.breaker import State
 from smolvlm_ros.remote.budget import Budget, BudgetConfig, BudgetSpent, Left
 from smolvlm_ros.remote.chat import (
     ChatServer,
@@ -101,6 +102,22 @@ class Escalation:
                 raise NotSent(str(error)) from error
             self._server = ChatServer(config.server, environ=environ)
             self._budget = Budget(Path(config.budget_file).expanduser(), config.budget, wall=wall)
+
+    def configure(self, config: EscalationConfig, privacy: PrivacyConfig) -> None:
+        """Take the settings that may change while it runs: confidence, budget, what is covered.
+
+        Raises:
+            PrivacyError: it is on, and what finds faces or plates is missing.
+        """
+        if self._budget is not None:
+            check_cascades(privacy)
+            self._budget.config = config.budget
+        self.config, self._privacy = config, privacy
+
+    @property
+    def state(self) -> State | None:
+        """Of the circuit breaker; None when it is off."""
+        return self._server.state if self._server else None
 
     def left(self) -> Left:
         """What is left of the budget, nothing when it is off; raises NotSent when not known."""

@@ -29,7 +29,7 @@ _FRONTAL = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_default
 _PROFILE = "haarcascade_profileface.xml"
 _PLATES = ("haarcascade_russian_plate_number.xml", "haarcascade_license_plate_rus_16stages.xml")
 _FOLDERS = ("/usr/share/opencv4/haarcascades", "/usr/share/opencv/haarcascades")
-_SEARCH_EDGE = 640  # a smaller image is enlarged to this, so that small faces are found
+SEARCH_EDGE = 640  # a smaller image is enlarged to this, so that small faces are found
 _MAX_SEARCH_EDGE = 1024
 _FACE_PX = (20, 20)
 _PLATE_PX = (30, 10)
@@ -56,11 +56,12 @@ class PrivacyError(RuntimeError):
 
 @dataclass(frozen=True)
 class PrivacyConfig(Settings):
-    """What is made unrecognisable before an image leaves the robot."""
+    """What is made unrecognisable before an image leaves the robot or is kept."""
 
     blur_faces: bool = setting(
-        True, "Cover faces, and the head part of every person box.", runtime=True)
-    blur_plates: bool = setting(True, "Cover licence plates.", runtime=True)
+        True, "Cover faces, and the head part of every person box, in what is sent to a server on "
+        "another machine and in the memory's pictures.", runtime=True)
+    blur_plates: bool = setting(True, "Cover licence plates, likewise.", runtime=True)
     cells: int = setting(2, "Coarse cells left across a head; 1 leaves one colour.", unit="cells",
                          ge=1, le=4, runtime=True)
 
@@ -83,21 +84,22 @@ class Redacted:
 
 
 def redact(image_rgb: NDArray[np.uint8], person_boxes: Sequence[Box],
-           config: PrivacyConfig) -> Redacted:
+           config: PrivacyConfig, search_edge: int = SEARCH_EDGE) -> Redacted:
     """Cover faces and plates.
 
     Args:
         image_rgb: (H, W, 3) uint8.
         person_boxes: left, top, right, bottom of every person in this image, pixels.
         config: what is covered.
+        search_edge: a smaller image is enlarged to this longer edge for the search, pixels.
 
     Raises:
         PrivacyError: the cascades are missing.
         ValueError: a box is not finite.
     """
     image = np.array(image_rgb, np.uint8)  # a copy: covering writes into it
-    found_faces = faces(image_rgb) if config.blur_faces else []
-    found_plates = plates(image_rgb) if config.blur_plates else []
+    found_faces = faces(image_rgb, search_edge) if config.blur_faces else []
+    found_plates = plates(image_rgb, search_edge) if config.blur_plates else []
     for box in found_plates:
         _cover(image, box, max(box[2] - box[0], box[3] - box[1]))
     for box in found_faces:
@@ -160,10 +162,10 @@ def head_part(box: Box, width: int, height: int) -> tuple[Box, float]:
     return (left - x, top - y, right + x, bottom + y), head_px
 
 
-def faces(image_rgb: NDArray[np.uint8]) -> list[Box]:
+def faces(image_rgb: NDArray[np.uint8], search_edge: int = SEARCH_EDGE) -> list[Box]:
     """Boxes of faces, enlarged so that hair and chin are in them: front, both sides, and turned by
     a quarter."""
-    gray, scale = _searched(image_rgb)
+    gray, scale = _searched(image_rgb, search_edge)
     height, width = gray.shape
     found: list[Box] = []
     with _lock:
@@ -180,19 +182,19 @@ def faces(image_rgb: NDArray[np.uint8]) -> list[Box]:
     return [_grown(box, _FACE_MARGIN, scale) for box in found]
 
 
-def plates(image_rgb: NDArray[np.uint8]) -> list[Box]:
+def plates(image_rgb: NDArray[np.uint8], search_edge: int = SEARCH_EDGE) -> list[Box]:
     """Boxes of licence plates, a little enlarged."""
-    gray, scale = _searched(image_rgb)
+    gray, scale = _searched(image_rgb, search_edge)
     with _lock:
         found = [box for name in _PLATES for box in _found(name, gray, _PLATE_STEP, _PLATE_PX)]
     return [_grown(box, _PLATE_MARGIN, scale) for box in found]
 
 
-def _searched(image_rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+def _searched(image_rgb: NDArray[np.uint8], search_edge: int) -> tuple[NDArray[np.uint8], float]:
     """The grey image that is searched, and its pixels per pixel of the original."""
     gray = cv2.cvtColor(np.ascontiguousarray(image_rgb), cv2.COLOR_RGB2GRAY)
     edge = max(gray.shape)
-    scale = max(_SEARCH_EDGE / edge, 1.0) if edge <= _MAX_SEARCH_EDGE else _MAX_SEARCH_EDGE / edge
+    scale = max(search_edge / edge, 1.0) if edge <= _MAX_SEARCH_EDGE else _MAX_SEARCH_EDGE / edge
     if scale != 1.0:
         gray = cv2.resize(gray, None, fx=scale, fy=scale,
                           interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)

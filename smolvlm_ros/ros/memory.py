@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import threading
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -25,16 +25,19 @@ from smolvlm_ros.memory import (
     Position,
     Query,
 )
-from smolvlm_ros.memory.thumbnail import thumbnail
+from smolvlm_ros.memory.sent import SentRecords
+from smolvlm_ros.memory.thumbnail import covered, thumbnail
 from smolvlm_ros.memory.visits import Visits
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent
 from smolvlm_ros.qa.verdict import Frame
+from smolvlm_ros.remote.persons import Persons
+from smolvlm_ros.remote.privacy import PrivacyConfig, PrivacyError
 from smolvlm_ros.ros.boxes import best_hypothesis
 from smolvlm_ros.ros.faults import Faults
 from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.stamps import from_nanoseconds, to_nanoseconds, to_seconds
 
-FAULT, FIND_FAULT = "memory", "memory search"
+FAULT, FIND_FAULT, PRIVACY_FAULT = "memory", "memory search", "memory pictures"
 _ANSWERS = {SceneVerdict.YES: "YES", SceneVerdict.NO: "NO"}
 _SHOWN_S = 60.0
 
@@ -46,35 +49,45 @@ class Memory:
         config: what is remembered, and where.
         shown_at: the frame that shows the scene at a time in seconds, for the pictures.
         faults: of the node.
+        privacy: what is covered in the pictures.
+        persons: who is where in the frames.
+
+    Attributes:
+        sent: keeps what is sent to a server.
 
     Raises:
         MemoryStoreError: the database cannot be used.
     """
 
     def __init__(self, config: MemoryConfig, shown_at: Callable[[float], Frame | None],
-                 faults: Faults) -> None:
+                 faults: Faults, privacy: PrivacyConfig | None = None,
+                 persons: Persons | None = None) -> None:
+        self._privacy = privacy or PrivacyConfig()
+        self._persons = persons or Persons()
         self._shown_at = shown_at
         self._faults = faults
         self._store = MemoryStore(config, self._on_change)
+        self.sent = SentRecords(self._store)
         self._visits = Visits()
         self._lock = threading.Lock()
-        self._picture: tuple[int, Picture] | None = None
+        self._picture: tuple[Hashable, _Lazy] | None = None
 
     @property
     def counts(self) -> MemoryCounts:
         """What happened so far."""
         return self._store.counts
 
-    def configure(self, config: MemoryConfig) -> None:
-        """Take other limits."""
+    def configure(self, config: MemoryConfig, privacy: PrivacyConfig | None = None) -> None:
+        """Take other limits, and what is covered from now on; None for the same as before."""
         self._store.config = config
+        self._privacy = privacy or self._privacy
 
     def close(self) -> None:
         """Write what waits, and close the database."""
         try:
             self._store.close()
         finally:
-            for fault in (FAULT, FIND_FAULT):
+            for fault in (FAULT, FIND_FAULT, PRIVACY_FAULT):
                 self._faults.clear(fault)
 
     def objects(self, message: Detection3DArray) -> None:
@@ -145,21 +158,38 @@ class Memory:
         return response
 
     def _add(self, stamp: Time, kind: Kind, text: str, **fields: Any) -> Any:
-        return self._store.add(Moment(to_nanoseconds(stamp), text, kind,
-                                      picture=self._picture_at(stamp), **fields))
+        return self._store.add(Moment(to_nanoseconds(stamp), text, kind, **fields),
+                               self._picture_at(stamp))
 
-    def _picture_at(self, stamp: Time) -> Picture | None:
+    def _picture_at(self, stamp: Time) -> _Lazy | None:
         """What was seen then; several moments of a frame share its picture."""
-        config = self._store.config
+        config, privacy = self._store.config, self._privacy
         frame = self._shown_at(to_seconds(stamp)) if config.thumbnails else None
         if frame is None:
             return None
         known = self._picture
-        stamp_ns = round(frame.stamp_s * 1e9)
-        if known is None or known[0] != config.thumbnail_px or known[1].stamp_ns != stamp_ns:
+        key = (config.thumbnail_px, privacy, frame.stamp_s)
+        if known is None or known[0] != key:
             jpeg = thumbnail(frame.image_rgb, config.thumbnail_px)
-            self._picture = known = (config.thumbnail_px, Picture(stamp_ns, jpeg))
-        return known[1] if known[1].jpeg else None
+            frame_s, (height, width) = frame.stamp_s, frame.image_rgb.shape[:2]
+            self._picture = known = (key, _Lazy(lambda: self._covered(
+                jpeg, frame_s, (width, height), privacy)))
+        return known[1]
+
+    def _covered(self, jpeg: bytes, stamp_s: float, size: tuple[int, int], privacy: PrivacyConfig
+                 ) -> Picture | None:
+        """The picture as it may be kept; None where faces cannot be covered. It takes a while."""
+        if jpeg and (privacy.blur_faces or privacy.blur_plates):
+            width, height = size
+            boxes = [(x0 / width, y0 / height, x1 / width, y1 / height)
+                     for x0, y0, x1, y1 in self._persons.at(stamp_s)]
+            try:
+                jpeg = covered(jpeg, boxes, privacy)
+            except PrivacyError as error:
+                self._faults.set(PRIVACY_FAULT, Level.WARN, f"no picture is kept: {error}",
+                                 _SHOWN_S)
+                return None
+        return Picture(round(stamp_s * 1e9), jpeg) if jpeg else None
 
     def _on_change(self, problem: str) -> None:
         """Called by the store when writing begins to fail, and when it works again."""
@@ -169,13 +199,28 @@ class Memory:
             self._faults.clear(FAULT)
 
 
+class _Lazy:
+    """Makes a picture once; called in one thread."""
+
+    def __init__(self, make: Callable[[], Picture | None]) -> None:
+        self._make: Callable[[], Picture | None] | None = make
+        self._made: Picture | None = None
+
+    def __call__(self) -> Picture | None:
+        if self._make is not None:
+            make, self._make = self._make, None
+            self._made = make()
+        return self._made
+
+
 def _position(point: Point, frame_id: str) -> Position | None:
     xyz = (float(point.x), float(point.y), float(point.z))
     return Position(*xyz, frame_id) if all(map(math.isfinite, xyz)) else None
 
 
 def _picture(found: Found) -> CompressedImage:
-    picture = found.moment.picture
+    moment = found.moment
+    picture = moment.picture or (moment.sent[0] if moment.sent else None)
     if picture is None:
         return CompressedImage(header=Header(stamp=from_nanoseconds(found.moment.stamp_ns)))
     message = CompressedImage(header=Header(stamp=from_nanoseconds(picture.stamp_ns)),

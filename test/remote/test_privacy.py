@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawn_private import face, plate, room, with_face
 
+from smolvlm_ros.memory.thumbnail import covered, thumbnail
 from smolvlm_ros.remote import privacy
 from smolvlm_ros.remote.picture import PictureConfig, jpeg, prepared, shrunk
 from smolvlm_ros.remote.privacy import (
@@ -133,3 +134,11 @@ def test_images_are_scaled_down_and_checked() -> None:
                   np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(ValueError, match="expected"):
             prepared(wrong, PictureConfig())
+
+
+def test_in_a_small_picture_that_is_kept_a_face_is_covered_too() -> None:
+    small = thumbnail(with_face(160, 60, 30), 160)
+    kept = covered(small, [], PrivacyConfig(blur_plates=False))
+    before, after = (cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[40:60, 55:85]
+                     for data in (small, kept))
+    assert after.astype(float).std() < 0.5 * before.astype(float).std()

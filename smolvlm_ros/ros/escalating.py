@@ -1,0 +1,125 @@
+"""Second opinions of a server on a scene_qa node's verdicts, and how they fare."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from vision_msgs.msg import Detection2DArray
+
+from smolvlm_ros.qa.verdict import Frame, Verdict
+from smolvlm_ros.remote.budget import Left
+from smolvlm_ros.remote.escalation import Escalation, EscalationConfig
+from smolvlm_ros.remote.opinion import Case, SecondOpinion, merged
+from smolvlm_ros.remote.persons import PERSON, Persons
+from smolvlm_ros.remote.privacy import Box, PrivacyConfig
+from smolvlm_ros.remote.records import Cause, Evidence, Outcome, Recorder
+from smolvlm_ros.ros.boxes import from_box
+from smolvlm_ros.ros.faults import Faults
+from smolvlm_ros.ros.health import Level
+from smolvlm_ros.ros.stats import Stats
+
+FAULT = "escalation"
+_SHOWN_S = 60.0
+_FAILED = (Cause.OFFLINE, Cause.TIMEOUT, Cause.SERVER, Cause.INVALID, Cause.NOT_SENT)
+
+
+class Escalating:
+    """Asks the server where escalation is on; otherwise it does nothing. Safe in threads.
+
+    Args:
+        config: server, budget and limits.
+        privacy: what is covered.
+        recorder: keeps what was sent and what came back.
+        persons: who is where in the frames.
+        stats, faults: of the node.
+
+    Raises:
+        NotSent: it is on, and cannot be used; see `Escalation`.
+    """
+
+    def __init__(self, config: EscalationConfig, privacy: PrivacyConfig, recorder: Recorder,
+                 persons: Persons, stats: Stats, faults: Faults) -> None:
+        self._escalation = Escalation(config, recorder, privacy)
+        self._persons, self._stats, self._faults = persons, stats, faults
+        self._opinion: SecondOpinion | None = None
+
+    def configure(self, config: EscalationConfig, privacy: PrivacyConfig) -> None:
+        """Take other settings; raises PrivacyError as `Escalation.configure` does."""
+        self._escalation.configure(config, privacy)
+
+    def start(self) -> None:
+        """Begin to ask."""
+        if self._escalation.config.enabled:
+            self._opinion = SecondOpinion(self._escalation)
+
+    def stop(self) -> None:
+        """End what is under way; who waits gets the robot's own verdict."""
+        opinion, self._opinion = self._opinion, None
+        self._faults.clear(FAULT)
+        if opinion is not None and not opinion.close():
+            raise RuntimeError("a request to the server is still under way; it ends by itself")
+
+    def close(self) -> None:
+        """Give up the server."""
+        self._escalation.close()
+
+    def consider(self, verdict: Verdict, frames: Sequence[Frame], high_stakes: bool,
+                 deadline_s: float) -> Future[Verdict] | None:
+        """Have the server asked where that is wanted.
+
+        Args:
+            verdict: of the robot's own model.
+            frames: that it stands on.
+            high_stakes: a YES or NO is to be confirmed.
+            deadline_s: of time.monotonic.
+
+        Returns:
+            What both say together; None where the verdict stands as it is.
+        """
+        opinion = self._opinion
+        case = Case(verdict, tuple(Evidence(f, self._persons.shown_in(f)) for f in frames),
+                    high_stakes, deadline_s)
+        if opinion is None or not case.wanted:
+            return None
+        both: Future[Verdict] = Future()
+
+        def answered(future: Future[Outcome]) -> None:
+            self._note(future.result())
+            both.set_result(merged(case, future.result()))
+        opinion.ask(case).add_done_callback(answered)
+        return both
+
+    def diagnostics(self) -> dict[str, object]:
+        """Whether it is on, what is left of the budget, and whether the server is left alone."""
+        opinion, state = self._opinion, self._escalation.state
+        if opinion is None or state is None:
+            return {"escalation": "off" if not self._escalation.config.enabled else "not active"}
+        left = opinion.left
+        told: dict[str, object] = {"escalation": "on", "escalation_breaker": state.value,
+                                   "escalations_waiting": len(opinion)}
+        if isinstance(left, Left):
+            told.update(escalation_left_hour=left.hour, escalation_left_day=left.day)
+        else:
+            told["escalation_left"] = left
+        return told
+
+    def _note(self, outcome: Outcome) -> None:
+        self._stats.count(f"escalated_{outcome.cause.value}")
+        if outcome.cause is Cause.ANSWERED and outcome.recorded:
+            self._stats.latency("escalation", outcome.ms)
+            self._faults.clear(FAULT)
+        elif outcome.id and not outcome.recorded:
+            self._faults.set(FAULT, Level.ERROR, "what a server answered is not in the memory; see "
+                             "the memory's file and disk", _SHOWN_S)
+        elif outcome.cause in _FAILED:
+            self._faults.set(FAULT, Level.WARN, f"no second opinion: {outcome.reason}", _SHOWN_S)
+
+
+def person_boxes(message: Detection2DArray) -> tuple[Box, ...]:
+    """Corners (left, top, right, bottom, pixels) of what may be a person.
+
+    Raises:
+        ValueError: a box is none.
+    """
+    return tuple(from_box(detection.bbox) for detection in message.detections
+                 if any(result.hypothesis.class_id == PERSON for result in detection.results))
