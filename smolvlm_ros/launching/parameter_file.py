@@ -62,8 +62,9 @@ def value_of(content: Mapping[str, Any], node: str, name: str, default: Any) -> 
     """
     value = default
     for section, body in content.items():
-        if _node(section) in (node, "**") and isinstance(body, Mapping):
-            value = (body.get(_VALUES) or {}).get(name, value)
+        values = body.get(_VALUES) if isinstance(body, Mapping) else None
+        if _node(section) in (node, "**") and isinstance(values, Mapping):
+            value = values.get(name, value)
     return value
 
 

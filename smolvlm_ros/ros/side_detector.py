@@ -69,16 +69,19 @@ class SideDetector:
 
     def _look(self, item: tuple[int, Any, float]) -> None:
         number, message, stamp_s = item
-        source = self._detector.info.source
-        if is_embedded(source):
-            require_world(source, message.header.frame_id)
-        with self._node.stats.timed(self._name):
-            self._detector.config = self._config()
-            found = self._detector.detect(images.to_rgb(message))
-        self._done(number, Seen(found, stamp_s))
+        seen: Seen | None = None
+        try:
+            source = self._detector.info.source
+            if is_embedded(source):
+                require_world(source, message.header.frame_id)
+            with self._node.stats.timed(self._name):
+                self._detector.config = self._config()
+                found = self._detector.detect(images.to_rgb(message))
+            seen = Seen(found, stamp_s)
+        finally:  # a frame that it failed at is done with too
+            self._done(number, seen)
 
     def _failed(self, error: Exception) -> None:
-        self._done(self._asked, None)
         self._node.endpoints.report(self._name, error)
 
     def _done(self, number: int, seen: Seen | None) -> None:

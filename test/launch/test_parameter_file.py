@@ -64,5 +64,6 @@ def test_the_value_of_a_node_in_any_form_of_section() -> None:
                    section: {"ros__parameters": {"target_frame": "odom"}}}
         assert value_of(content, "fusion", "target_frame", "") == "odom"
     # Not there, empty, or no section at all.
-    for empty in ({}, {"/**/fusion": {"ros__parameters": None}}, {"/**/fusion": None}):
+    for empty in ({}, {"/**/fusion": {"ros__parameters": None}}, {"/**/fusion": None},
+                  {"/**/fusion": {"ros__parameters": ["target_frame"]}}):
         assert value_of(dict(empty), "fusion", "target_frame", "map") == "map"
