@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rclpy.action import CancelResponse
@@ -16,6 +17,7 @@ from vision_msgs.msg import Detection2DArray
 
 from smolvlm_ros.msg import ZoneEvent
 from smolvlm_ros.qa.calibration import NEUTRAL, Calibration, read_calibrations
+from smolvlm_ros.qa.crops import OBJECT, ZONE
 from smolvlm_ros.qa.engine import Engine, EngineError, NoEngine, make_engine
 from smolvlm_ros.qa.policy import SceneQA
 from smolvlm_ros.qa.scheduler import Scheduler
@@ -44,6 +46,8 @@ OBJECTS = Endpoint("objects", "vision_msgs/msg/Detection3DArray", "What fusion s
                    "~/find_moment.")
 OBJECTS_2D = Endpoint("objects_2d", "vision_msgs/msg/Detection2DArray", "Where the objects are in "
                       "the image, so that questions about one are asked on a crop round it.")
+ZONES_2D = Endpoint("zones_2d", "vision_msgs/msg/Detection2DArray", "Where the zones are in the "
+                    "image, for questions about one.")
 ZONE_EVENTS = Endpoint("zone_events", "smolvlm_ros/msg/ZoneEvent", "Events that raise the "
                        "questions of the templates.")
 VERDICTS = Endpoint("verdicts", "smolvlm_ros/msg/SceneVerdict", "Every verdict, UNSURE included.")
@@ -55,6 +59,7 @@ DESCRIBE = Endpoint("~/describe", "smolvlm_ros/action/DescribeScene", "A free de
 REQUEST = Endpoint("gate/request_frame", "std_srvs/srv/Trigger", "The gate's service, called for a "
                    "fresh frame.")
 
+_BOXES = {OBJECT: OBJECTS_2D, ZONE: ZONES_2D}
 _KINDS = {ZoneEvent.ENTER: "enter", ZoneEvent.DWELL: "dwell", ZoneEvent.LEAVE: "leave"}
 _TICK_S = 0.1
 _THREADS = 32  # idle ones cost nothing
@@ -82,8 +87,8 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
     interface = Interface(
         "Answers questions about the scene with SmolVLM2: YES or NO only when the question and its "
         "negation agree on two frames, UNSURE otherwise. Without a model it says so and abstains.",
-        inputs=(IMAGE, OBJECTS, OBJECTS_2D, ZONE_EVENTS), outputs=(VERDICTS,), services=(ASK, FIND),
-        actions=(DESCRIBE,))
+        inputs=(IMAGE, OBJECTS, OBJECTS_2D, ZONES_2D, ZONE_EVENTS), outputs=(VERDICTS,),
+        services=(ASK, FIND), actions=(DESCRIBE,))
 
     def setup(self) -> None:
         """Load the model and the templates."""
@@ -109,7 +114,8 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         """Listen, and answer in a worker thread."""
         s = self.settings
         self.own("fault", lambda: self.faults.clear("model"))
-        self.own("boxes", lambda: self.faults.clear("boxes"))
+        for of in _BOXES:
+            self.own("boxes", partial(self.faults.clear, f"boxes {of}"))
         self.own("origin", lambda: self.faults.clear(FAULT))
         self.scheduler = Scheduler(s.queue)
         worker = threading.Thread(target=self._work, args=(self.scheduler,), name="scene_qa",
@@ -128,7 +134,8 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
                            lambda _: CancelResponse.ACCEPT, waiting)
         self.endpoints.subscribe(IMAGE, self._on_image)
         self.endpoints.subscribe(OBJECTS, self._memory.objects)
-        self.endpoints.subscribe(OBJECTS_2D, self._on_boxes)
+        for of, endpoint in _BOXES.items():
+            self.endpoints.subscribe(endpoint, partial(self._on_boxes, of))
         self.endpoints.subscribe(ZONE_EVENTS, self._on_zone_event)
         timer = self.create_timer(_TICK_S, self._questions.tick, clock=self.steady_clock)
         self.own("timer", lambda: self.destroy_timer(timer))
@@ -188,15 +195,17 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
                                                               calibration),
                                      deadline_s=deadline_s, priority=priority)
 
-    def boxes_told(self) -> bool:
-        """True when somebody tells where objects are in the image; health says so when not."""
-        told = self.count_publishers(self.resolve_topic_name(OBJECTS_2D.name)) > 0
+    def boxes_told(self, of: str) -> bool:
+        """True when somebody tells where objects (or zones) are in the image; health says so when
+        not."""
+        name = _BOXES[of].name
+        told = self.count_publishers(self.resolve_topic_name(name)) > 0
         if told:
-            self.faults.clear("boxes")
+            self.faults.clear(f"boxes {of}")
         else:
-            self.faults.set("boxes", Level.WARN, f"nobody publishes {OBJECTS_2D.name}: questions "
-                            "about an object are asked on whole frames; run the fusion node, or "
-                            "set crop.of to 'frame'", _NO_BOXES_S)
+            self.faults.set(f"boxes {of}", Level.WARN, f"nobody publishes {name}: questions about "
+                            f"{'an' if of == OBJECT else 'a'} {of} are asked on whole frames; run "
+                            "the fusion node, or set crop.of to 'frame'", _NO_BOXES_S)
         return told
 
     def decide(self, question: str, frames: Sequence[Frame], negated: str = "",
@@ -250,6 +259,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         """Let every client have its answer before the services end."""
         self.scheduler.close()
         self.frames.wake()
+        self._questions.close("scene QA is shutting down")
         self.waiters.wait_empty(_LEAVE_S)
 
     def _end(self, worker: threading.Thread) -> None:
@@ -262,20 +272,24 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         stamp = message.header.stamp
         self._watch.arrived(time.monotonic(), self.age_s(stamp))
         frame = Frame(images.to_rgb(message), self.stamps.seconds(stamp), message.header.frame_id)
-        self.frames.add(frame)
+        if self.frames.add(frame):  # the clock was restarted: the same stamps mean other frames
+            self.scheduler.forget()
+            self._questions.drop("the clock of the stamps went back")
         note_origin(self, self.engine, frame)
         self._questions.tick()
 
-    def _on_boxes(self, message: Detection2DArray) -> None:
-        self.frames.tell(self.stamps.seconds(message.header.stamp), from_tracked_boxes(message))
+    def _on_boxes(self, of: str, message: Detection2DArray) -> None:
+        self.frames.tell(self.stamps.seconds(message.header.stamp), from_tracked_boxes(message), of)
         self._questions.tick()
 
     def _on_zone_event(self, event: ZoneEvent) -> None:
         kind = _KINDS.get(event.kind)
         if kind is None:
             raise ValueError(f"kind = {event.kind} is not ENTER (1), DWELL (2) or LEAVE (3)")
-        self._memory.zone_event(event, kind)
-        self._questions.add(event, kind)
+        try:
+            self._memory.zone_event(event, kind)
+        finally:  # what cannot be remembered is asked about all the same
+            self._questions.add(event, kind)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
+from smolvlm_ros.qa.frames import RESET_S
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.settings import Settings, setting
 
 Box: TypeAlias = tuple[float, float, float, float]
-OBJECT, FRAME = "object", "frame"
+OBJECT, ZONE, FRAME = "object", "zone", "frame"
 
 
 @dataclass(frozen=True)
@@ -26,19 +25,38 @@ class CropConfig(Settings):
     """What of a frame the question of a zone event is asked on."""
 
     of: str = setting(
-        OBJECT, "'object': a square round the event's object, in frames that show it; 'frame': the "
-        "whole frame. A template may say otherwise with its own `crop`; questions of 'leave' "
-        "events are asked on the whole frame unless theirs does.", choices=(OBJECT, FRAME),
-        runtime=True)
+        OBJECT, "'object': a square round the event's object, in frames that show it; 'zone': one "
+        "round what the camera sees of the event's zone; 'frame': the whole frame. A template may "
+        "say otherwise with its own `crop`; questions of 'leave' events are not asked about the "
+        "object unless theirs does.", choices=(OBJECT, ZONE, FRAME), runtime=True)
     enlargement: float = setting(
         1.8, "Edge of the crop over the longer edge of the object's box.", ge=1.0, le=10.0,
+        runtime=True)
+    zone_enlargement: float = setting(
+        1.1, "Edge of the crop over the longer edge of the box round a zone.", ge=1.0, le=10.0,
         runtime=True)
     min_px: int = setting(
         96, "Least edge of the crop; a smaller one would be enlarged to a blur.", unit="px", ge=8,
         le=4096, runtime=True)
 
 
-def square_around(box: Box, width: int, height: int, config: CropConfig
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at: an object or a zone.
+
+    Attributes:
+        of: 'object' or 'zone'.
+        name: the object's track, the zone's name.
+    """
+
+    of: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.of} {self.name!r}"
+
+
+def square_around(box: Box, width: int, height: int, config: CropConfig, of: str = OBJECT
                   ) -> tuple[int, int, int, int]:
     """The square part of an image round a box, moved into the image and clipped to it.
 
@@ -48,7 +66,8 @@ def square_around(box: Box, width: int, height: int, config: CropConfig
         box: left, top, right, bottom in pixels.
         width: of the image, pixels.
         height: of the image, pixels.
-        config: enlargement and least edge.
+        config: enlargements and least edge.
+        of: what the box is round: 'object' or 'zone'.
 
     Returns:
         Left, top, right, bottom in whole pixels inside the image, the last two excluded.
@@ -61,38 +80,49 @@ def square_around(box: Box, width: int, height: int, config: CropConfig
         raise ValueError(f"box {box} is none; expected finite left, top, right, bottom in pixels")
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
         raise ValueError(f"box {box} lies outside of the image of {width}x{height} px")
-    edge = max(round(config.enlargement * max(right - left, bottom - top)), config.min_px)
+    larger = config.zone_enlargement if of == ZONE else config.enlargement
+    # No larger than the image needs: a box may reach as far out as a float.
+    edge = round(min(max(larger * max(right - left, bottom - top), config.min_px),
+                     max(width, height)))
     x0, x1 = _span((left + right) / 2, edge, width)
     y0, y1 = _span((top + bottom) / 2, edge, height)
     return x0, y0, x1, y1
 
 
-def cropped(frame: Frame, box: Box, config: CropConfig) -> Frame:
-    """The part of a whole frame round a box; `region` says which. Raises as `square_around`."""
+def cropped(frame: Frame, box: Box, config: CropConfig, of: str = OBJECT) -> Frame:
+    """The part of a whole frame round a box, not copied; `region` says which.
+
+    Raises as `square_around`, whose arguments these are.
+    """
     height, width = frame.image_rgb.shape[:2]
-    x0, y0, x1, y1 = region = square_around(box, width, height, config)
-    part = np.ascontiguousarray(frame.image_rgb[y0:y1, x0:x1])
-    return dataclasses.replace(frame, image_rgb=part, region=region)
+    x0, y0, x1, y1 = region = square_around(box, width, height, config, of)
+    return dataclasses.replace(frame, image_rgb=frame.image_rgb[y0:y1, x0:x1], region=region)
 
 
-class ObjectBoxes:
-    """Where tracked objects were in the recent frames. Not thread-safe: the owner holds a lock.
+class KnownBoxes:
+    """Where objects, or zones, were in the recent frames. Not thread-safe: the owner holds a lock.
+
+    Args:
+        kept: frames remembered.
+        of: 'object' or 'zone'.
 
     Attributes:
         kept: frames remembered; settable at any time.
         outside: boxes left out because they do not lie in their frame's image.
     """
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, of: str = OBJECT) -> None:
         self.kept = kept
+        self.of = of
         self.outside = 0
         self._boxes: OrderedDict[float, dict[str, Box]] = OrderedDict()
         self._newest_s = -math.inf
 
     def tell(self, stamp_s: float, boxes: Mapping[str, Box]) -> None:
-        """What a frame shows: boxes by track; none where it shows nothing."""
+        """What a frame shows: boxes by track or zone; none where it shows nothing."""
+        self.forget_after(stamp_s)
         self._boxes[stamp_s] = dict(boxes)
-        self._newest_s = stamp_s  # also back: a bag that loops
+        self._newest_s = max(self._newest_s, stamp_s)
         while len(self._boxes) > self.kept:
             self._boxes.popitem(last=False)
 
@@ -100,18 +130,25 @@ class ObjectBoxes:
         """True when it is known what that frame shows, or will not be told any more."""
         return stamp_s <= self._newest_s
 
-    def crops(self, frames: Iterable[Frame], track_id: str, config: CropConfig) -> list[Frame]:
-        """Crops of those frames that show the object, in their order."""
+    def forget_after(self, stamp_s: float) -> None:
+        """Forget all when a frame has a stamp more than 1 s back: a restarted clock (a bag that
+        loops, another simulation), by which the same stamps mean other frames."""
+        if stamp_s < self._newest_s - RESET_S:
+            self._boxes.clear()
+            self._newest_s = -math.inf
+
+    def crops(self, frames: Iterable[Frame], name: str, config: CropConfig) -> list[Frame]:
+        """Crops of those frames that show the object or zone of that name, in their order."""
         found = []
         for frame in frames:
             boxes = self._boxes.get(frame.stamp_s, {})
-            if track_id not in boxes:
+            if name not in boxes:
                 continue
             try:
-                found.append(cropped(frame, boxes[track_id], config))
+                found.append(cropped(frame, boxes[name], config, self.of))
             except ValueError:  # of another image; once counted, it is not there
                 self.outside += 1
-                del boxes[track_id]
+                del boxes[name]
         return found
 
 

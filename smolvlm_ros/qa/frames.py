@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.settings import Settings, setting
 
-_RESET_S = 1.0  # stamps further back than this mean a new clock, not frames out of order
+RESET_S = 1.0  # stamps further back than this mean a new clock, not frames out of order
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,15 @@ class FrameRing:
         """The frame of the greatest stamp, None when empty."""
         return self._frames[-1] if self._frames else None
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: Frame) -> bool:
         """Keep a frame. One slightly out of order is put in its place; a stamp more than 1 s
-        back is a restarted clock (a bag that loops) and drops all frames before it."""
-        if self._frames and frame.stamp_s < self._frames[-1].stamp_s - _RESET_S:
+        back is a restarted clock (a bag that loops) and drops all frames before it.
+
+        Returns:
+            True when the clock was restarted.
+        """
+        restarted = bool(self._frames) and frame.stamp_s < self._frames[-1].stamp_s - RESET_S
+        if restarted:
             self.clear()
         later: list[Frame] = []
         while self._frames and self._frames[-1].stamp_s > frame.stamp_s:
@@ -74,14 +79,11 @@ class FrameRing:
         while len(self._frames) > 1 and (len(self._frames) > self.config.max_frames
                                          or self._bytes > self.config.max_megabytes * 1e6):
             self._bytes -= self._frames.popleft().image_rgb.nbytes
+        return restarted
 
     def shown_at(self, stamp_s: float) -> Frame | None:
         """The newest frame that is not newer than that stamp: what the scene looked like then."""
         return next((f for f in reversed(self._frames) if f.stamp_s <= stamp_s), None)
-
-    def first_since(self, stamp_s: float) -> Frame | None:
-        """The oldest frame that is kept and not older than that stamp."""
-        return next((f for f in self._frames if f.stamp_s >= stamp_s), None)
 
     def clear(self) -> None:
         """Forget all frames."""
@@ -116,7 +118,7 @@ def pick_two(frames: Sequence[Frame], now_s: float, min_separation_s: float, con
     age_s = now_s - newest.stamp_s
     if age_s > limit_s:
         return FramePick((), f"the newest frame is {age_s:.2f} s old, more than {limit_s:g} s")
-    if age_s < -_RESET_S:
+    if age_s < -RESET_S:
         return FramePick((), f"the newest frame is {-age_s:.2f} s ahead of the clock; are the "
                          "camera's stamps and use_sim_time right?")
     for frame in reversed(frames):

@@ -175,6 +175,11 @@ class Scheduler:
         for future in refused:
             _refuse(future, "scene QA is shutting down")
 
+    def forget(self) -> None:
+        """Forget the answers: the same keys mean something else from now on."""
+        with self._changed:
+            self._answers.clear()
+
     def cost_s(self, kind: str) -> float:
         """Expected duration of a request: the median of recent ones; 0 while none is known."""
         recent = self._durations.get(kind, deque())

@@ -8,7 +8,7 @@ A YAML file holds a list; a template applies to the classes, zones and events it
         negated: "Is the {class} in {zone} standing or sitting upright?"   # optional
         classes: [person]
         events: [enter, dwell]
-        crop: object                                                       # optional: or frame
+        crop: object                                               # optional: or zone, or frame
 
 The values put in come from detectors and configuration, so they are cleaned like a client's text
 and cannot hold a prompt token. Only plain `{name}` placeholders are known.
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smolvlm_ros.qa.crops import FRAME, OBJECT
+from smolvlm_ros.qa.crops import FRAME, OBJECT, ZONE
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open, negate
 from smolvlm_ros.qa.prompt import QuestionError, clean_question, clean_text
@@ -61,7 +61,7 @@ class Template:
         classes: object classes it applies to; empty for all.
         zones: zones it applies to; empty for all.
         events: zone events it applies to; empty for all.
-        crop: 'object' or 'frame' (see `crops.CropConfig.of`); empty for the configured one.
+        crop: 'object', 'zone' or 'frame' (see `crops.CropConfig.of`); empty for the configured one.
 
     Raises:
         TemplateError: an unknown placeholder, event or crop, a stray brace, an empty or forbidden
@@ -83,9 +83,9 @@ class Template:
         if unknown:
             raise TemplateError(f"template {self.name!r} names the event {unknown[0]!r}, known are "
                                 f"{', '.join(_EVENTS)}")
-        if self.crop not in ("", OBJECT, FRAME):
+        if self.crop not in ("", OBJECT, ZONE, FRAME):
             raise TemplateError(f"template {self.name!r} has crop = {self.crop!r}, known are "
-                                f"{OBJECT!r} and {FRAME!r}")
+                                f"{OBJECT!r}, {ZONE!r} and {FRAME!r}")
         guarded = check(_BRACES.sub("thing", self.question))
         if guarded.advice:
             raise TemplateError(f"template {self.name!r}: {guarded.advice}")

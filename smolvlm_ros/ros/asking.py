@@ -9,6 +9,7 @@ from typing import Any
 
 from std_msgs.msg import Header
 
+from smolvlm_ros.qa.crops import OBJECT, ZONE, Subject
 from smolvlm_ros.qa.engine import EngineError, NoEngine
 from smolvlm_ros.qa.frames import FramePick
 from smolvlm_ros.qa.guard import check
@@ -76,26 +77,25 @@ class Asker:
     def _answer(self, request: Any, response: Any, begin: float, deadline_s: float) -> None:
         node = self._node
         question, free = _checked(request)
+        subject = _subject(request)
         if isinstance(node.engine, NoEngine):  # no frame is worth waiting for
             if free:
                 raise Unanswered(_Response.NO_MODEL, no_model(node.engine))
             verdict = node.decide(question, node.frames.pick(0.0).frames)
         elif free:
-            self._answer_freely(request, response, question, deadline_s)
+            self._answer_freely(request, response, question, deadline_s, subject)
             return
         else:
-            frames = pick(node, request.frame, request.max_age_ms, deadline_s,
-                          request.track_id).frames
+            frames = pick(node, request.frame, request.max_age_ms, deadline_s, subject).frames
             verdict = self._await(node.ask(question, frames, deadline_s, _PRIORITY), deadline_s)
-        response.verdict = node.publish_verdict(verdict, begin, track_id=request.track_id)
+        response.verdict = node.publish_verdict(verdict, begin, request.zone, request.track_id)
         response.status = _STATUS.get(verdict.cause, _Response.OK)
         response.message = verdict.reason if response.status != _Response.OK else ""
 
-    def _answer_freely(self, request: Any, response: Any, question: str, deadline_s: float
-                       ) -> None:
+    def _answer_freely(self, request: Any, response: Any, question: str, deadline_s: float,
+                       subject: Subject | None) -> None:
         node = self._node
-        frame = pick(node, request.frame, request.max_age_ms, deadline_s,
-                     request.track_id).frames[-1]
+        frame = pick(node, request.frame, request.max_age_ms, deadline_s, subject).frames[-1]
         key: Hashable = ("free", question, frame.stamp_s, frame.region)
         future = node.scheduler.submit(key, lambda: _tell(node, frame.image_rgb, question),
                                        deadline_s=deadline_s, priority=_PRIORITY, kind="free")
@@ -123,10 +123,10 @@ def no_model(engine: NoEngine) -> str:
 
 
 def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
-         track_id: str = "") -> FramePick:
+         subject: Subject | None = None) -> FramePick:
     """The frames to ask about, a fresh one asked of the gate when the request wants it.
 
-    With a track, those that show it, cut to it.
+    With a subject, those that show it, cut to it.
 
     Raises:
         Unanswered: when there is no frame, or none as fresh as asked for.
@@ -140,10 +140,10 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
             raise Unanswered(_Response.NO_FRAME, str(error)) from error
     separation_s, max_age_s = node.settings.policy.min_separation_s, max_age_ms * 1e-3 or None
     picked: FramePick
-    if track_id:
-        if node.boxes_told():
-            node.frames.await_told(min(deadline_s, time.monotonic() + _TOLD_S))
-        picked = node.frames.pick_crops(track_id, node.settings.crop, separation_s, max_age_s)
+    if subject is not None:
+        if node.boxes_told(subject.of):
+            node.frames.await_told(subject.of, min(deadline_s, time.monotonic() + _TOLD_S))
+        picked = node.frames.pick_crops(subject, node.settings.crop, separation_s, max_age_s)
     else:
         picked = node.frames.pick(separation_s, max_age_s)
     if not picked.frames:
@@ -181,3 +181,13 @@ def _checked(request: Any) -> tuple[str, bool]:
         raise Unanswered(_Response.GEOMETRY, guarded.advice)
     free = request.mode == _Request.FREE or (request.mode == _Request.AUTO and is_open(question))
     return question, free
+
+
+def _subject(request: Any) -> Subject | None:
+    """What the request wants to have looked at; None for the whole view."""
+    if request.track_id and request.zone:
+        raise Unanswered(_Response.REFUSED, f"track_id = {request.track_id!r} and zone = "
+                         f"{request.zone!r} are given; look at one of both")
+    if request.track_id:
+        return Subject(OBJECT, request.track_id)
+    return Subject(ZONE, request.zone) if request.zone else None

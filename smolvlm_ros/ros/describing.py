@@ -10,6 +10,7 @@ from smolvlm_ros.qa.prompt import QuestionError, clean_question
 from smolvlm_ros.qa.scheduler import Refused
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.ros.asking import Unanswered, no_model, pick
+from smolvlm_ros.ros.faults import in_words
 from smolvlm_ros.srv import AskScene
 
 
@@ -34,6 +35,9 @@ def describe(node: Any, goal: Any) -> Any:
             _stream(node, goal, frame, prompt, result, begin)
     except (Unanswered, Refused, QuestionError, EngineError) as error:
         result.message = str(error)
+    except Exception as error:  # a defect; the goal must end with a reason all the same
+        node.endpoints.report("~/describe", error)
+        result.message = in_words(error)
     result.total_ms = (time.perf_counter() - begin) * 1e3
     if goal.is_cancel_requested:
         result.message = "cancelled"

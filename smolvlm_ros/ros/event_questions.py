@@ -4,34 +4,35 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from smolvlm_ros.msg import ZoneEvent
-from smolvlm_ros.qa.crops import OBJECT
+from smolvlm_ros.qa.crops import FRAME, OBJECT, ZONE, Subject
 from smolvlm_ros.qa.engine import NoEngine
 from smolvlm_ros.qa.frames import first_two
 from smolvlm_ros.qa.scheduler import Refused
 from smolvlm_ros.qa.templates import Asked, Template, questions_for
 from smolvlm_ros.qa.verdict import Cause, Frame, Verdict
 from smolvlm_ros.ros.faults import in_words
+from smolvlm_ros.ros.frame_supply import ASK_AGAIN_S
 from smolvlm_ros.ros.stamps import to_seconds
 from smolvlm_ros.ros.verdicts import unsure
 
 _PRIORITY = 1
 _UNCLEAR = (Cause.UNCLEAR, Cause.DISAGREED, Cause.LOW_MASS)  # other frames may be clear
 _SAME_S = 1e-3  # a stamp's seconds are not exact
-_ASK_AGAIN_S = 0.5  # a request, or the frame it let pass, may have been lost
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiting:
     """A question that waits for its frames.
 
     Attributes:
-        of_object: it is asked on crops of the event's object.
+        subject: what it is asked on crops of; None for whole frames.
         begin_s: stamp of the oldest frame that will do.
         since_s: when it began to wait, by the process's clock.
         unsure: what came of it so far: it waits to be asked once more.
@@ -44,7 +45,7 @@ class _Waiting:
 
     asked: Asked
     event: ZoneEvent
-    of_object: bool
+    subject: Subject | None
     begin_s: float
     since_s: float
     unsure: Verdict | None = None
@@ -58,9 +59,9 @@ class _Waiting:
 class EventQuestions:
     """Asks the templates' questions; every event that raises one gets its verdict.
 
-    A question about the event's object is asked on crops round it, of two frames that show it: a
-    frame that does not would be answered with another object's truth, so the next one is waited
-    for. Where nobody tells the boxes it is asked on whole frames.
+    A question about the event's object (or zone) is asked on crops round it, of two frames that
+    show it: a frame that does not would be answered with another object's truth, so the next one is
+    waited for. Where nobody tells the boxes it is asked on whole frames.
 
     Both frames show the scene since the event: its own frame and one some time later. An event that
     came with the time (somebody has stayed) has no frame of its own, and the last one that passed
@@ -79,6 +80,7 @@ class EventQuestions:
         self._node = node
         self._templates = tuple(templates)
         self._waiting: list[_Waiting] = []
+        self._closed = False
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -92,35 +94,65 @@ class EventQuestions:
             QuestionError: its class or zone has a name that must not reach the model.
         """
         asked = questions_for(self._templates, event.class_name, event.zone, kind)
-        # Who has left need not be in sight any more.
-        usual = self._node.settings.crop.of if kind != "leave" else ""
+        usual = self._node.settings.crop.of
+        if kind == "leave" and usual == OBJECT:  # who has left need not be in sight any more
+            usual = FRAME
         begin_s = to_seconds(event.header.stamp) - _SAME_S
         with self._lock:
             for item in self._waiting:
                 item.over |= (kind == "leave" and item.event.track_id == event.track_id
                               and item.event.zone == event.zone)
-            self._waiting += [_Waiting(a, event, (a.crop or usual) == OBJECT, begin_s,
+            self._waiting += [_Waiting(a, event, _subject(a.crop or usual, event), begin_s,
                                        time.monotonic()) for a in asked]
         self.tick()
 
+    def drop(self, reason: str) -> None:
+        """Give up waiting for frames: what waits gets its verdict, UNSURE for that reason."""
+        with self._lock:
+            dropped, self._waiting = self._waiting, []
+        for item in dropped:
+            self._guarded(item, partial(self._publish, item, self._unsure(item, reason),
+                                        time.perf_counter()))
+
+    def close(self, reason: str) -> None:
+        """`drop`; and what is unclear from now on is not asked again."""
+        self._closed = True
+        self.drop(reason)
+
     def tick(self) -> None:
         """Ask those whose frames are there, and those that have waited for them too long."""
-        ready: list[tuple[_Waiting, Sequence[Frame]]] = []
+        ready: list[tuple[_Waiting, Callable[[], None]]] = []
         with self._lock:
-            waiting, self._waiting = self._waiting, []
-            for item in waiting:
-                frames = self._frames(item)
-                if frames is None:
-                    self._waiting.append(item)
-                else:
-                    ready.append((item, frames))
-        for item, frames in ready:
-            self._ask(item, frames)
+            for item in tuple(self._waiting):
+                try:
+                    frames = self._frames(item)
+                    if frames is None:
+                        continue
+                    work: Callable[[], None] = partial(self._ask, item, frames)
+                except Exception as error:  # a defect: it gets its verdict, and the others theirs
+                    self._report(item, error)
+                    work = partial(self._publish, item, self._excuse(item, error),
+                                   time.perf_counter())
+                self._waiting.remove(item)
+                ready.append((item, work))
+        for item, work in ready:
+            self._guarded(item, work)
+
+    def _guarded(self, item: _Waiting, work: Callable[[], None]) -> None:
+        """Do it; what goes wrong with one question keeps no other from its turn."""
+        try:
+            work()
+        except Exception as error:
+            self._report(item, error)
+
+    def _report(self, item: _Waiting, error: Exception) -> None:
+        self._node.endpoints.report(f"question {item.asked.question!r}", error)
 
     def _frames(self, item: _Waiting) -> Sequence[Frame] | None:
         """The frames to ask it on; None while it waits for them."""
         node = self._node
-        item.of_object = item.of_object and node.boxes_told()
+        if item.subject is not None and not node.boxes_told(item.subject.of):
+            item.subject = None
         usable = self._usable(item)
         two = first_two(usable, node.settings.policy.min_separation_s)
         over = time.monotonic() - item.since_s > node.settings.second_frame_timeout_s
@@ -142,9 +174,8 @@ class EventQuestions:
     def _usable(self, item: _Waiting) -> Sequence[Frame]:
         """What shows the scene since the event, or since it was asked, oldest first."""
         node = self._node
-        if item.of_object:
-            crops: list[Frame] = node.frames.crops(item.event.track_id, node.settings.crop,
-                                                   item.begin_s)
+        if item.subject is not None:
+            crops: list[Frame] = node.frames.crops(item.subject, node.settings.crop, item.begin_s)
             return crops
         frames: tuple[Frame, ...] = node.frames.since(item.begin_s)
         return frames
@@ -152,8 +183,8 @@ class EventQuestions:
     def _newest(self, item: _Waiting) -> Sequence[Frame]:
         """Two frames, or fewer, some of which may be older than the event."""
         node, separation_s = self._node, self._node.settings.policy.min_separation_s
-        picked = (node.frames.pick_crops(item.event.track_id, node.settings.crop, separation_s)
-                  if item.of_object else node.frames.pick(separation_s))
+        picked = (node.frames.pick(separation_s) if item.subject is None else
+                  node.frames.pick_crops(item.subject, node.settings.crop, separation_s))
         frames: tuple[Frame, ...] = picked.frames
         return frames
 
@@ -162,10 +193,11 @@ class EventQuestions:
         node, now_s = self._node, time.monotonic()
         newest = node.frames.newest()
         came = newest is not None and newest.stamp_s > item.before_s
-        on_its_way = not came or (item.of_object and not node.frames.all_told())
-        if on_its_way and now_s - item.requested_s < _ASK_AGAIN_S:
+        on_its_way = not came or (item.subject is not None
+                                  and not node.frames.all_told(item.subject.of))
+        if on_its_way and now_s - item.requested_s < ASK_AGAIN_S:
             return
-        if node.frames.request() is not None:
+        if node.frames.request():
             item.requested_s = now_s
             item.before_s = -math.inf if newest is None else newest.stamp_s
 
@@ -178,7 +210,7 @@ class EventQuestions:
         if item.unsure is not None and len(frames) < 2:
             self._publish(item, item.unsure, begin)
             return
-        if item.of_object and not frames and not isinstance(node.engine, NoEngine):
+        if item.subject is not None and not frames and not isinstance(node.engine, NoEngine):
             self._publish(item, self._unseen(item), begin)
             return
 
@@ -186,7 +218,7 @@ class EventQuestions:
             error = future.exception()
             verdict = future.result() if error is None else self._excuse(item, error)
             if not self._ask_again(item, verdict):
-                self._publish(item, verdict, begin)
+                self._guarded(item, partial(self._publish, item, verdict, begin))
         try:
             node.ask(item.asked.question, frames, time.monotonic() + node.settings.timeout_s,
                      _PRIORITY, item.asked).add_done_callback(answered)
@@ -196,10 +228,11 @@ class EventQuestions:
     def _ask_again(self, item: _Waiting, verdict: Verdict) -> bool:
         """Let it wait for newer frames; False when its verdict stands."""
         node = self._node
-        if verdict.cause not in _UNCLEAR or item.asked_again >= node.settings.ask_again:
+        if (self._closed or verdict.cause not in _UNCLEAR
+                or item.asked_again >= node.settings.ask_again):
             return False
         node.stats.count("asked_again")
-        again = _Waiting(item.asked, item.event, item.of_object,
+        again = _Waiting(item.asked, item.event, item.subject,
                          verdict.stamp_s + node.settings.policy.min_separation_s,
                          time.monotonic(), verdict, item.asked_again + 1)
         with self._lock:
@@ -209,9 +242,10 @@ class EventQuestions:
     def _unseen(self, item: _Waiting) -> Verdict:
         self._node.stats.count("objects_unseen")
         event = item.event
-        return self._unsure(item, f"{event.class_name} {event.track_id} was not seen in any frame "
-                            "since the event; set crop: frame in the template to have the whole "
-                            "frame looked at")
+        what = (f"{event.class_name} {event.track_id}" if item.subject is None
+                or item.subject.of == OBJECT else str(item.subject))
+        return self._unsure(item, f"{what} was not seen in any frame since the event; set crop: "
+                            "frame in the template to have the whole frame looked at")
 
     def _excuse(self, item: _Waiting, error: BaseException) -> Verdict:
         """An UNSURE that says why nothing was answered: who waits for a verdict gets one."""
@@ -226,3 +260,9 @@ class EventQuestions:
     def _publish(self, item: _Waiting, verdict: Verdict, begin: float) -> None:
         self._node.publish_verdict(verdict, begin, item.event.zone, item.event.track_id,
                                    item.event.class_name)
+
+
+def _subject(crop: str, event: ZoneEvent) -> Subject | None:
+    if crop == OBJECT:
+        return Subject(OBJECT, event.track_id)
+    return Subject(ZONE, event.zone) if crop == ZONE else None

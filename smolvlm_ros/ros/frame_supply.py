@@ -10,13 +10,15 @@ from typing import Any
 from rclpy.callback_groups import ReentrantCallbackGroup
 from std_srvs.srv import Trigger
 
-from smolvlm_ros.qa.crops import Box, CropConfig, ObjectBoxes
+from smolvlm_ros.qa.crops import OBJECT, ZONE, Box, CropConfig, KnownBoxes, Subject
 from smolvlm_ros.qa.frames import FramePick, FrameRing, RingConfig, pick_two
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.ros.interface import Endpoint
 
-_ASK_AGAIN_S = 0.5  # a request, or the frame it let pass, may have been lost
+ASK_AGAIN_S = 0.5  # a request, or the frame it let pass, may have been lost
 _EARLY = 16  # boxes may come before their frames
+_NAMES = {OBJECT: "ids are those of `objects`", ZONE: "names are those of the zones file, and the "
+          "camera must see some of it"}
 
 
 class NoFreshFrame(RuntimeError):  # noqa: N818 - it is an answer, not a failure
@@ -35,34 +37,45 @@ class FrameSupply:
     def __init__(self, node: Any, config: RingConfig, request: Endpoint) -> None:
         self._node = node
         self._ring = FrameRing(config)
-        self._boxes = ObjectBoxes(config.max_frames + _EARLY)
+        self._boxes = {of: KnownBoxes(config.max_frames + _EARLY, of) for of in (OBJECT, ZONE)}
         self._changed = threading.Condition()
         self._closed = False
+        self._asked: Any = None
         self._client = node.create_client(Trigger, request.name,
                                           callback_group=ReentrantCallbackGroup())
         node.own("frames", self._close)
 
     @property
     def boxes_outside(self) -> int:
-        """Boxes of objects that did not lie in their frame's image."""
-        return self._boxes.outside
+        """Boxes of objects and zones that did not lie in their frame's image."""
+        return sum(boxes.outside for boxes in self._boxes.values())
 
     def configure(self, config: RingConfig) -> None:
         """Take other limits."""
         with self._changed:
             self._ring.config = config
-            self._boxes.kept = config.max_frames + _EARLY
+            for boxes in self._boxes.values():
+                boxes.kept = config.max_frames + _EARLY
 
-    def add(self, frame: Frame) -> None:
-        """Keep a frame and wake up who waits for one."""
+    def add(self, frame: Frame) -> bool:
+        """Keep a frame and wake up who waits for one.
+
+        Returns:
+            True when the clock of the stamps was restarted: what was before is forgotten.
+        """
         with self._changed:
-            self._ring.add(frame)
+            restarted = self._ring.add(frame)
+            if restarted:
+                for boxes in self._boxes.values():
+                    boxes.forget_after(frame.stamp_s)
             self._changed.notify_all()
+            return restarted
 
-    def tell(self, stamp_s: float, boxes: Mapping[str, Box]) -> None:
-        """Take the boxes of the objects in a frame, by track; the frame may come later."""
+    def tell(self, stamp_s: float, boxes: Mapping[str, Box], of: str = OBJECT) -> None:
+        """Take the boxes of the objects (or zones) in a frame, by track (or name); the frame may
+        come later."""
         with self._changed:
-            self._boxes.tell(stamp_s, boxes)
+            self._boxes[of].tell(stamp_s, boxes)
             self._changed.notify_all()
 
     def newest(self) -> Frame | None:
@@ -75,46 +88,41 @@ class FrameSupply:
         with self._changed:
             return self._ring.shown_at(stamp_s)
 
-    def first_since(self, stamp_s: float) -> Frame | None:
-        """The oldest frame not older than that time."""
-        with self._changed:
-            return self._ring.first_since(stamp_s)
-
     def pick(self, min_separation_s: float, max_age_s: float | None = None) -> FramePick:
         """The newest frame and one before it; see FrameRing.pick."""
         with self._changed:
             return self._ring.pick(self._now_s(), min_separation_s, max_age_s)
 
-    def all_told(self) -> bool:
-        """True when it is known which objects every frame kept shows."""
+    def all_told(self, of: str = OBJECT) -> bool:
+        """True when it is known which objects (or zones) every frame kept shows."""
         with self._changed:
-            return self._ring.newest is None or self._boxes.known(self._ring.newest.stamp_s)
+            return self._all_told(of)
 
     def since(self, stamp_s: float) -> tuple[Frame, ...]:
         """The frames not older than that time, oldest first."""
         with self._changed:
             return self._ring.since(stamp_s)
 
-    def crops(self, track_id: str, config: CropConfig, since_s: float = -math.inf) -> list[Frame]:
-        """Crops round an object of the frames that show it, oldest first; see ObjectBoxes."""
+    def crops(self, subject: Subject, config: CropConfig, since_s: float = -math.inf
+              ) -> list[Frame]:
+        """Crops round an object or zone of the frames that show it, oldest first."""
         with self._changed:
-            return self._boxes.crops(self._ring.since(since_s), track_id, config)
+            return self._boxes[subject.of].crops(self._ring.since(since_s), subject.name, config)
 
-    def pick_crops(self, track_id: str, config: CropConfig, min_separation_s: float,
+    def pick_crops(self, subject: Subject, config: CropConfig, min_separation_s: float,
                    max_age_s: float | None = None) -> FramePick:
-        """As `pick`, of the frames that show an object, cut to it."""
-        found = self.crops(track_id, config)
+        """As `pick`, of the frames that show an object or zone, cut to it."""
+        found = self.crops(subject, config)
         if not found:
-            return FramePick((), f"no frame kept shows object {track_id!r}; ids are those of "
-                             "`objects`")
+            return FramePick((), f"no frame kept shows {subject}; {_NAMES[subject.of]}")
         return pick_two(found, self._now_s(), min_separation_s, self._ring.config, max_age_s)
 
-    def request(self) -> Any:
-        """Ask the gate to pass its next frame; the future of its answer, None without a gate."""
-        if not self._client.service_is_ready():
-            return None
-        self._node.stats.count("frames_requested")
-        return self._client.call_async(Trigger.Request())
+    def request(self) -> bool:
+        """Ask the gate to pass its next frame, without waiting; False without a gate."""
+        with self._changed:
+            self._forget(self._asked)  # one that never answers must not fill the memory
+            self._asked = self._call()
+            return self._asked is not None
 
     def await_fresh(self, deadline_s: float) -> None:
         """Wait for a frame that was taken after this call.
@@ -128,36 +136,53 @@ class FrameSupply:
         asked_s = self._now_s()
         while time.monotonic() < deadline_s and not self._closed:
             before = self.newest()
-            answer = self.request()
+            answer = self._call()
             if answer is None:
                 raise NoFreshFrame("no gate to ask for a fresh frame; is it running?")
-            newest = self._await_other(before, min(deadline_s, time.monotonic() + _ASK_AGAIN_S))
+            newest = self._await_other(before, min(deadline_s, time.monotonic() + ASK_AGAIN_S))
             if newest is not None and newest.stamp_s >= asked_s:
+                self._forget(answer)
                 return
             if not answer.done():
-                self._client.remove_pending_request(answer)
+                self._forget(answer)
             elif not answer.result().success:
                 raise NoFreshFrame(f"the gate passes none: {answer.result().message}")
         raise NoFreshFrame("scene QA is shutting down" if self._closed else
                            "no fresh frame came in time; is the camera alive, and are its stamps "
                            "on this machine's clock?")
 
-    def await_told(self, deadline_s: float) -> None:
-        """Wait until it is known which objects the newest frame shows, or for so long.
+    def await_told(self, of: str, deadline_s: float) -> None:
+        """Wait until it is known which objects or zones the newest frame shows, or for so long.
 
         Args:
+            of: 'object' or 'zone'.
             deadline_s: of time.monotonic.
         """
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closed or self._ring.newest is None
-                or self._boxes.known(self._ring.newest.stamp_s), deadline_s - time.monotonic())
+            self._changed.wait_for(lambda: self._closed or self._all_told(of),
+                                   deadline_s - time.monotonic())
 
     def wake(self) -> None:
         """Give up waiting: nothing comes any more."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _all_told(self, of: str) -> bool:
+        newest = self._ring.newest
+        return newest is None or self._boxes[of].known(newest.stamp_s)
+
+    def _call(self) -> Any:
+        """The future of the gate's answer; None without a gate."""
+        if not self._client.service_is_ready():
+            return None
+        self._node.stats.count("frames_requested")
+        return self._client.call_async(Trigger.Request())
+
+    def _forget(self, answer: Any) -> None:
+        """Wait for that answer no more; without this the client keeps it for ever."""
+        if answer is not None and not answer.done():
+            self._client.remove_pending_request(answer)
 
     def _await_other(self, before: Frame | None, until_s: float) -> Frame | None:
         """Wait until another frame is the newest, or the time is over; the newest then."""

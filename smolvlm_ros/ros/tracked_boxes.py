@@ -1,12 +1,14 @@
-"""Where the tracked objects of a frame are in its image, as a message and back."""
+"""Where the tracked objects of a frame, and the zones, are in its image: messages and back."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2D, Detection2DArray
 
-from smolvlm_ros.fusion import Object3D, Track
+from smolvlm_ros.camera import CameraModel
+from smolvlm_ros.fusion import Object3D, Track, Transform, Zone
+from smolvlm_ros.fusion.zone_view import seen_box
 from smolvlm_ros.ros.boxes import from_box, hypothesis, to_box
 
 
@@ -25,12 +27,31 @@ def to_tracked_boxes(header: Header, tracks: Iterable[Track], objects: Sequence[
         for track in tracks if track.source is not None])
 
 
+def to_zone_boxes(header: Header, zones: Iterable[Zone], camera: CameraModel,
+                  zone_from_camera: Mapping[str, Transform]) -> Detection2DArray:
+    """The boxes round what the camera sees of the zones, with the zone's name as id.
+
+    Args:
+        header: of the image.
+        zones: those out of view, or whose frame is missing, are left out.
+        camera: model of the image.
+        zone_from_camera: from the camera to the zones' TF frames.
+    """
+    message = Detection2DArray(header=header)
+    for zone in zones:
+        place = zone_from_camera.get(zone.frame_id)
+        box = None if place is None else seen_box(zone, camera, place)
+        if box is not None:
+            message.detections.append(Detection2D(header=header, id=zone.name, bbox=to_box(box)))
+    return message
+
+
 def from_tracked_boxes(message: Detection2DArray) -> dict[str, tuple[float, float, float, float]]:
-    """Corners (left, top, right, bottom) in pixels, by track.
+    """Corners (left, top, right, bottom) in pixels, by track or zone.
 
     Raises:
-        ValueError: a box is none, or an object has no id.
+        ValueError: a box is none, or an object or zone has no id.
     """
     if any(not detection.id for detection in message.detections):
-        raise ValueError("an object has no id; expected that of its track")
+        raise ValueError("an entry has no id; expected that of its track, or its zone's name")
     return {detection.id: from_box(detection.bbox) for detection in message.detections}

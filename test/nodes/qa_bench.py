@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from smolvlm_ros.nodes.scene_qa import SceneQaNode
+from smolvlm_ros.qa.crops import OBJECT, ZONE
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.boxes import hypothesis, to_box
 from smolvlm_ros.ros.stamps import to_seconds
@@ -94,11 +95,19 @@ class QaBench:
 
     def boxes(self, frame: Image, **tracks: tuple[float, float, float, float]) -> None:
         """Tell where objects are in a frame, as fusion does: t7=(left, top, right, bottom)."""
-        self.peer.send("objects_2d", Detection2DArray(header=frame.header, detections=[
-            Detection2D(header=frame.header, id=name[1:], bbox=to_box(box),
-                        results=[hypothesis("person", 0.9)]) for name, box in tracks.items()]))
+        self._tell(frame, "objects_2d", OBJECT, {name[1:]: box for name, box in tracks.items()})
+
+    def zones(self, frame: Image, **zones: tuple[float, float, float, float]) -> None:
+        """Tell where zones are in a frame, as fusion does: door=(left, top, right, bottom)."""
+        self._tell(frame, "zones_2d", ZONE, zones)
+
+    def _tell(self, frame: Image, topic: str, of: str,
+              boxes: dict[str, tuple[float, float, float, float]]) -> None:
+        self.peer.send(topic, Detection2DArray(header=frame.header, detections=[
+            Detection2D(header=frame.header, id=name, bbox=to_box(box),
+                        results=[hypothesis("person", 0.9)]) for name, box in boxes.items()]))
         at_s = to_seconds(frame.header.stamp)
-        wait_for(lambda: self.node.frames._boxes.known(at_s), "the boxes in the node")
+        wait_for(lambda: self.node.frames._boxes[of].known(at_s), "the boxes in the node")
 
     def gate(self, **kind: Any) -> Gate:
         """A gate that the node knows of."""

@@ -9,7 +9,16 @@ import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
 from peer import wait_for  # noqa: E402
-from qa_bench import FREE, NO_FRAME, OK, TEMPLATES, QaBench, ago, qa_bench  # noqa: E402
+from qa_bench import (  # noqa: E402
+    FREE,
+    NO_FRAME,
+    OK,
+    REFUSED,
+    TEMPLATES,
+    QaBench,
+    ago,
+    qa_bench,
+)
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent  # noqa: E402
 from vision_msgs.msg import Detection2D, Detection2DArray  # noqa: E402
 
@@ -41,7 +50,8 @@ def one_verdict(b: QaBench) -> SceneVerdict:
 
 def test_an_event_s_question_is_asked_on_crops_of_its_object(tiny_vlm: Path) -> None:
     # With these thresholds anything is clear, so that both frames are asked unless passes differ.
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, **SMALL) as b:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, second_frame_timeout_s=60.0,
+                  **SMALL) as b:
         seen = watched(b)
         first = b.frame(2.0)
         b.boxes(first, t7=LEFT, t8=RIGHT)
@@ -72,13 +82,14 @@ def test_an_object_that_is_not_seen_is_unsure_never_answered_by_another(tiny_vlm
         verdict = one_verdict(b)
         assert verdict.answer == SceneVerdict.UNSURE and not seen
         assert "person 7 was not seen" in verdict.reason and "crop: frame" in verdict.reason
-        assert gate.requests >= 1
+        wait_for(lambda: gate.requests, "the request")
         b.peer.await_status("scene_qa", lambda level, text, values:
                             values["objects_unseen"] == "1", "the count")
 
 
 def test_a_frame_that_does_not_show_it_has_another_asked_of_the_gate(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, **SMALL) as b:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, second_frame_timeout_s=60.0,
+                  **SMALL) as b:
         gate = b.gate()
         first = b.frame(3.0)
         b.boxes(first, t7=LEFT)
@@ -142,8 +153,44 @@ def test_a_planner_may_ask_about_one_object(tiny_vlm: Path) -> None:
         # The same question about the whole view, or another object, is another question.
         assert all(r.size_x == 0 for r in b.ask().verdict.pass_regions)
         assert b.ask("What is there?", FREE, track_id="7").status == OK
+        both = b.ask(track_id="7", zone="door")
+        assert both.status == REFUSED and "look at one of both" in both.message
         gone = b.ask(track_id="9")
         assert gone.status == NO_FRAME and "no frame kept shows object '9'" in gone.message
+
+
+def test_a_template_may_look_at_the_event_s_zone(tiny_vlm: Path) -> None:
+    templates = TEMPLATES.replace("[enter]", "[leave]") + "    crop: zone\n"
+    with qa_bench(engine__model=str(tiny_vlm), templates=templates, second_frame_timeout_s=60.0,
+                  crop__zone_enlargement=1.0, **SMALL) as b:
+        seen = watched(b)
+        first = b.frame(2.0)
+        b.zones(first, door=(0.0, 16.0, 16.0, 32.0), gate=RIGHT)
+        b.boxes(first, t7=RIGHT)
+        b.event(ZoneEvent.LEAVE, at=first.header.stamp)
+        blind = b.frame(1.2)  # the camera does not see the zone: not asked
+        b.zones(blind, gate=RIGHT)
+        second = b.frame(0.5)
+        b.zones(second, door=(8.0, 16.0, 24.0, 32.0))
+        verdict = one_verdict(b)
+        asked = [(s, tuple(round(v) for v in from_box(r)))
+                 for s, r in zip(verdict.pass_stamps, verdict.pass_regions, strict=True)]
+        expected = [(second.header.stamp, (8, 16, 24, 32))] * 2 + [
+            (first.header.stamp, (0, 16, 16, 32))] * 2
+        assert asked == expected[:len(asked)] and len(asked) >= 2
+        assert np.array_equal(seen[0], images.to_rgb(second)[16:32, 8:24])
+
+
+def test_a_planner_may_ask_about_one_zone(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), crop__zone_enlargement=1.0, **SMALL) as b:
+        for frame in b.two_frames():
+            b.zones(frame, door=(0.0, 16.0, 16.0, 32.0))
+        answer = b.ask(zone="door")
+        assert answer.status == OK and answer.verdict.zone == "door"
+        assert {tuple(round(v) for v in from_box(r)) for r in answer.verdict.pass_regions} == {
+            (0, 16, 16, 32)}
+        gone = b.ask(zone="roof")
+        assert gone.status == NO_FRAME and "no frame kept shows zone 'roof'" in gone.message
 
 
 def test_boxes_that_are_none_are_bad_input(tiny_vlm: Path) -> None:

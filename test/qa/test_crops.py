@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolvlm_ros.qa.crops import Box, CropConfig, ObjectBoxes, cropped, square_around
+from smolvlm_ros.qa.crops import ZONE, Box, CropConfig, KnownBoxes, cropped, square_around
 from smolvlm_ros.qa.verdict import Frame
 
 COORDINATE = st.floats(-50, 700, allow_nan=False)
@@ -55,6 +55,20 @@ def test_any_box_gives_a_part_that_shows_it_or_is_refused(
     assert top <= max(y0, 0) + 1 and bottom >= min(y1, height) - 1
 
 
+def test_a_box_as_large_as_a_float_is_the_whole_image() -> None:
+    assert square_around((-1e308, 0, 1e308, 480), 640, 480, CropConfig()) == (0, 0, 640, 480)
+
+
+def test_a_zone_has_an_enlargement_of_its_own() -> None:
+    config = CropConfig(enlargement=1.0, zone_enlargement=2.0, min_px=8)
+    box = (300, 200, 340, 240)
+    assert square_around(box, 640, 480, config) == (300, 200, 340, 240)
+    assert square_around(box, 640, 480, config, ZONE) == (280, 180, 360, 260)
+    boxes = KnownBoxes(8, ZONE)
+    boxes.tell(1.0, {"door": box})
+    assert boxes.crops([frame()], "door", config)[0].region == (280, 180, 360, 260)
+
+
 @pytest.mark.parametrize("box", [(math.nan, 0, 1, 1), (5, 0, 1, 1), (0, 0, math.inf, 1)])
 def test_a_box_that_is_none_is_refused(box: Box) -> None:
     with pytest.raises(ValueError, match="is none"):
@@ -71,7 +85,7 @@ def test_a_cropped_frame_holds_those_pixels_and_says_which() -> None:
 
 
 def test_crops_are_of_the_frames_that_show_the_object() -> None:
-    boxes = ObjectBoxes(8)
+    boxes = KnownBoxes(8)
     frames = [frame(t) for t in (1.0, 2.0, 3.0, 4.0)]
     assert not boxes.known(1.0)
     boxes.tell(1.0, {"7": (10, 10, 30, 30), "8": (400, 10, 430, 30)})
@@ -85,7 +99,7 @@ def test_crops_are_of_the_frames_that_show_the_object() -> None:
 
 
 def test_a_box_of_another_image_is_left_out_and_counted_once() -> None:
-    boxes = ObjectBoxes(8)
+    boxes = KnownBoxes(8)
     boxes.tell(1.0, {"7": (900, 10, 930, 30), "8": (0, 0, 10, 10)})
     for _ in range(2):
         assert boxes.crops([frame()], "7", CropConfig()) == []
@@ -94,10 +108,15 @@ def test_a_box_of_another_image_is_left_out_and_counted_once() -> None:
 
 
 def test_only_so_many_frames_are_remembered_and_time_may_go_back() -> None:
-    boxes = ObjectBoxes(2)
+    boxes = KnownBoxes(2)
     for stamp_s in (10.0, 11.0, 12.0):
         boxes.tell(stamp_s, {"7": (0, 0, 10, 10)})
     assert [f.stamp_s for f in boxes.crops([frame(t) for t in (10.0, 11.0, 12.0)], "7",
                                            CropConfig())] == [11.0, 12.0]
     boxes.tell(1.0, {})
     assert boxes.known(1.0) and not boxes.known(12.0)
+    # The same stamp after that is another frame.
+    assert boxes.crops([frame(12.0)], "7", CropConfig()) == []
+    boxes.tell(1.5, {})
+    boxes.tell(1.2, {})  # a little out of order
+    assert boxes.known(1.5)

@@ -91,9 +91,10 @@ def test_the_same_stamp_replaces() -> None:
 
 def test_a_restarted_clock_drops_the_old_frames() -> None:
     made = ring(100.0, 101.0)
-    made.add(frame(0.5))
-    assert len(made) == 1
-    assert picked(made, 0.6) == (0.5,)
+    assert made.add(frame(0.5))
+    assert not made.add(frame(0.75)) and not made.add(frame(0.625))
+    assert len(made) == 3
+    assert picked(made, 1.0, 0.125) == (0.625, 0.75)
 
 
 def test_clear() -> None:

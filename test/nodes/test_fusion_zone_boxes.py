@@ -1,0 +1,39 @@
+"""The fusion node over DDS tells where its zones are in the image, for who asks about one."""
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
+from fusion_bench import LOOKS_AHEAD, OPTICAL, ZONES, at, bench, header  # noqa: E402
+from peer import wait_for  # noqa: E402
+from vision_msgs.msg import Detection2DArray  # noqa: E402
+
+from smolvlm_ros.ros.tracked_boxes import from_tracked_boxes  # noqa: E402
+
+# Before the camera, 2 m away: 60 px/m and a principal point of (31.5, 23.5) make 30 px a metre.
+MORE = ZONES + """
+  - {name: ahead, frame_id: map, type: polygon, z_min_m: -0.5, z_max_m: 0,
+     points: [[2, -0.5], [3, -0.5], [3, 0.5], [2, 0.5]]}
+  - {name: behind, frame_id: map, type: polygon, points: [[-2, -1], [-3, -1], [-3, 1]]}
+  - {name: lost, frame_id: nowhere, type: polygon, points: [[2, -1], [3, -1], [3, 1]]}
+"""
+
+
+def test_zones_in_view_have_their_boxes_with_the_frame_s_stamp() -> None:
+    with bench(zones=MORE, tf_timeout_s=0.0) as b:
+        b.peer.transform("map", OPTICAL, at(0), (0.0, 0.0, 0.0), LOOKS_AHEAD, static=True)
+        told = b.peer.listen("zones_2d", Detection2DArray)
+        wait_for(lambda: b.node._zone_boxes.get_subscription_count(), "the node to know who looks")
+
+        def seen() -> Detection2DArray | None:
+            return next((m for m in told if "ahead" in from_tracked_boxes(m)), None)
+        for number in range(40):  # until TF is known
+            b.send(number)
+            wait_for(lambda n=number: len(told) > n, "the zones of the frame")
+            if seen():
+                break
+        message = seen()
+        assert message is not None and message.header == header(len(told) - 1)
+        boxes = from_tracked_boxes(message)
+        assert set(boxes) == {"near", "ahead"}
+        assert boxes["ahead"] == pytest.approx((16.5, 23.5, 46.5, 38.5), abs=1e-6)
