@@ -22,6 +22,7 @@ from smolvlm_ros.nodes.fusion import FusionNode
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.boxes import to_detections
 from smolvlm_ros.ros.camera_info import from_camera_model
+from smolvlm_ros.ros.stamps import to_nanoseconds
 
 WIDTH, HEIGHT = 64, 48
 CAMERA = CameraModel(WIDTH, HEIGHT, 60.0, 60.0, 31.5, 23.5)
@@ -94,6 +95,18 @@ class Bench:
                  f"there are {len(self.objects)}")
         assert len(self.objects) == count
         return self.objects[-1]
+
+    def transform(self, parent: str, child: str, at: Time, *place: tuple[float, ...]) -> None:
+        """Publish a transform, and wait until the node has it: a new publisher's first may be late.
+
+        Args:
+            parent, child: its frames.
+            at: its stamp.
+            place: translation, and the rotation as x, y, z, w.
+        """
+        self.peer.transform(parent, child, at, *place)
+        newest_ns = self.node._transforms._listener._newest_ns
+        wait_for(lambda: newest_ns.get(child) == to_nanoseconds(at), f"{child} in {parent}")
 
     def gate(self, number: int, passed: bool = False) -> None:
         """The gate's decision on a frame."""

@@ -86,9 +86,10 @@ def test_a_camera_that_is_killed_and_comes_back_is_noticed(tmp_path: Path) -> No
         peer.await_error("gate", "camera lost: silent for")
         assert funnel.running()
         with NodeProcess(tmp_path, "video_source", namespace, SOURCE):
-            wait_for(lambda: "camera is back" in peer.status("gate")[1], "the camera's return",
-                     PATIENCE_S)
-            assert peer.status("gate")[0] == 1
+            def back() -> bool:
+                level, text, _ = peer.status("gate")
+                return level == 1 and "camera is back" in text
+            wait_for(back, "the camera's return", PATIENCE_S)
 
 
 def test_a_name_that_is_no_node_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,13 +5,19 @@ import numpy as np
 import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
-from fusion_bench import BOX, CAMERA, ZONES, bench, depth_map, header  # noqa: E402
+from fusion_bench import BOX, CAMERA, ZONES, Bench, bench, depth_map, header  # noqa: E402
 from peer import textured, wait_for  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 from smolvlm_ros.ros import images  # noqa: E402
 from smolvlm_ros.ros.camera_info import from_camera_model  # noqa: E402
+
+
+def picture_of(b: Bench, image: Image) -> None:
+    """Send a frame's image, and wait until the node has it: it draws on what is there."""
+    b.peer.send("gate/image", image)  # waits for the subscriber
+    wait_for(lambda: b.node._annotator._images, "the image")
 
 
 def test_the_annotated_image_is_made_only_while_somebody_looks() -> None:
@@ -23,7 +29,7 @@ def test_the_annotated_image_is_made_only_while_somebody_looks() -> None:
         assert b.peer.node.count_subscribers(images_topic) == 0
         annotated = b.peer.listen("annotated", Image)
         picture = textured()
-        b.peer.send("gate/image", images.from_rgb(picture, header(1)))  # waits for the subscriber
+        picture_of(b, images.from_rgb(picture, header(1)))
         b.send(1)
         wait_for(lambda: annotated, "the annotated image")
         assert annotated[0].header == header(1) and annotated[0].encoding == "rgb8"
@@ -37,7 +43,7 @@ def test_boxes_are_drawn_where_they_are_when_depth_is_smaller_than_the_image() -
         annotated = b.peer.listen("annotated", Image)
         b.peer.send("gate/camera_info", from_camera_model(CAMERA, header(0)))
         black = np.zeros((48, 64, 3), np.uint8)
-        b.peer.send("gate/image", images.from_rgb(black, header(0)))
+        picture_of(b, images.from_rgb(black, header(0)))
         b.send(0, depth_map(height=24, width=32), boxes=(BOX,))
         wait_for(lambda: annotated, "the annotated image")
         drawn = images.to_rgb(annotated[0]).any(2)
@@ -50,8 +56,8 @@ def test_boxes_are_drawn_where_they_are_when_depth_is_smaller_than_the_image() -
 def test_an_image_that_cannot_be_drawn_on_takes_nothing_else_with_it() -> None:
     with bench() as b:
         b.peer.listen("annotated", Image)
-        b.peer.send("gate/image", Image(header=header(0), height=48, width=64, encoding="huh",
-                                        step=64, data=bytes(64 * 48)))
+        picture_of(b, Image(header=header(0), height=48, width=64, encoding="huh", step=64,
+                            data=bytes(64 * 48)))
         b.send(0)
         assert len(b.await_objects(1).detections) == 1
         b.peer.await_error("fusion", "gate/image: ")

@@ -14,8 +14,8 @@ from peer import wait_for  # noqa: E402
 def test_objects_are_in_the_target_frame_by_the_transform_at_the_stamp() -> None:
     with bench(target_frame="tf_a_map") as b:
         # The camera moves 1 m in x from frame 0 to frame 10; frame 5 was taken half way.
-        b.peer.transform("tf_a_map", "tf_a_cam", at(0), (10.0, 20.0, 0.0), LOOKS_AHEAD)
-        b.peer.transform("tf_a_map", "tf_a_cam", at(10), (11.0, 20.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_a_map", "tf_a_cam", at(0), (10.0, 20.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_a_map", "tf_a_cam", at(10), (11.0, 20.0, 0.0), LOOKS_AHEAD)
         b.send(5, frame="tf_a_cam")
         message = b.await_objects(1)
         assert message.header == header(5, "tf_a_map")
@@ -31,7 +31,7 @@ def test_a_transform_that_comes_late_is_waited_for() -> None:
         b.send(0, frame="tf_b_cam")
         time.sleep(0.2)  # the frame waits; nothing to wait for by condition
         assert b.objects == []
-        b.peer.transform("tf_b_map", "tf_b_cam", at(0), (0.0, 0.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_b_map", "tf_b_cam", at(0), (0.0, 0.0, 0.0), LOOKS_AHEAD)
         b.await_objects(1)
 
 
@@ -40,7 +40,7 @@ def test_without_its_transform_nothing_is_published_and_the_error_says_which() -
         b.send(0, frame="tf_c_cam")
         b.peer.await_error("fusion", "no transform from 'tf_c_cam' to 'tf_c_map'")
         assert b.peer.status("fusion")[2]["tf_missing"] == "1"
-        b.peer.transform("tf_c_map", "tf_c_cam", at(1), (0.0, 0.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_c_map", "tf_c_cam", at(1), (0.0, 0.0, 0.0), LOOKS_AHEAD)
         b.send(1, frame="tf_c_cam")
         assert b.await_objects(1).header.stamp == at(1)
         b.peer.await_status("fusion", lambda level, text, values: level == 0, "health again")
@@ -49,10 +49,10 @@ def test_without_its_transform_nothing_is_published_and_the_error_says_which() -
 def test_transforms_that_jump_back_in_time_are_those_of_the_new_time() -> None:
     # A recording of 30 s that loops: tf2 by itself refuses what is so much older than its newest.
     with bench(target_frame="tf_d_map") as b:
-        b.peer.transform("tf_d_map", "tf_d_cam", at(300), (5.0, 0.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_d_map", "tf_d_cam", at(300), (5.0, 0.0, 0.0), LOOKS_AHEAD)
         b.send(300, frame="tf_d_cam")
         b.await_objects(1)
-        b.peer.transform("tf_d_map", "tf_d_cam", at(0), (7.0, 0.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_d_map", "tf_d_cam", at(0), (7.0, 0.0, 0.0), LOOKS_AHEAD)
         b.send(0, frame="tf_d_cam")
         place = b.await_objects(2).detections[0].results[0].pose.pose.position
         assert place.x == pytest.approx(9.0, abs=0.05)
@@ -60,10 +60,10 @@ def test_transforms_that_jump_back_in_time_are_those_of_the_new_time() -> None:
 
 def test_what_is_after_the_jump_is_not_placed_by_what_was_before_it() -> None:
     with bench(target_frame="tf_f_map", tf_timeout_s=0.05) as b:
-        b.peer.transform("tf_f_map", "tf_f_cam", at(300), (5.0, 0.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_f_map", "tf_f_cam", at(300), (5.0, 0.0, 0.0), LOOKS_AHEAD)
         b.send(300, frame="tf_f_cam")
         b.await_objects(1)
-        b.peer.transform("tf_f_map", "tf_f_cam", at(0), (7.0, 0.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_f_map", "tf_f_cam", at(0), (7.0, 0.0, 0.0), LOOKS_AHEAD)
         b.peer.await_status("fusion", lambda level, text, values:
                             values["tf_jumps_back"] == "1", "the jump")
         b.send(301, frame="tf_f_cam")  # of the time before, and late
@@ -76,7 +76,7 @@ def test_what_is_after_the_jump_is_not_placed_by_what_was_before_it() -> None:
 def test_transforms_out_of_order_are_put_in_order() -> None:
     with bench(target_frame="tf_g_map") as b:
         for number, x in ((8, 10.8), (4, 10.4), (0, 10.0), (6, 10.6)):
-            b.peer.transform("tf_g_map", "tf_g_cam", at(number), (x, 20.0, 0.0), LOOKS_AHEAD)
+            b.transform("tf_g_map", "tf_g_cam", at(number), (x, 20.0, 0.0), LOOKS_AHEAD)
         for count, number in enumerate((1, 5, 7), 1):
             b.send(number, frame="tf_g_cam")
             place = b.await_objects(count).detections[0].results[0].pose.pose.position
@@ -88,8 +88,8 @@ def test_transforms_out_of_order_are_put_in_order() -> None:
 
 def test_a_frame_before_the_first_transform_is_not_placed_and_counted() -> None:
     with bench(target_frame="tf_h_map", tf_timeout_s=0.05) as b:
-        b.peer.transform("tf_h_map", "tf_h_cam", at(10), (0.0, 0.0, 0.0), LOOKS_AHEAD)
-        b.peer.transform("tf_h_map", "tf_h_cam", at(12), (0.0, 0.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_h_map", "tf_h_cam", at(10), (0.0, 0.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_h_map", "tf_h_cam", at(12), (0.0, 0.0, 0.0), LOOKS_AHEAD)
         for count, number in enumerate((4, 15), 1):  # too old, too new: nothing is extrapolated
             b.send(number, frame="tf_h_cam")
             b.peer.await_status("fusion", lambda level, text, values, count=count:
@@ -105,6 +105,6 @@ def test_frames_that_wait_for_a_stalled_transform_are_all_placed() -> None:
             b.send(number, frame="tf_i_cam")
         wait_for(lambda: b.node._worker.counts.received == 6, "all of them")
         for number in (0, 5):
-            b.peer.transform("tf_i_map", "tf_i_cam", at(number), (0.0, 0.0, 0.0), LOOKS_AHEAD)
+            b.transform("tf_i_map", "tf_i_cam", at(number), (0.0, 0.0, 0.0), LOOKS_AHEAD)
         b.await_objects(6)
         assert [m.header for m in b.objects] == [header(n, "tf_i_map") for n in range(6)]

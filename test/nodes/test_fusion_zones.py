@@ -152,7 +152,7 @@ def test_a_zone_whose_frame_is_missing_is_an_error_and_the_others_go_on() -> Non
         wait_for(lambda: b.events, "the enter of the other zone")
         assert b.events[0].zone == "near"
         # With the transform the zone sees, and the error is over at once.
-        b.peer.transform("tf_e_map", OPTICAL, at(1), (10.0, 20.0, 0.0), LOOKS_AHEAD)
+        b.transform("tf_e_map", OPTICAL, at(1), (10.0, 20.0, 0.0), LOOKS_AHEAD)
         b.send(1)
         wait_for(lambda: len(b.events) == 2, "the enter of the mended zone")
         assert (b.events[1].zone, b.events[1].header.frame_id) == ("spot", "tf_e_map")
