@@ -158,7 +158,11 @@ def _provider_options(name: str, options: SessionOptions) -> dict[str, str]:
         return {}
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     cache = Path(options.engine_cache or Path(base) / "smolvlm_ros" / "tensorrt").expanduser()
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ProviderError(f"{cache} cannot be made ({error.strerror}), and TensorRT keeps its "
+                            "engines there; set engine_cache to a folder that can") from error
     return {"trt_fp16_enable": str(options.fp16), "trt_engine_cache_enable": "True",
             "trt_engine_cache_path": str(cache), "trt_timing_cache_enable": "True",
             "trt_timing_cache_path": str(cache)}

@@ -43,7 +43,7 @@ class TorchDepthSession:
     Raises:
         CheckpointError: the folder is damaged, of another architecture, or not metric.
         ModelError: torch or transformers is missing.
-        ProviderError: torch cannot compute on that provider.
+        ProviderError: torch cannot compute on that provider, or its memory is full.
     """
 
     backend = "torch"
@@ -62,9 +62,12 @@ class TorchDepthSession:
         if options.num_threads:
             import torch
             torch.set_num_threads(options.num_threads)
-        self._model.to(self.provider)
-        if self._half:
-            self._model.half()
+        try:
+            self._model.to(self.provider)
+            if self._half:
+                self._model.half()
+        except RuntimeError as error:  # out of memory is one of these
+            raise self._failed(error) from error
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The depth in metres for the training camera, shape (1, height, width) float32.
@@ -80,13 +83,16 @@ class TorchDepthSession:
             with torch.inference_mode():
                 depth = self._model(pixels.half() if self._half else pixels).predicted_depth
             return [depth.float().cpu().numpy().astype(np.float32, copy=False)]
-        except RuntimeError as error:  # out of memory is one of these, too
-            raise ProviderError(f"{self.path.name} failed on torch, {self.provider} "
-                                f"({str(error).partition(chr(10))[0][:200]})") from error
+        except RuntimeError as error:
+            raise self._failed(error) from error
 
     def close(self) -> None:
         """Free the model's memory; may be called twice."""
         self._model = None
+
+    def _failed(self, error: RuntimeError) -> ProviderError:
+        return ProviderError(f"{self.path.name} failed on torch, {self.provider} "
+                             f"({str(error).partition(chr(10))[0][:200]})")
 
 
 def _require(provider: str) -> None:

@@ -19,6 +19,7 @@ from smolvlm_ros.depth import (
 )
 from smolvlm_ros.msg import SceneHint as SceneHintMessage
 from smolvlm_ros.ros.depth_state import VARIANTS
+from smolvlm_ros.ros.faults import in_words
 from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.stamps import to_seconds
 from smolvlm_ros.srv import SetDepthScene
@@ -102,10 +103,12 @@ class DepthScenes:
     def _switch_by_itself(self, wanted: Variant) -> None:
         try:
             self._switch(wanted, by_itself=True)
-        except (ValueError, RuntimeError, OSError) as error:
+        except Exception as error:  # a model library may raise anything, and nobody else hears it
+            if not self._listening:
+                return  # deactivated while it loaded
             self._node.stats.count("switches_refused")
             self._node.faults.set("auto_scene", Level.WARN, f"the view looks {wanted.value}, but: "
-                                  f"{error}", _SHOWN_S)
+                                  f"{in_words(error)}", _SHOWN_S)
 
     # ~/set_scene, in a thread of the executor that has nothing else to do --------------------
 

@@ -61,6 +61,24 @@ def test_what_is_no_checkpoint_of_that_variant_is_refused_and_the_next_try_works
     assert fallen.estimate(IMAGE, None, 0.0).depth_m.shape == IMAGE.shape[:2]
 
 
+def test_a_device_that_is_full_is_refused_or_replaced_loudly(
+        checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch", reason="the back-end")
+    move = torch.nn.Module.to
+
+    def to(module: Any, device: str) -> Any:
+        if device == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 96 MiB")
+        return move(module, device)
+    monkeypatch.setattr(torch.nn.Module, "to", to)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(DepthError, match="failed on torch, cuda .CUDA out of memory"):
+        make_estimator(config(checkpoint_folder, provider="cuda"))
+    fallen = make_estimator(config(checkpoint_folder, provider="cuda", provider_fallback=True))
+    assert fallen.info.provider == "cpu"
+    assert any("out of memory" in note for note in fallen.info.notes)
+
+
 @pytest.fixture
 def detector_like(tmp_path: Path) -> Path:
     """A folder that says it is another architecture."""

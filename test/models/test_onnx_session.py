@@ -68,6 +68,13 @@ def test_tensorrt_gets_a_cache_and_half_precision(tmp_path: Path,
     assert Path(options["trt_engine_cache_path"]).is_dir()
 
 
+def test_a_cache_that_cannot_be_made_names_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    options = SessionOptions("tensorrt", engine_cache=str(tmp_path / "file" / "engines"))
+    with pytest.raises(ProviderError, match="engines cannot be made.*set engine_cache"):
+        onnx_session._provider_options("TensorrtExecutionProvider", options)
+
+
 def test_comparison() -> None:
     wanted = np.full((4, 25), 10.0)
     got = wanted.copy()

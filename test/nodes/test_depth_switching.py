@@ -26,6 +26,8 @@ from lifecycle_msgs.msg import Transition  # noqa: E402
 from peer import wait_for  # noqa: E402
 from smolvlm_ros.srv import SetDepthScene  # noqa: E402
 
+from smolvlm_ros.ros import depth_scenes  # noqa: E402
+
 models, slow_loading = depth_bench.models, depth_bench.slow_loading
 
 
@@ -106,6 +108,29 @@ class TestSwitching:
             for _ in range(20):
                 funnel.look(image=bright_above)
             assert funnel.node.settings.scene == "indoor"
+
+    @pytest.mark.parametrize("error", [ValueError("no such file"), TypeError("a library's defect")])
+    def test_auto_that_cannot_load_says_so_and_the_old_one_works_on(
+            self, error: Exception, models: dict[str, Any],
+            monkeypatch: pytest.MonkeyPatch) -> None:
+        make = depth_scenes.make_estimator
+
+        def indoor_only(config: Any) -> Any:
+            if config.scene == "outdoor":
+                raise error
+            return make(config)
+        monkeypatch.setattr(depth_scenes, "make_estimator", indoor_only)
+        sky = SLOPE.copy()
+        sky[:HEIGHT // 2], sky[HEIGHT // 2:] = 255, 20
+        with gate(**models, auto_scene=True, router__hold_s=0.3, router__rest_s=0.0) as funnel:
+            for _ in range(20):
+                funnel.look(image=sky)
+            funnel.peer.await_status(
+                "depth", lambda level, text, values: level == 1 and str(error) in text
+                and "the view looks outdoor" in text and int(values["switches_refused"]) > 0,
+                "what is wrong")
+            assert funnel.node.settings.scene == "indoor"
+            assert np.isfinite(funnel.look()).all()
 
     def test_preloaded_both_are_there_at_once(self, models: dict[str, Any],
                                               slow_loading: SlowLoading) -> None:
