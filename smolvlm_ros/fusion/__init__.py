@@ -8,6 +8,7 @@ from smolvlm_ros.fusion.measure import (
     nearest_of_class,
 )
 from smolvlm_ros.fusion.mount import mount_transform
+from smolvlm_ros.fusion.named import named_at_pixel, named_in_box
 from smolvlm_ros.fusion.sightings import Sightings
 from smolvlm_ros.fusion.tracks import Track, TrackConfig, Tracker3D
 from smolvlm_ros.fusion.transform import Transform
@@ -20,5 +21,5 @@ __all__ = [
     "DepthView", "FramesUnderWay", "Fused", "FusionConfig", "Measurement", "Object3D", "Refusal",
     "Sightings", "Track", "TrackConfig", "Tracker3D", "Transform", "Unplaced", "Zone",
     "ZoneMonitor", "ZoneTransition", "between_tracks", "fuse", "mount_transform",
-    "nearest_of_class", "read_zones",
+    "named_at_pixel", "named_in_box", "nearest_of_class", "read_zones",
 ]

@@ -242,7 +242,7 @@ class FusionNode(FunnelNode[FusionSettings]):
             return None
         self._evidence = Evidence(
             DepthView(placed.depth_m, placed.camera, stamp_s, self.settings), header, tracks,
-            to_target)
+            to_target, placed.fused.objects)
         seen = [t for t in tracks if t.seen]
         out = Header(stamp=header.stamp, frame_id=to_target.target)
         self._boxes.publish(to_tracked_boxes(header, seen, placed.fused.objects))

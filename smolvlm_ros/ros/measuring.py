@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 from std_msgs.msg import Header
 
-from smolvlm_ros.fusion import DepthView, Track, Transform, between_tracks, nearest_of_class
+from smolvlm_ros.fusion import (
+    DepthView,
+    Object3D,
+    Track,
+    Transform,
+    between_tracks,
+    named_at_pixel,
+    named_in_box,
+    nearest_of_class,
+)
 from smolvlm_ros.fusion.measure import Answer, Refusal
 from smolvlm_ros.ros.boxes import from_box, to_point
 from smolvlm_ros.srv import MeasureDistance
@@ -23,12 +32,14 @@ class Evidence:
         header: of the frame; its frame_id is the camera's optical frame.
         tracks: the tracks after it.
         to_target: from the optical frame to the tracks' frame, at its stamp.
+        objects: what it showed, in the optical frame.
     """
 
     view: DepthView
     header: Header
     tracks: tuple[Track, ...]
     to_target: Transform
+    objects: tuple[Object3D, ...] = ()
 
 
 def answer(request: Any, response: Any, evidence: Evidence | None, now_s: float) -> Any:
@@ -69,9 +80,11 @@ def _measure(request: Any, evidence: Evidence, now_s: float) -> Answer:
         origin = evidence.to_target.apply(np.zeros(3))
         return nearest_of_class(tracks, request.class_name, now_s, origin, age_s)
     if request.kind == kinds.PIXEL:
-        return view.at_pixel(_pixel(request.pixel_a), now_s, age_s)
+        pixel = _pixel(request.pixel_a)
+        return named_at_pixel(view.at_pixel(pixel, now_s, age_s), pixel, evidence.objects, tracks)
     if request.kind == kinds.BOX:
-        return view.in_box(from_box(request.box), now_s, age_s)
+        box = from_box(request.box)
+        return named_in_box(view.in_box(box, now_s, age_s), box, evidence.objects, tracks)
     if request.kind == kinds.GAP:
         return view.gap(_pixel(request.pixel_a), _pixel(request.pixel_b), now_s, age_s)
     if request.kind == kinds.TRACKS:
