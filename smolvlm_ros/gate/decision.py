@@ -43,6 +43,8 @@ class GateDecision:
         regions: things that move, or stand where nothing stood before.
         motion_fraction: share of the view that moves against the scene, 0 to 1.
         novelty: share of the view that has no counterpart in the last passed frame, 0 to 1.
+        detected_class: what the gate's detector saw last of what counts; empty for nothing.
+        detected_score: its score, 0 to 1.
         event_id: number of the event that goes on, from 1; 0 for none.
         repeated: the image is exactly the one before.
         frozen: the same image has come under fresh stamps for longer than `frozen_after_s`.
@@ -54,6 +56,8 @@ class GateDecision:
     regions: tuple[Region, ...] = ()
     motion_fraction: float = 0.0
     novelty: float = 0.0
+    detected_class: str = ""
+    detected_score: float = 0.0
     event_id: int = 0
     repeated: bool = False
     frozen: bool = False

@@ -42,7 +42,7 @@ class MotionGate:
         self._mask: NDArray[np.bool_] | None = None
         self._stamp_s: float | None = None
         self._fresh_s = 0.0
-        self._detected = False
+        self._detected: tuple[float, str] | None = None   # score and name
         self._detected_s = float("-inf")
         self._why_reset = ""
 
@@ -55,6 +55,8 @@ class MotionGate:
         """Take new settings; a new work width begins anew, all others go on with what is known."""
         if config.work_width_px != self._config.work_width_px:
             self.reset("work_width_px changed")
+        if not config.detector:
+            self._detected = None   # what it saw is old when it is switched on again
         self._config = config
         self._mask = mask_image(config.ignore_masks, self._size) if self._shape else None
 
@@ -87,12 +89,12 @@ class MotionGate:
             ValueError: when there are not as many names as scores.
         """
         config = self._config
+        seen = zip(scores, class_names, strict=True)
+        counting = [(float(score), name) for score, name in seen if score >= config.detector_score
+                    and (not config.detector_classes or name in config.detector_classes)]
         self._detected_s = stamp_s
-        self._detected = any(
-            score >= config.detector_score
-            and (not config.detector_classes or name in config.detector_classes)
-            for score, name in zip(scores, class_names, strict=True))
-        return self._detected
+        self._detected = max(counting, default=None) if config.detector else None
+        return bool(counting)
 
     def reset(self, why: str) -> None:
         """Forget the scene; the next decision says why in `reset`."""
@@ -101,7 +103,7 @@ class MotionGate:
         self._policy.restart()
         self._shape = ()
         self._stamp_s = None
-        self._detected = False
+        self._detected = None
         self._detected_s = float("-inf")
         self._why_reset = why
 
@@ -134,10 +136,12 @@ class MotionGate:
         full = full_size or (image.shape[1], image.shape[0])
         scale = (full[0] / self._size[0], full[1] / self._size[1])
         why, self._why_reset = self._why_reset, ""
+        score, name = self._detected or (0.0, "")
         return GateDecision(
             open=reason is not Reason.NONE, reason=reason,
             regions=self._watch.regions(scale, stamp_s), motion_fraction=fraction,
-            novelty=evidence.novelty, event_id=self._policy.event_id, repeated=repeated,
+            novelty=evidence.novelty, detected_class=name, detected_score=score,
+            event_id=self._policy.event_id, repeated=repeated,
             frozen=stamp_s - self._fresh_s >= self._config.frozen_after_s, reset=why)
 
     def _advance(self, shape: tuple[int, ...], stamp_s: float) -> float:
@@ -168,5 +172,6 @@ class MotionGate:
             grey[self._mask] = UNKNOWN
         seen = self._watch.observe(grey, dt_s, stamp_s, self._config,
                                    lambda: reduce_colour(image, self._size))
-        evidence = Evidence(seen.onset, seen.moving, seen.present, seen.novelty, self._detected)
+        evidence = Evidence(seen.onset, seen.moving, seen.present, seen.novelty,
+                            self._detected is not None)
         return evidence, seen.motion_fraction

@@ -188,8 +188,10 @@ class GateNode(FunnelNode[GateSettings]):
         return GateState(
             header=message.header, passed=decision.open, reason=_REASONS[decision.reason],
             event_id=decision.event_id, motion_fraction=decision.motion_fraction,
-            novelty=decision.novelty, repeated=decision.repeated, frozen=decision.frozen,
-            reset=decision.reset, regions=[to_box(r.xyxy) for r in decision.regions],
+            novelty=decision.novelty, detected_class=decision.detected_class,
+            detected_score=decision.detected_score, repeated=decision.repeated,
+            frozen=decision.frozen, reset=decision.reset,
+            regions=[to_box(r.xyxy) for r in decision.regions],
             region_ids=[r.track_id for r in decision.regions], frames_in=self._frames_in,
             frames_passed=self._frames_passed)
 

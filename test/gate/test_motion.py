@@ -162,9 +162,15 @@ def test_detector_opens_by_class_and_score_at_its_rate() -> None:
     assert gate.wants_detections(40 / FPS)
     assert not gate.note_detections([0.9, 0.2], ["dog", "person"], 40 / FPS)
     assert not gate.wants_detections(40.5 / FPS)
-    assert gate.note_detections([0.9], ["person"], 41 / FPS)
+    assert gate.note_detections([0.9, 0.6, 0.95], ["person", "person", "dog"], 41 / FPS)
     after = play(lambda i: STILL, 80, gate=gate, start=41)
     assert passed(after, Reason.DETECTOR) == [0, 30]
+    assert {(d.detected_class, d.detected_score) for d in after} == {("person", 0.9)}
+    # Switched off and on again it knows nothing until it has looked again.
+    gate.configure(GateConfig())
+    gate.configure(GateConfig(detector=True))
+    (off,) = play(lambda i: STILL, 81, gate=gate, start=80)
+    assert (off.detected_class, off.detected_score) == ("", 0.0)
     with pytest.raises(ValueError):
         gate.note_detections([0.9], [], 6.0)
     assert not MotionGate().wants_detections(0.0)

@@ -84,6 +84,7 @@ class TestDetector:
             state = wait_for(lambda: (s := front.show(scene(next(seeds)))).passed and s,
                              "a frame that passes")
             assert state.reason == GateState.REASON_DETECTOR
+            assert (state.detected_class, state.detected_score) == ("person", pytest.approx(0.9))
             assert finder.threads == {"gate_detector"}
             front.peer.await_status("gate", lambda *s: "gate_detector_p95_ms" in s[2], "its time")
 
