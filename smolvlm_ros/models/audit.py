@@ -12,12 +12,16 @@ from smolvlm_ros.models.detector_metadata import KEY as DETECTOR_KEY
 from smolvlm_ros.models.detector_metadata import DetectorMetadata
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.lora import is_adapter, open_adapter
+from smolvlm_ros.models.model_card import card_licence, forbids_commerce
 from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint, find, named
 from smolvlm_ros.models.stated_licence import stated_licence
 
 _PARAMETER_STARTS = ("model", "checkpoint")
-_NO_CHECKPOINT = ("auto", "none")  # what scene_qa's engine.model may say instead
+_ADAPTERS = "adapters"
+_NO_CHECKPOINT = ("auto", "none", "server")  # what scene_qa's engine.model may say instead
+_SERVERS = {"server", "escalation"}  # groups of parameters whose model is a server's
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,13 @@ def audit(item: str) -> AuditRow:
     if path.is_file():
         return _file(item, path)
     if path.is_dir():
+        if is_adapter(path):
+            return _adapter(item, path)
         checkpoint = open_checkpoint(path)
         known = find(path.name, checkpoint.config)
-        return _row(item, known, checkpoint.model_type or path.name, str(path), checkpoint.sha256())
+        if known is None:
+            return _stated(item, checkpoint.model_type or path.name, path, checkpoint.sha256())
+        return _row(item, known, known.name, str(path), checkpoint.sha256())
     known = named(item)
     if known is None:
         raise CheckpointError(f"{item} is no file, no folder and no known checkpoint; give one of "
@@ -65,7 +73,8 @@ def audit(item: str) -> AuditRow:
 
 
 def models_in_parameters(path: str | Path) -> list[str]:
-    """The models that a ROS parameter file sets: texts of parameters named `model…`, `checkpoint…`.
+    """The models that a ROS parameter file sets: texts of parameters named `model…`, `checkpoint…`,
+    and lists named `adapters`.
 
     Raises:
         CheckpointError: when the file is missing or not YAML.
@@ -84,10 +93,14 @@ def _model_values(node: Any) -> Iterator[str]:
     if not isinstance(node, Mapping):
         return
     for key, value in node.items():
-        last = str(key).rpartition(".")[2]
+        *groups, last = str(key).split(".")
+        if not _SERVERS.isdisjoint((*groups, last)):
+            continue
         if isinstance(value, str) and last.startswith(_PARAMETER_STARTS):
             if value and value not in _NO_CHECKPOINT:
                 yield value
+        elif isinstance(value, list) and last == _ADAPTERS:
+            yield from (v for v in value if isinstance(v, str) and v)
         else:
             yield from _model_values(value)
 
@@ -110,6 +123,19 @@ def _file(item: str, path: Path) -> AuditRow:
     commercial = None if metadata.licence == UNKNOWN_LICENCE else metadata.commercial
     return AuditRow(item, name, metadata.licence, commercial, metadata.source,
                     metadata.source_sha256)
+
+
+def _adapter(item: str, path: Path) -> AuditRow:
+    adapter = open_adapter(path)
+    of = f" of {adapter.base}" if adapter.base else ""
+    return _stated(item, f"LoRA adapter{of}", path, adapter.sha256())
+
+
+def _stated(item: str, name: str, folder: Path, digest: str) -> AuditRow:
+    """One whose licence nobody says but its own card: a refusal is believed, a permission not."""
+    licence = card_licence(folder)
+    return AuditRow(item, name, licence, False if forbids_commerce(licence) else None, str(folder),
+                    digest)
 
 
 def _embedded(item: str, known: KnownCheckpoint) -> AuditRow:

@@ -1,6 +1,7 @@
 """Where the configured SmolVLM2 checkpoint lies, checked before anything of it is loaded."""
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import ModelError
+from smolvlm_ros.models.lora import Adapter, open_adapter
 from smolvlm_ros.models.memory import check_memory
+from smolvlm_ros.models.model_card import require_commercial
 from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, Task, find, named
 from smolvlm_ros.qa.engine import AUTO, EngineConfig, EngineError, NoEngine
 
@@ -31,12 +34,14 @@ class Found:
         name: for verdicts and logs.
         why: why this one was taken, for 'auto'; else empty.
         embedded: it was trained on the embedded world.
+        adapters: what is added to its weights.
     """
 
     checkpoint: Checkpoint
     name: str
     why: str = ""
     embedded: bool = False
+    adapters: tuple[Adapter, ...] = ()
 
 
 def locate(config: EngineConfig) -> Found | NoEngine:
@@ -49,15 +54,25 @@ def locate(config: EngineConfig) -> Found | NoEngine:
         EngineError: a model asked for by name is missing, unsafe, damaged, of another architecture
             or too large for the memory; or torch or transformers are missing.
     """
-    if config.model == AUTO:
-        return _automatic(config)
-    missing = missing_libraries()
-    if missing:
-        raise EngineError(f"model {config.model!r} needs {missing}; {_EXTRA}")
     try:
-        return _named(config)
+        if config.model == AUTO:
+            found = _automatic(config)
+            return found if isinstance(found, NoEngine) else _adapted(found, config)
+        missing = missing_libraries()
+        if missing:
+            raise EngineError(f"model {config.model!r} needs {missing}; {_EXTRA}")
+        return _adapted(_named(config), config)
     except ModelError as error:
         raise EngineError(str(error)) from error
+
+
+def _adapted(found: Found, config: EngineConfig) -> Found:
+    """With the adapters, which make another model of it: in its name, too."""
+    adapters = tuple(open_adapter(path) for path in config.adapters)
+    for adapter in adapters:
+        _check_licence(adapter.folder, adapter.name, config)
+    return dataclasses.replace(found, name="+".join((found.name, *(a.name for a in adapters))),
+                               adapters=adapters)
 
 
 def missing_libraries() -> str:
@@ -141,9 +156,16 @@ def _checked(folder: Path, config: EngineConfig, name: str) -> Found:
     """
     checkpoint = open_checkpoint(folder, MODEL_TYPE)
     known = find(name, checkpoint.config)
+    if known is None:
+        _check_licence(folder, name, config)
     need_mib = memory_need_mib(checkpoint.parameters, cpu_dtype(config))
     check_memory(need_mib, name, known.smaller if known else "")
     return Found(checkpoint, name, embedded=known is not None and known.embedded)
+
+
+def _check_licence(folder: Path, name: str, config: EngineConfig) -> None:
+    if not config.allow_noncommercial:
+        require_commercial(folder, name, "engine.allow_noncommercial")
 
 
 def cpu_dtype(config: EngineConfig) -> str:

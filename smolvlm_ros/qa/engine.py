@@ -82,8 +82,13 @@ class EngineConfig(Settings):
         AUTO, "'none'; 'auto' (the largest SmolVLM2 at hand that fits the memory); a name of the "
         "registry (smolvlm2-256m, smolvlm2-500m, smolvlm2-2.2b; world-vlm for the embedded world); "
         "a folder; a hub id; or 'server' for the one of `server`.", ge=1)
+    adapters: tuple[str, ...] = setting(
+        (), "LoRA adapters of that model: folders that peft wrote (adapter_config.json and "
+        "adapter_model.safetensors). They are added to the weights, one after the other.", le=16)
     revision: str = setting("", "Commit of a hub id; empty for the registry's pinned one, or main.")
     allow_download: bool = setting(False, "Fetch a model that is not on this machine.")
+    allow_noncommercial: bool = setting(
+        False, "Load also weights whose README.md forbids commercial use.")
     device: str = setting("auto", "'auto' is CUDA where it works, else the CPU.",
                           choices=("auto", "cpu", "cuda"))
     dtype: str = setting(
@@ -102,10 +107,15 @@ class EngineConfig(Settings):
     server: ServerEngineConfig = group(ServerEngineConfig)
 
     def conflicts(self) -> list[str]:
-        """INT8 is a CPU format."""
+        """INT8 is a CPU format; adapters are for a model that is loaded here."""
+        problems = []
         if self.dtype == "int8" and self.device == "cuda":
-            return ["dtype = 'int8' runs on the CPU only; use device = 'cpu' or another dtype"]
-        return []
+            problems.append("dtype = 'int8' runs on the CPU only; use device = 'cpu' or another "
+                            "dtype")
+        if self.adapters and self.model in (NONE, SERVER):
+            problems.append(f"adapters are for a model on this machine, and model is "
+                            f"{self.model!r}; leave them out, or give the server's own to it")
+        return problems
 
 
 def make_engine(config: EngineConfig, privacy: PrivacyConfig | None = None) -> Engine | NoEngine:

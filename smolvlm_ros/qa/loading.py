@@ -5,6 +5,8 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.lora import merge
 from smolvlm_ros.qa.checkpoint import Found
 from smolvlm_ros.qa.engine import EngineConfig, EngineError
 
@@ -30,8 +32,8 @@ def load(found: Found, config: EngineConfig) -> Loaded:
     """Load the weights and the tokenizer; nothing is fetched and no code of the checkpoint runs.
 
     Raises:
-        EngineError: CUDA was asked for and does not work, the weights do not fill the model, or
-            the libraries refuse the folder.
+        EngineError: CUDA was asked for and does not work, the weights do not fill the model, an
+            adapter does not fit it, or the libraries refuse the folder.
     """
     import torch
 
@@ -44,10 +46,13 @@ def load(found: Found, config: EngineConfig) -> Loaded:
         model, tokenizer, report = _read(folder, torch.float32 if dtype == "int8"
                                          else getattr(torch, dtype))
         _refuse_gaps(folder, report)
+        merge(model, found.adapters)
         model = model.eval().requires_grad_(False)
         if dtype == "int8":
             _quantize(model)
         return Loaded(model.to(device), tokenizer, device, dtype)
+    except CheckpointError as error:  # of an adapter: its text says all
+        raise EngineError(str(error)) from error
     except (OSError, ValueError, RuntimeError, ImportError, AttributeError,
             MemoryError) as error:
         if isinstance(error, EngineError):

@@ -1,0 +1,56 @@
+"""What a checkpoint's own README says of its licence."""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from smolvlm_ros.models.errors import LicenceError
+from smolvlm_ros.models.registry import UNKNOWN_LICENCE
+
+_MOST_BYTES = 1 << 20
+_HEAD = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
+_NON_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial|\bresearch\b", re.IGNORECASE)
+
+
+def card_licence(folder: str | Path) -> str:
+    """The licence in the front matter of a folder's README.md; 'unknown' when it names none."""
+    import yaml
+
+    try:
+        with open(Path(folder) / "README.md", encoding="utf-8", errors="replace") as stream:
+            head = _HEAD.match(stream.read(_MOST_BYTES))
+        entries = yaml.safe_load(head.group(1)) if head else None
+    except (OSError, yaml.YAMLError):
+        return UNKNOWN_LICENCE
+    if not isinstance(entries, Mapping):
+        return UNKNOWN_LICENCE
+    said = entries.get("license")
+    if said == "other":  # the hub's word for one that it has no short name for
+        said = entries.get("license_name", said)
+    return said[:80] if isinstance(said, str) and said.strip() else UNKNOWN_LICENCE
+
+
+def forbids_commerce(licence: str) -> bool:
+    """True for a licence whose name says so.
+
+    A name that does not is no permission: cards have been seen to contradict their authors.
+    """
+    return bool(_NON_COMMERCIAL.search(licence))
+
+
+def require_commercial(folder: str | Path, name: str, allow: str) -> None:
+    """Refuse weights whose card forbids commercial use.
+
+    Args:
+        folder: with its README.md.
+        name: of the checkpoint or adapter, for the error.
+        allow: the setting that allows it, for the error.
+
+    Raises:
+        LicenceError: the card forbids it.
+    """
+    licence = card_licence(folder)
+    if forbids_commerce(licence):
+        raise LicenceError(f"{name} is licensed {licence}: no commercial use; use another one, or "
+                           f"set {allow} to true")
