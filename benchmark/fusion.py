@@ -107,7 +107,7 @@ def kitchen(folder: Path) -> dict[str, float]:
     except ImportError:
         print("left out: the kitchen needs ROS 2 (standalone/run has it)")
         return {}
-    from benchmark.lockstep import own_domain
+    from benchmark.domain import own_domain
 
     with contextlib.ExitStack() as stack:
         own_domain(stack)

@@ -1,14 +1,14 @@
 """Fusion against the embedded world's truth: exact boxes and depth in, positions out."""
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.world_frames import world_frames
 from smolvlm_ros.fusion.fuse import FusionConfig, fuse
-from smolvlm_ros.world import MOUNTS, SCENES, World, WorldFrame, WorldObject
+from smolvlm_ros.world import WorldObject
 
 _SEED = 700                                     # of the first world
 _LEAST_VISIBILITY, _LEAST_SIDE_PX = 0.3, 12.0   # of an object that a detector would find
@@ -52,7 +52,7 @@ def world_errors(worlds: int, per_world: int) -> WorldErrors:
     surface: list[float] = []
     middle: list[float] = []
     unplaced = 0
-    for frame in _frames(worlds, per_world):
+    for frame in world_frames(_SEED, worlds, per_world):
         items = [item for item in frame.objects if _visible(item)]
         boxes = np.array([item.visible_xyxy for item in items]).reshape(-1, 4)
         for item, box in zip(items, boxes, strict=True):
@@ -67,16 +67,6 @@ def world_errors(worlds: int, per_world: int) -> WorldErrors:
             surface.append(_relative(on.position, seen))
             middle.append(_relative(behind.position, item.position_camera))
     return WorldErrors(np.array(surface), np.array(middle), unplaced)
-
-
-def _frames(worlds: int, per_world: int) -> Iterator[WorldFrame]:
-    for number in range(worlds):
-        for scene in SCENES:
-            for camera in MOUNTS:
-                world = World(scene, _SEED + number, camera=camera)
-                rng = np.random.default_rng([_SEED + number, MOUNTS.index(camera)])
-                for index in rng.choice(world.frame_count, per_world, replace=False):
-                    yield world.frame(int(index))
 
 
 def _visible(item: WorldObject) -> bool:

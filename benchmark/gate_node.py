@@ -1,6 +1,7 @@
 """The whole gate node's processor time at 30 frames a second, over DDS, in a process of its own."""
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
@@ -10,12 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmark.domain import own_domain
+
 RATE_HZ = 30.0
 _SIZE = (1920, 1080)
 _PICTURES = 8
 _SETTLE_S = 3.0
 _READY_S = 30.0
-_DOMAIN = "118"
 
 
 def rows(seconds: float) -> dict[str, Any]:
@@ -24,25 +26,21 @@ def rows(seconds: float) -> dict[str, Any]:
     Args:
         seconds: measured time for each of the two.
     """
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ["ROS_DOMAIN_ID"] = _DOMAIN
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(
-        Path(__file__).resolve().parents[1] / "config/fastdds.xml"))
     try:
         import rclpy
     except ImportError:
         print("no rclpy: the node's rows are left out")
         return {}
-    rclpy.init()
-    try:
+    with contextlib.ExitStack() as stack:
+        own_domain(stack)
+        rclpy.init()
+        stack.callback(rclpy.shutdown)
         found = {}
         for transport in ("compressed", "raw"):
             cpu, share = _measure(transport, seconds)
             found[f"node_cpu_1080p_{transport}"] = cpu
             found[f"node_frames_seen_{transport}"] = share
         return found
-    finally:
-        rclpy.shutdown()
 
 
 def _measure(transport: str, seconds: float) -> tuple[float, float]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import tempfile
 import time
 from collections import deque
@@ -23,6 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.domain import own_domain
 from smolvlm_ros.demo.files import shared_file
 from smolvlm_ros.demo.preparing import prepare
 from smolvlm_ros.demo.processes import Child
@@ -108,20 +108,6 @@ def play(minute: Minute, folder: Path | None = None) -> Played:
         log, templates = _played(minute, folder, stack)
         score = score_funnel(minute.world().timeline, log, templates, DWELL_S)
         return Played(minute, log, score, time.monotonic() - begin)
-
-
-def own_domain(stack: contextlib.ExitStack) -> None:
-    """Keep these nodes apart from all others, here and on the network."""
-    try:
-        from domain_coordinator import domain_id
-
-        os.environ["ROS_DOMAIN_ID"] = str(stack.enter_context(domain_id()))
-    except ImportError:  # not part of every ROS installation; one of 101 is seldom taken
-        os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 101)
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    if os.environ.get("ROS_DISTRO") == "humble":
-        os.environ["ROS_LOCALHOST_ONLY"] = "1"
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(shared_file("config/fastdds.xml")))
 
 
 def _played(minute: Minute, folder: Path, stack: contextlib.ExitStack

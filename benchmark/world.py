@@ -29,10 +29,11 @@ import numpy as np  # noqa: E402
 
 from benchmark import common  # noqa: E402
 from benchmark.lockstep import TRUTH, Minute, Played, play  # noqa: E402
+from benchmark.world_frames import world_frames  # noqa: E402
 from smolvlm_ros.models.choice import AUTO, EMBEDDED, HELP, parameters  # noqa: E402
 from smolvlm_ros.models.embedded import CHECKPOINTS_FOLDER  # noqa: E402
 from smolvlm_ros.models.errors import ModelError  # noqa: E402
-from smolvlm_ros.world import MOUNTS, SCENES, World, WorldFrame  # noqa: E402
+from smolvlm_ros.world import MOUNTS, SCENES  # noqa: E402
 from smolvlm_ros.world.scoring.funnel_score import FunnelScore  # noqa: E402
 
 PARTS = ("depth", "detector", "vlm", "funnel")
@@ -143,7 +144,7 @@ def depth(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
                 seeds = extent.seeds if place == variant else math.ceil(extent.seeds / 3)
                 watched = ObjectDepths(estimator)
                 score = evaluate_depth(watched, watched.noting(
-                    _frames(scenes, seeds, extent.frames)))
+                    world_frames(_SEED, seeds, extent.frames, scenes)))
                 absrel[variant, place] = score.absrel
                 if place == variant:
                     rows.update({f"depth_{place}_absrel": score.absrel,
@@ -175,7 +176,7 @@ def detector(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
         raise ModelError(str(error)) from error
     made = make_detector(config)
     try:
-        score = evaluate_detector(made.detect, _frames(SCENES, extent.seeds, extent.frames))
+        score = evaluate_detector(made.detect, world_frames(_SEED, extent.seeds, extent.frames))
     finally:
         made.close()
     return {"detector_map50": score.map50, "detector_frames": score.frames,
@@ -248,17 +249,6 @@ def _alone(minute: Minute, keep: Path | None) -> Played | str:
             return pool.submit(play, minute, folder).result()
         except (RuntimeError, ValueError, OSError) as error:
             return str(error)
-
-
-def _frames(scenes: Sequence[str], seeds: int, per_world: int) -> Iterator[WorldFrame]:
-    """Frames of every camera, at times drawn by the seed."""
-    for number in range(seeds):
-        for scene in scenes:
-            for camera in MOUNTS:
-                world = World(scene, _SEED + number, camera=camera)
-                rng = np.random.default_rng([_SEED + number, MOUNTS.index(camera)])
-                for index in rng.choice(world.frame_count, per_world, replace=False):
-                    yield world.frame(int(index))
 
 
 # What is said ------------------------------------------------------------------------------
