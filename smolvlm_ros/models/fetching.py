@@ -16,6 +16,7 @@ from typing import Any
 
 from smolvlm_ros.models.checkpoint import open_checkpoint, sha256
 from smolvlm_ros.models.errors import CheckpointError, LicenceError, ModelError
+from smolvlm_ros.models.model_card import card_licence, require_commercial
 from smolvlm_ros.models.registry import CHECKPOINTS, named
 
 # Weights as safetensors only: a pickle can run code when it is opened.
@@ -76,9 +77,11 @@ def fetch(source: str, revision: str = "", allow_noncommercial: bool = False
         raise LicenceError(f"{known.name} is {known.licence}: no commercial use; take "
                               f"{known.smaller or 'another one'}, or give --allow-noncommercial")
     folder = _downloaded(hub_id, revision or (known.revision if known else ""))
+    if known is None and not allow_noncommercial:
+        require_commercial(folder, hub_id, "allow_noncommercial (--allow-noncommercial)")
     open_checkpoint(folder)  # refuses pickles and damaged weights
     files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
-    made = Fetched(hub_id, folder.name, known.licence if known else "unknown", files)
+    made = Fetched(hub_id, folder.name, known.licence if known else card_licence(folder), files)
     _record(made)
     return folder, made
 
@@ -113,12 +116,16 @@ def run(options: argparse.Namespace) -> int:
 def _downloaded(hub_id: str, revision: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
     except ImportError as error:
         raise CheckpointError("fetching needs huggingface_hub; install the extra with: "
                               "pip install 'smolvlm_ros[fetch]'") from error
     try:
         return Path(snapshot_download(hub_id, revision=revision or None,
                                       allow_patterns=list(FILES), ignore_patterns=["onnx/*"]))
+    except LocalEntryNotFoundError as error:
+        raise CheckpointError(f"{hub_id} cannot be fetched: no network and no copy on this "
+                              "machine; connect, or give the checkpoint's folder") from error
     except Exception as error:  # network, authentication and hub errors share no base class
         said = str(error).partition("\n")[0]
         raise CheckpointError(f"{hub_id} cannot be fetched ({type(error).__name__}: {said}); check "

@@ -45,7 +45,7 @@ def require_commercial(folder: str | Path, name: str, allow: str) -> None:
     Args:
         folder: with its README.md.
         name: of the checkpoint or adapter, for the error.
-        allow: the setting that allows it, for the error.
+        allow: what allows it, for the error.
 
     Raises:
         LicenceError: the card forbids it.
@@ -53,4 +53,4 @@ def require_commercial(folder: str | Path, name: str, allow: str) -> None:
     licence = card_licence(folder)
     if forbids_commerce(licence):
         raise LicenceError(f"{name} is licensed {licence}: no commercial use; use another one, or "
-                           f"set {allow} to true")
+                           f"set {allow}")

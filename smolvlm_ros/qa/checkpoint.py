@@ -9,6 +9,7 @@ from pathlib import Path
 from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import ModelError
+from smolvlm_ros.models.fetching import FILES, fetch
 from smolvlm_ros.models.lora import Adapter, open_adapter
 from smolvlm_ros.models.memory import check_memory
 from smolvlm_ros.models.model_card import require_commercial
@@ -21,7 +22,6 @@ MODEL_TYPE = "smolvlm"
 _OVERHEAD_MIB = 515
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0,
                  "int8": 5.0}  # float32 while loading and INT8 made from it, side by side
-_FILES = ["*.json", "*.safetensors", "merges.txt", "*.jinja", "README.md", "LICENSE*"]
 _EXTRA = "install the extra with: pip install 'smolvlm_ros[vlm]'"
 
 
@@ -102,8 +102,9 @@ def _named(config: EngineConfig) -> Found:
         raise EngineError(f"model {config.model!r} is neither a folder nor a known name; give a "
                           f"folder, 'auto', 'none', a hub id (owner/name) or one of {_names()}")
     revision = config.revision or (known.revision if known else "")
-    at_hand = cached(hub_id, revision) or (download(hub_id, revision) if config.allow_download
-                                           else None)
+    at_hand = cached(hub_id, revision)
+    if at_hand is None and config.allow_download:
+        at_hand = download(hub_id, config, revision)
     if at_hand is None:
         raise EngineError(f"model {config.model!r} ({hub_id}) is not on this machine; fetch it "
                           "where there is a network, set allow_download, or give its folder")
@@ -140,8 +141,9 @@ def _automatic_download(config: EngineConfig, reasons: list[str]) -> Found | NoE
         need_mib = memory_need_mib(int(known.parameters_million * 1e6), cpu_dtype(config))
         try:
             check_memory(need_mib, known.name, known.smaller)
-            found = _checked(download(known.hub_id, known.revision), config, known.name)
-        except (ModelError, EngineError) as error:
+            found = _checked(download(known.hub_id, config, known.revision), config,
+                             known.name)
+        except ModelError as error:
             reasons.append(str(error))
             continue
         return Found(found.checkpoint, found.name, "the largest one that fits, fetched now")
@@ -165,7 +167,7 @@ def _checked(folder: Path, config: EngineConfig, name: str) -> Found:
 
 def _check_licence(folder: Path, name: str, config: EngineConfig) -> None:
     if not config.allow_noncommercial:
-        require_commercial(folder, name, "engine.allow_noncommercial")
+        require_commercial(folder, name, "engine.allow_noncommercial to true")
 
 
 def cpu_dtype(config: EngineConfig) -> str:
@@ -177,38 +179,23 @@ def cpu_dtype(config: EngineConfig) -> str:
 
 def cached(hub_id: str, revision: str = "") -> Path | None:
     """The folder of a checkpoint in the hub's cache on this machine; None when not there."""
-    return _snapshot(hub_id, revision, local=True)
-
-
-def download(hub_id: str, revision: str = "") -> Path:
-    """Fetch a checkpoint; a download that was cut off goes on where it stopped.
-
-    Raises:
-        EngineError: no network, no such checkpoint, or no space.
-    """
-    folder = _snapshot(hub_id, revision, local=False)
-    if folder is None:
-        raise EngineError(f"{hub_id} could not be fetched")
-    return folder
-
-
-def _snapshot(hub_id: str, revision: str, local: bool) -> Path | None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(hub_id, revision=revision or None, local_files_only=local,
-                                      allow_patterns=_FILES, ignore_patterns=["onnx/*"]))
-    except LocalEntryNotFoundError as error:
-        if local:
-            return None
-        raise EngineError(f"{hub_id} cannot be fetched: no network and no copy on this machine; "
-                          "connect, or give the checkpoint's folder") from error
-    except Exception as error:  # the client's own, httpx's and the disk's: all end here
-        if local:
-            return None
-        raise EngineError(f"{hub_id} cannot be fetched ({type(error).__name__}: {error}); check "
-                          "the name, the network and the free disk space") from error
+        return Path(snapshot_download(hub_id, revision=revision or None, local_files_only=True,
+                                      allow_patterns=list(FILES), ignore_patterns=["onnx/*"]))
+    except Exception:  # the client's own, and the disk's: there is none to be had
+        return None
+
+
+def download(hub_id: str, config: EngineConfig, revision: str = "") -> Path:
+    """Fetch a checkpoint as `smolvlm_ros fetch` does: its hashes are written down.
+
+    Raises:
+        ModelError: no network, no such checkpoint, no space, other files than before, or a licence
+            that forbids commercial use.
+    """
+    return fetch(hub_id, revision, config.allow_noncommercial)[0]
 
 
 def _by_size() -> list[KnownCheckpoint]:

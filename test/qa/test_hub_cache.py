@@ -1,14 +1,19 @@
 """The hub's cache and downloads, with the client's real code and no network."""
 from __future__ import annotations
 
+import json
+
 import pytest
 from test_checkpoint_choice import make_folder
 
+from smolvlm_ros.models.checkpoint import sha256
 from smolvlm_ros.models.errors import MemoryFloorError
+from smolvlm_ros.models.fetching import record_path
 from smolvlm_ros.qa import checkpoint
 from smolvlm_ros.qa.engine import EngineConfig, EngineError, NoEngine, make_engine
 
 hub = pytest.importorskip("huggingface_hub", reason="the extra vlm is not installed")
+constants = pytest.importorskip("huggingface_hub.constants")
 LocalEntryNotFoundError = pytest.importorskip("huggingface_hub.errors").LocalEntryNotFoundError
 HUB_ID = "HuggingFaceTB/SmolVLM2-256M-Video-Instruct"
 
@@ -23,19 +28,20 @@ def roomy(monkeypatch):
 @pytest.fixture(autouse=True)
 def hub_cache(monkeypatch, tmp_path):
     """An empty cache folder of the hub client."""
-    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "hub"
 
 
 def test_a_checkpoint_in_the_cache_is_found(hub_cache) -> None:
-    assert checkpoint._snapshot(HUB_ID, "", local=True) is None
+    assert checkpoint.cached(HUB_ID) is None
     repository = hub_cache / ("models--" + HUB_ID.replace("/", "--"))
     folder = make_folder(repository / "snapshots" / "abc123")
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("abc123")
-    assert checkpoint._snapshot(HUB_ID, "", local=True) == folder
+    assert checkpoint.cached(HUB_ID) == folder
     # Another revision is another checkpoint.
-    assert checkpoint._snapshot(HUB_ID, "0" * 40, local=True) is None
+    assert checkpoint.cached(HUB_ID, "0" * 40) is None
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,9 @@ def test_only_safe_files_are_fetched(monkeypatch, tmp_path) -> None:
     asked = {}
     folder = make_folder(tmp_path / "m")
 
-    def fetch(hub_id, **kwargs):
+    def fetch(hub_id, local_files_only=False, **kwargs):
+        if local_files_only:
+            raise LocalEntryNotFoundError("not here")
         asked.update(kwargs, hub_id=hub_id)
         return str(folder)
 
@@ -63,13 +71,17 @@ def test_only_safe_files_are_fetched(monkeypatch, tmp_path) -> None:
     found = checkpoint.locate(EngineConfig(model="smolvlm2-256m", allow_download=True,
                                            revision="abc"))
     assert (found.name, asked["hub_id"], asked["revision"]) == ("smolvlm2-256m", HUB_ID, "abc")
+    # What it is, is written down, as by `smolvlm_ros fetch`.
+    (noted,) = json.loads(record_path().read_text()).values()
+    assert noted["hub_id"] == HUB_ID and noted["files"]["model.safetensors"] == sha256(
+        folder / "model.safetensors")
     assert not any(p.endswith((".bin", ".pt", ".py", "*")) for p in asked["allow_patterns"]
                    if p != "LICENSE*")
 
 
 def test_auto_fetches_the_largest_that_fits(monkeypatch, tmp_path) -> None:
     folder = make_folder(tmp_path / "m")
-    monkeypatch.setattr(checkpoint, "download", lambda hub_id, revision="": folder)
+    monkeypatch.setattr(checkpoint, "download", lambda hub_id, config, revision="": folder)
 
     def too_large(need_mib, name, smaller=""):
         if need_mib > 3000:
@@ -91,3 +103,22 @@ def test_auto_without_a_network_abstains(monkeypatch) -> None:
     monkeypatch.setattr(hub, "snapshot_download", fail)
     made = make_engine(EngineConfig(allow_download=True))
     assert isinstance(made, NoEngine) and "no network" in made.reason
+
+
+def test_what_forbids_commerce_is_not_fetched_from_the_hub_either(monkeypatch, tmp_path) -> None:
+    folder = make_folder(tmp_path / "m")
+    (folder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    at_hand = []
+
+    def fetch(hub_id, local_files_only=False, **kwargs):
+        if local_files_only and not at_hand:
+            raise LocalEntryNotFoundError("not here")
+        return str(folder)
+
+    monkeypatch.setattr(hub, "snapshot_download", fetch)
+    config = EngineConfig(model="someone/vlm", allow_download=True)
+    for _ in range(2):  # fetched now, and found in the cache
+        with pytest.raises(EngineError, match=r"someone/vlm is licensed cc-by-nc-4.0"):
+            checkpoint.locate(config)
+        at_hand.append(True)
+    assert checkpoint.locate(config.changed(allow_noncommercial=True)).name == "someone/vlm"
