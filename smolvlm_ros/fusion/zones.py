@@ -67,16 +67,28 @@ class Zone:
         """True when objects of that class are watched here."""
         return not self.classes or class_name in self.classes
 
+    def floor(self) -> NDArray[np.float64]:
+        """Corners of its lower end, shape (K, 3), metres in `frame_id`."""
+        return self._ring(self._drawn_heights()[0])
+
     def edges(self) -> NDArray[np.float64]:
         """Lines to draw it, shape (K, 2, 3), metres in `frame_id`; two ends each (LINE_LIST)."""
-        corners = self.shape.outline()
+        rings = [self._ring(height) for height in self._drawn_heights()]
+        lines = [np.stack([ring, np.roll(ring, -1, axis=0)], 1) for ring in rings]
+        return np.concatenate([*lines, np.stack(rings, 1)])
+
+    def _drawn_heights(self) -> tuple[float, float]:
+        """Where it begins and ends for the eye, metres: what has no limit is drawn with one."""
         low = self.shape.z_min_m if math.isfinite(self.shape.z_min_m) else 0.0
         high = self.shape.z_max_m if math.isfinite(self.shape.z_max_m) else low + _DRAWN_HEIGHT_M
         if low >= high:   # no lower limit, and the upper one is below the floor
             low = high - _DRAWN_HEIGHT_M
-        rings = [np.column_stack([corners, np.full(len(corners), z)]) for z in (low, high)]
-        lines = [np.stack([ring, np.roll(ring, -1, axis=0)], 1) for ring in rings]
-        result = np.concatenate([*lines, np.stack(rings, 1)])
-        if isinstance(self.shape, Sector) and self.shape.optical:
-            result = np.stack([-result[..., 1], -result[..., 2], result[..., 0]], -1)
-        return result
+        return low, high
+
+    def _ring(self, height_m: float) -> NDArray[np.float64]:
+        """The outline at a height, shape (K, 3), in the axes of `frame_id`."""
+        forward, left = self.shape.outline().T
+        up = np.full(len(forward), height_m)
+        if isinstance(self.shape, Sector) and self.shape.optical:   # right, down, forward
+            return np.column_stack([-left, -up, forward])
+        return np.column_stack([forward, left, up])

@@ -47,7 +47,7 @@ def draw(image_rgb: NDArray[np.uint8], view: View) -> NDArray[np.uint8]:
     for zone in view.zones:
         if zone.frame_id in view.zone_from_camera:
             matrix = _matrix(view.zone_from_camera[zone.frame_id].inverse())
-            picture = draw_zone(picture, _floor(zone), here, matrix, label=zone.name,
+            picture = draw_zone(picture, zone.floor(), here, matrix, label=zone.name,
                                 colour=_colour(zone, bool(view.occupants.get(zone.name))))
     occupied = [f"{name}: {len(inside)}" for name, inside in view.occupants.items() if inside]
     scale = np.tile((here.width / view.camera.width, here.height / view.camera.height), 2)
@@ -69,16 +69,6 @@ def _labels(view: View, scale: NDArray[np.float64]) -> list[BoxLabel]:
 
 def _colour(zone: Zone, occupied: bool) -> tuple[int, int, int]:
     return _OCCUPIED if occupied else _KEEP_OUT if zone.keep_out else _FREE
-
-
-def _floor(zone: Zone) -> NDArray[np.float64]:
-    """Corners of the zone's lower end, shape (K, 3), in the zone's frame."""
-    outline = zone.shape.outline()
-    height = zone.shape.z_min_m if np.isfinite(zone.shape.z_min_m) else 0.0
-    forward, left, up = outline[:, 0], outline[:, 1], np.full(len(outline), height)
-    if getattr(zone.shape, "optical", False):  # the frame's axes are right, down, forward
-        return np.column_stack([-left, -up, forward])
-    return np.column_stack([forward, left, up])
 
 
 def _matrix(transform: Transform) -> NDArray[np.float64]:

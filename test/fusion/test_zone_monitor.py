@@ -353,12 +353,14 @@ def test_lines_to_draw(shape: object, low: float, high: float) -> None:
     lines = Zone("z", "map", shape).edges()  # type: ignore[arg-type]
     assert lines.shape[1:] == (2, 3)
     assert set(np.unique(lines[..., 2])) == {low, high}
+    assert (Zone("z", "map", shape).floor()[:, 2] == low).all()  # type: ignore[arg-type]
 
 
 def test_lines_of_an_optical_sector_lie_ahead() -> None:
     lines = Zone("z", "camera_optical_frame", Sector((0.5, 2), (-10, 10), optical=True)).edges()
     assert lines[..., 2].min() > 0.45                        # z is forward
     assert lines[..., 1].min() == -2.0                       # y is down: 2 m up
+    assert lines[:len(lines) // 3, 0, 1].max() == 0.0        # and it stands on the floor
 
 
 @pytest.mark.parametrize(("change", "words"), [
