@@ -140,10 +140,12 @@ def _entry(name: str, value: Any) -> Calibration:
     for key, number in value.items():
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise CalibrationError(f"{name!r} has {key} = {number!r}, expected a number")
+    answers = value.get("answers", 0)
+    if not isinstance(answers, int) or answers < 0:
+        raise CalibrationError(f"{name!r} has answers = {answers!r}, expected how many there were")
     try:
-        return Calibration(float(value["temperature"]), float(value["offset"]),
-                           int(value.get("answers", 0)))
-    except CalibrationError as error:
+        return Calibration(float(value["temperature"]), float(value["offset"]), answers)
+    except (CalibrationError, OverflowError) as error:
         raise CalibrationError(f"{name!r}: {error}") from error
 
 

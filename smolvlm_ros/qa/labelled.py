@@ -77,7 +77,7 @@ def read_answers(lines: Iterable[str], where: str) -> list[LabelledAnswer]:
             continue
         try:
             answers.append(_answer(json.loads(line)))
-        except (ValueError, RecursionError) as error:  # CalibrationError is a ValueError
+        except (ValueError, OverflowError, RecursionError) as error:
             raise CalibrationError(f"{where}, line {number}: {error}") from error
     return answers
 
@@ -128,7 +128,8 @@ def run(options: argparse.Namespace) -> int:
     """Fit, tell and write; 2 when the answers cannot be used."""
     try:
         text = options.answers.read_text(encoding="utf-8")
-        made, fitted = calibrate(read_answers(text.splitlines(), str(options.answers)),
+        # Not splitlines: a text in JSON may hold other line separators.
+        made, fitted = calibrate(read_answers(text.split("\n"), str(options.answers)),
                                  options.model)
         if options.output is not None:
             options.output.write_text(made.to_yaml(), encoding="utf-8")

@@ -24,7 +24,8 @@ _TAKES_YES_BACK = re.compile(rf"\b(?:{_DOUBT}|no|not|none|nothing|nobody|never|f
                              r"|without|neither|nor)\b|n['’]t\b")
 _TAKES_NO_BACK = re.compile(rf"\b(?:{_DOUBT}|yes|true|wrong|doubt)\b")
 _FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
-_PROBABILITIES = ("p_yes", "probability", "confidence")
+_P_YES = "p_yes"
+_PROBABILITIES = (_P_YES, "probability", "confidence")
 
 
 def parse_yes_no(text: Any) -> Answer:
@@ -32,8 +33,9 @@ def parse_yes_no(text: Any) -> Answer:
 
     Understood are `Yes`, `No.`, `Yes, …` and `No, …` where the rest does not take it back, and a
     JSON object with `answer` as "yes", "no", true or false. An object with a probability
-    (`p_yes`, `probability` or `confidence`) outside of 0 to 1, with a key twice, or with a `p_yes`
-    that contradicts its answer is UNSURE, as is everything else.
+    (`p_yes`, `probability` or `confidence`) outside of 0 to 1, with a key twice, with a `p_yes`
+    that contradicts its answer, or with less than 0.5 as what it gives to its own answer is
+    UNSURE, as is everything else.
 
     Args:
         text: the answer; anything but a string is UNSURE.
@@ -71,12 +73,14 @@ def _object(text: str) -> Answer:
     for name in _PROBABILITIES:
         if name in value and not _probability(value[name]):
             return Answer.UNSURE
+        if name != _P_YES and value.get(name, 1.0) < 0.5:
+            return Answer.UNSURE
     answer = value["answer"]
     if isinstance(answer, bool):
         said = Answer.YES if answer else Answer.NO
     else:
         said = _sentence(answer) if isinstance(answer, str) else Answer.UNSURE
-    p_yes = value.get("p_yes")
+    p_yes = value.get(_P_YES)
     if p_yes is None:
         return said
     agrees = {Answer.YES: p_yes > 0.5, Answer.NO: p_yes < 0.5}.get(said, False)

@@ -44,6 +44,8 @@ YES, NO, UNSURE = Answer.YES, Answer.NO, Answer.UNSURE
         ('{"answer": "yes", "confidence": "high"}', UNSURE),
         ('{"answer": "yes", "probability": true}', UNSURE),
         ('{"answer": "yes", "p_yes": 0.1}', UNSURE), ('{"answer": "no", "p_yes": 0.9}', UNSURE),
+        ('{"answer": "yes", "confidence": 0.2}', UNSURE),
+        ('{"answer": "no", "probability": 0.1}', UNSURE),
         ('{"answer": "no", "p_yes": 0.5}', UNSURE), ('{"answer": "yes", "p_yes": 1e999}', UNSURE),
         ('{"answer": "yes", "p_yes": ' + "9" * 400 + "}", UNSURE),
         ('{"answer": "no", "answer": "yes"}', UNSURE), ('{"answer": "yes"', UNSURE),

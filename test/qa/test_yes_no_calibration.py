@@ -114,6 +114,10 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     ("calibration: {lying: {temperature: 1}}", "expected temperature and offset"),
     ("calibration: {lying: {temperature: 1, offset: 0, bias: 1}}", "expected temperature and"),
     ("calibration: {lying: {temperature: true, offset: 0}}", "temperature = True, expected a num"),
+    ("calibration: {lying: {temperature: 1, offset: 0, answers: .inf}}", "answers = inf"),
+    ("calibration: {lying: {temperature: 1, offset: 0, answers: -1}}", "answers = -1"),
+    ("calibration: {lying: {temperature: 1" + "0" * 400 + ", offset: 0}}",
+     "'lying': int too large"),
     ("model: 3\ncalibration: {}\n", "model = 3"),
 ])
 def test_a_wrong_file_is_refused(text: str, match: str) -> None:
@@ -128,6 +132,7 @@ def test_a_wrong_file_is_refused(text: str, match: str) -> None:
     ('{"template": "a", "p_yes": 1.5, "label": true}', "p_yes = 1.5 is not between"),
     ('{"template": "a", "p_yes": NaN, "label": true}', "no finite number"),
     ('{"template": "a", "p_yes": "0.5", "label": true}', "'0.5' is no finite number"),
+    ('{"template": "a", "logit": 1' + "0" * 400 + ', "label": true}', "int too large"),
     ('{"template": "a", "p_yes": 0.5, "logit": 0, "label": true}', "either p_yes or logit"),
     ('{"template": "a", "label": true}', "either p_yes or logit"),
     ('{"template": "", "p_yes": 0.5, "label": true}', "must be names"),
@@ -157,7 +162,8 @@ def test_the_command_writes_what_the_node_reads(tmp_path: Path,
         lines += [json.dumps({"template": template, "p_yes": v, "label": bool(y), "model": "tiny"})
                   for v, y in zip(p.tolist(), labels, strict=True)]
     source, made = tmp_path / "answers.jsonl", tmp_path / "calibration.yaml"
-    source.write_text("\n".join(lines) + "\n\n")
+    lines[0] = json.dumps({**json.loads(lines[0]), "question": "a\u2028b"}, ensure_ascii=False)
+    source.write_text("\n".join(lines) + "\n\n", encoding="utf-8")
     assert main(["calibrate", str(source), "--output", str(made)]) == 0
     said = capsys.readouterr().out
     assert "lying" in said and "4000 answers" in said and str(made) in said
