@@ -10,6 +10,7 @@ import pytest
 
 from smolvlm_ros.detection import DetectorConfig, HogConfig, make_detector
 from smolvlm_ros.detection.hog import HogDetector
+from smolvlm_ros.models.registry import Task, find
 from smolvlm_ros.settings import SettingError
 from smolvlm_ros.sources.demo_scene import DemoScene
 
@@ -50,6 +51,13 @@ def test_every_kind_keeps_the_protocol(kind: str, standing: np.ndarray) -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(SettingError, match="hog_regions"):
         DetectorConfig(kind="yolo")
+
+
+def test_the_network_that_is_asked_for_by_kind_alone_is_d_fine_nano() -> None:
+    known = find(DetectorConfig(kind="onnx").model)
+    assert known is not None and known.task is Task.DETECTION and known.hub_id.endswith(
+        "dfine-nano-coco")
+    assert known.commercial
 
 
 def test_the_box_fits_the_person(standing: np.ndarray, person: np.ndarray) -> None:
