@@ -55,7 +55,7 @@ def rows(checkpoint: Path, folder: Path, image_rgb: NDArray[np.uint8], sizes: tu
             name = f"{precision}_{size[0]}"
             print(f"{name} …", file=sys.stderr)
             made = export_depth(checkpoint, folder / f"{name}.onnx", size, precision=precision,
-                                allow_noncommercial=True)
+                                provider="cpu", allow_noncommercial=True)
             if precision == "fp32":
                 found["export_parity"] = max(found["export_parity"], made.parity_max)
             load_s, network_ms, peak = _alone(made.path, repeats)

@@ -26,6 +26,7 @@ class ModelChoice:
         command: that makes one.
         without: what to choose instead, which needs no file.
         allow_noncommercial: export a checkpoint whose licence forbids commercial use.
+        provider: what will run the file that is made of a checkpoint.
     """
 
     task: Task
@@ -37,6 +38,7 @@ class ModelChoice:
     without: str
     prefix: str = ""
     allow_noncommercial: bool = False
+    provider: str = ""
 
     @property
     def hint(self) -> str:
@@ -70,7 +72,7 @@ def find_model(choice: ModelChoice, is_such: Callable[[Mapping[str, str]], bool]
     if path.is_file():
         return path
     if is_checkpoint(choice.value):
-        return exported(choice.task, choice.value, choice.size,
+        return exported(choice.task, choice.value, choice.size, provider=choice.provider,
                         allow_noncommercial=choice.allow_noncommercial)
     if not path.is_dir():
         raise CheckpointError(f"{choice.setting} = {choice.value} does not exist; give an exported "

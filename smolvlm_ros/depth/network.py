@@ -69,7 +69,7 @@ class _DepthNetworks(NetworkKind[DepthMetadata, Network]):
         super().__init__(config, ModelChoice(
             Task.DEPTH, f"model_{config.scene}", config.model(), config.input_size(),
             f"{config.scene} model", DepthMetadata.COMMAND, "the estimator 'ground_plane'", "",
-            config.allow_noncommercial))
+            config.allow_noncommercial, config.provider))
         self._scene, self._torch = config.scene, config.backend == "torch"
 
     def find(self) -> Path:

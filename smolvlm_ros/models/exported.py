@@ -35,7 +35,7 @@ def is_checkpoint(value: str) -> bool:
 
 
 def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
-             allow_noncommercial: bool = False,
+             provider: str = "cpu", allow_noncommercial: bool = False,
              report: Callable[[str], None] = lambda text: None) -> Path:
     """The ONNX file of a checkpoint, made now where it is not in the cache yet.
 
@@ -44,6 +44,7 @@ def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
         value: name of the registry (one of the hub is fetched), or the checkpoint's folder.
         size: (height, width) of the input in pixels; None for the checkpoint's own: that in its
             preprocessor's file where the package's training wrote it, else the export's default.
+        provider: what will run it; the CPU's file of a depth network is one of its own.
         allow_noncommercial: export one whose licence forbids commercial use.
         report: told before an export that takes a while.
 
@@ -62,14 +63,16 @@ def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
         source, name, made_from = str(folder), folder.name, _digest(folder, task)
         size = size or own_size(folder)
     shape = f"{size[0]}x{size[1]}" if size else ""
+    target = "cpu" if task is Task.DEPTH and provider == "cpu" else ""
     key = hashlib.sha256("\n".join((_RECIPE, source if not made_from else "", made_from, shape,
-                                    task.value)).encode()).hexdigest()[:16]
-    path = cache_folder() / f"{name}{'_' + shape if shape else ''}_{key}.onnx"
+                                    task.value + target)).encode()).hexdigest()[:16]
+    path = cache_folder() / f"{'_'.join(filter(None, (name, shape, target)))}_{key}.onnx"
     if not path.is_file():
         with _alone(path.with_suffix(".lock")):
             if not path.is_file():  # another node may have made it meanwhile
                 report(f"exporting {name} to ONNX, once")
-                options = ["--size", shape] if shape else []
+                options = ["--provider", target] if target else []
+                options += ["--size", shape] if shape else []
                 options += ["--allow-noncommercial"] if allow_noncommercial else []
                 _export(_COMMANDS[task], source, path, options)
     return path

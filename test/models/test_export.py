@@ -41,11 +41,21 @@ def test_int8_is_smaller_and_close(checkpoint_folder: Path, indoor_onnx: Path,
     made = export_depth(checkpoint_folder, tmp_path / "b.onnx", SIZE, precision="int8")
     assert made.metadata.precision == "int8" and made.parity_mean < 0.03
     assert made.path.stat().st_size < 0.9 * indoor_onnx.stat().st_size
-    # For the CPU each of the four attentions is one operator; fp32 files are for TensorRT too.
+    assert (attentions(made.path), attentions(indoor_onnx)) == (4, 0)
+
+
+def attentions(path: Path) -> int:
+    """How many operators of a file are ONNX Runtime's own attention."""
     onnx = pytest.importorskip("onnx")
-    fused = [[node.op_type for node in onnx.load(str(path)).graph.node].count("MultiHeadAttention")
-             for path in (made.path, indoor_onnx)]
-    assert fused == [4, 0]
+    return [node.op_type for node in onnx.load(str(path)).graph.node].count("MultiHeadAttention")
+
+
+def test_a_file_for_the_cpu_is_as_exact_and_others_have_plain_operators(
+        checkpoint_folder: Path, indoor_onnx: Path, tmp_path: Path) -> None:
+    made = export_depth(checkpoint_folder, tmp_path / "cpu.onnx", SIZE, provider="cpu")
+    assert made.parity_max < 1e-4 and made.metadata.precision == "fp32"
+    portable = export_depth(checkpoint_folder, tmp_path / "any.onnx", SIZE, provider="tensorrt")
+    assert [attentions(path) for path in (made.path, portable.path, indoor_onnx)] == [4, 0, 0]
 
 
 def copied(source: Path, target: Path, **config: object) -> Path:

@@ -49,9 +49,14 @@ def checkpoint(folder: Path, model_type: str = "depth_anything", **entries: Any)
 def test_the_second_time_it_is_there(tmp_path: Path, cache: Path, runs: list[list[str]]) -> None:
     folder = checkpoint(tmp_path / "mine")
     path = exported.exported(Task.DEPTH, str(folder), (252, 336))
-    assert path.parent == cache and path.name.startswith("mine_252x336_")
+    assert path.parent == cache and path.name.startswith("mine_252x336_cpu_")
     assert exported.exported(Task.DEPTH, str(folder), (252, 336)) == path
-    assert len(runs) == 1 and runs[0][4:] == ["depth", str(folder), str(path), "--size", "252x336"]
+    assert len(runs) == 1 and runs[0][4:] == ["depth", str(folder), str(path), "--provider", "cpu",
+                                              "--size", "252x336"]
+    # The CPU's own file is for no other provider; these share one.
+    others = [exported.exported(Task.DEPTH, str(folder), (252, 336), provider=provider)
+              for provider in ("cuda", "tensorrt")]
+    assert path != others[0] == others[1] and len(runs) == 2 and "--provider" not in runs[1]
 
 
 def test_other_weights_or_sizes_are_other_files(tmp_path: Path, runs: list[list[str]]) -> None:
@@ -102,7 +107,8 @@ def test_the_embedded_ones_by_name_and_at_their_own_size(
 def test_a_hub_name_is_given_to_the_export_as_it_is(runs: list[list[str]]) -> None:
     name = "depth-anything-v2-metric-indoor-small"
     path = exported.exported(Task.DEPTH, name)
-    assert runs[0][4:] == ["depth", name, str(path)] and path.name.startswith(name)
+    assert runs[0][4:] == ["depth", name, str(path), "--provider", "cpu"]
+    assert path.name.startswith(name)
     exported.exported(Task.DEPTH, name, allow_noncommercial=True)
     assert len(runs) == 1
 
