@@ -1,6 +1,7 @@
 """Questions about the scene: verdicts on zone events, and a planner's own questions."""
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,24 +11,29 @@ from functools import partial
 from typing import Any
 
 from rclpy.action import CancelResponse
-from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
+from smolvlm_ros.memory.notes import NoteLine
 from smolvlm_ros.msg import ZoneEvent
 from smolvlm_ros.qa.calibration import NEUTRAL, Calibration, read_calibrations
 from smolvlm_ros.qa.crops import OBJECT, ZONE
 from smolvlm_ros.qa.engine import Engine, EngineError, NoEngine, make_engine
 from smolvlm_ros.qa.policy import SceneQA
 from smolvlm_ros.qa.scheduler import Scheduler
+from smolvlm_ros.qa.server_engine import ServerEngine
 from smolvlm_ros.qa.templates import Asked, read_templates
 from smolvlm_ros.qa.verdict import Frame, Verdict
+from smolvlm_ros.remote.persons import Persons
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.asking import Asker
 from smolvlm_ros.ros.describing import describe
+from smolvlm_ros.ros.escalating import Escalating, person_boxes
 from smolvlm_ros.ros.event_questions import EventQuestions
 from smolvlm_ros.ros.frame_supply import FrameSupply
+from smolvlm_ros.ros.grounding import CHECK_S, Grounding, with_notes
 from smolvlm_ros.ros.health import InputRule, Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
@@ -97,10 +103,17 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self._calibrations.check([t.name for t in self._templates])
         self._policy = SceneQA(self.settings.policy)
         self.stamps = ExactStamps()
-        self._memory = Memory(self.settings.memory, lambda stamp_s: self.frames.shown_at(stamp_s),
-                              self.faults)
+        s = self.settings
+        self._persons = Persons()
+        self._memory = Memory(s.memory, lambda stamp_s: self.frames.shown_at(stamp_s),
+                              self.faults, s.privacy, self._persons)
         self.own("memory", self._memory.close)
-        self.engine: Engine | NoEngine = make_engine(self.settings.engine)
+        self._escalating = Escalating(s.escalation, s.privacy, self._memory.sent, self._persons,
+                                      self.stats, self.faults)
+        self.own("escalation", self._escalating.close)
+        self.grounding = Grounding(s.notes, self.faults)
+        self.own("notes", self.grounding.close)
+        self.engine: Engine | NoEngine = make_engine(s.engine, s.privacy)
         if isinstance(self.engine, NoEngine):
             self.faults.set("no model", Level.WARN,
                             f"no model, every verdict is UNSURE: {self.engine.reason}")
@@ -139,12 +152,21 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self.endpoints.subscribe(ZONE_EVENTS, self._on_zone_event)
         timer = self.create_timer(_TICK_S, self._questions.tick, clock=self.steady_clock)
         self.own("timer", lambda: self.destroy_timer(timer))
+        notes = self.create_timer(CHECK_S, self.grounding.refresh, clock=self.steady_clock,
+                                  callback_group=MutuallyExclusiveCallbackGroup())
+        self.own("timer of the notes", lambda: self.destroy_timer(notes))
+        self._escalating.start()
+        self.own("escalation", self._escalating.stop)
         self.own("clients", self._send_away)
 
     def apply(self, settings: SceneQaSettings) -> None:
         """Give the parts their new parameters."""
+        self._escalating.configure(settings.escalation, settings.privacy)
+        if isinstance(self.engine, ServerEngine):
+            self.engine.use_privacy(settings.privacy)
         self._policy.config = settings.policy
-        self._memory.configure(settings.memory)
+        self._memory.configure(settings.memory, settings.privacy)
+        self.grounding.configure(settings.notes)
         if self.state == "active":
             self.frames.configure(settings.frames)
             self.scheduler.config = settings.queue
@@ -155,6 +177,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         if self.state == "active":
             self.scheduler.close()
             self.frames.wake()
+            self._escalating.stop()
 
     def extra_diagnostics(self) -> Mapping[str, object]:
         """The model, and what waits."""
@@ -164,7 +187,9 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         extra: dict[str, object] = {"model": model, "templates": len(self._templates)}
         memory = self._memory.counts
         extra.update(moments=memory.moments, moments_waiting=memory.waiting,
-                     moments_lost=memory.lost, moments_forgotten=memory.forgotten)
+                     moments_lost=memory.lost, moments_forgotten=memory.forgotten,
+                     note_lines=len(self.grounding))
+        extra.update(self._escalating.diagnostics())
         if self.state == "active":
             extra["boxes_outside_image"] = self.frames.boxes_outside
             extra.update(waiting=len(self.scheduler), pending_events=len(self._questions))
@@ -189,11 +214,17 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         # All that the answer depends on: the same again is answered once.
         negated = asked.negated if asked else ""
         calibration = self._calibrations.of(asked.template if asked else "")
+        notes = self.grounding.of(question, self.engine)
         key = (question, negated, calibration, tuple((f.stamp_s, f.region) for f in frames),
-               self._policy.config)
+               self._policy.config, notes)
         return self.scheduler.submit(key, lambda: self.decide(question, frames, negated,
-                                                              calibration),
+                                                              calibration, notes),
                                      deadline_s=deadline_s, priority=priority)
+
+    def second_opinion(self, verdict: Verdict, frames: Sequence[Frame], deadline_s: float,
+                       high_stakes: bool = False) -> Future[Verdict] | None:
+        """What a server says too, where escalation is on and the case wants it; else None."""
+        return self._escalating.consider(verdict, frames, high_stakes, deadline_s)
 
     def boxes_told(self, of: str) -> bool:
         """True when somebody tells where objects (or zones) are in the image; health says so when
@@ -209,11 +240,12 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         return told
 
     def decide(self, question: str, frames: Sequence[Frame], negated: str = "",
-               calibration: Calibration = NEUTRAL) -> Verdict:
+               calibration: Calibration = NEUTRAL, notes: Sequence[NoteLine] = ()) -> Verdict:
         """Answer now, in this thread; raises as SceneQA.decide does."""
         with self.model_watched():
-            return self._policy.decide(question, frames, self.engine, negated=negated,
-                                       calibration=calibration)
+            verdict = self._policy.decide(question, frames, with_notes(self.engine, notes),
+                                          negated=negated, calibration=calibration)
+        return dataclasses.replace(verdict, notes=tuple(map(str, notes)))
 
     @contextmanager
     def model_watched(self) -> Iterator[None]:
@@ -260,6 +292,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self.scheduler.close()
         self.frames.wake()
         self._questions.close("scene QA is shutting down")
+        self._escalating.stop()
         self.waiters.wait_empty(_LEAVE_S)
 
     def _end(self, worker: threading.Thread) -> None:
@@ -279,7 +312,10 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self._questions.tick()
 
     def _on_boxes(self, of: str, message: Detection2DArray) -> None:
-        self.frames.tell(self.stamps.seconds(message.header.stamp), from_tracked_boxes(message), of)
+        stamp_s = self.stamps.seconds(message.header.stamp)
+        if of == OBJECT:
+            self._persons.tell(stamp_s, person_boxes(message))
+        self.frames.tell(stamp_s, from_tracked_boxes(message), of)
         self._questions.tick()
 
     def _on_zone_event(self, event: ZoneEvent) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros.qa.engine import EngineConfig, EngineError
-from smolvlm_ros.qa.prompt import MAX_QUESTION, clean_text
+from smolvlm_ros.qa.prompt import MAX_PROMPT, clean_text
 from smolvlm_ros.qa.server_config import ServerEngineConfig
 from smolvlm_ros.qa.verdict import Answer, YesNo
 from smolvlm_ros.remote.answers import YES_OR_NO, Completion, said_yes_no, yes_no_of
@@ -19,7 +19,6 @@ from smolvlm_ros.remote.errors import Cancelled, Refused, RemoteError
 from smolvlm_ros.remote.picture import prepared, shrunk
 from smolvlm_ros.remote.privacy import PrivacyConfig, PrivacyError, check_cascades, redact
 
-_WRAPPED = 2 * MAX_QUESTION  # a negation may wrap a question of full length
 _JSON_HINT = 'Answer with JSON: {"answer": "yes"}, {"answer": "no"} or {"answer": "unsure"}.'
 _JSON_TOKENS = 32
 _UNCLEAR = (0.5, 0.0)  # p_yes and mass of an answer that is neither: the policy abstains
@@ -85,7 +84,7 @@ class ServerEngine:
 
     def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
         """See `Engine.yes_no`."""
-        asked = [clean_text(question, "the question", _WRAPPED) for question in questions]
+        asked = [clean_text(question, "the question", MAX_PROMPT) for question in questions]
         answers = []
         started = time.perf_counter()  # the image's cost is part of the first answer's
         url = self._picture(image_rgb)
@@ -102,7 +101,7 @@ class ServerEngine:
         """See `Engine.stream`."""
         limit = self._limits.max_new_tokens
         limit = min(max_tokens, limit) if max_tokens > 0 else limit
-        asked = clean_text(question, "the question", _WRAPPED)
+        asked = clean_text(question, "the question", MAX_PROMPT)
         return self._stream(image_rgb, asked, limit, should_stop)
 
     def use_privacy(self, privacy: PrivacyConfig) -> None:

@@ -17,12 +17,11 @@ from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.qa import loading
 from smolvlm_ros.qa.checkpoint import Found
 from smolvlm_ros.qa.engine import EngineConfig, EngineError
-from smolvlm_ros.qa.prompt import MAX_QUESTION, chat_prefix, chat_question, clean_text
+from smolvlm_ros.qa.prompt import MAX_PROMPT, chat_prefix, chat_question, clean_text
 from smolvlm_ros.qa.tile import Tile
 from smolvlm_ros.qa.tokens import Tokens
 from smolvlm_ros.qa.verdict import YesNo
 
-_WRAPPED = 2 * MAX_QUESTION  # a negation may wrap a question of full length
 _FEATURE_DIFFERENCE = 1e-3  # relative; identical images give 0, different ones 0.1 and more
 _CANARY_QUESTION = "Is there a circle?"
 
@@ -137,7 +136,7 @@ class SmolVlmEngine:
                               "probabilities; the weights are broken, get the checkpoint again")
 
     def _clean(self, question: str) -> str:
-        return clean_text(question, "the question", _WRAPPED, self.tokens.special)
+        return clean_text(question, "the question", MAX_PROMPT, self.tokens.special)
 
     def _stream(self, image_rgb: NDArray[np.uint8], question: str, limit: int,
                 should_stop: Callable[[], bool]) -> Iterator[str]:

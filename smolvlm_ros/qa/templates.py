@@ -8,6 +8,7 @@ A YAML file holds a list; a template applies to the classes, zones and events it
         negated: "Is the {class} in {zone} standing or sitting upright?"   # optional
         classes: [person]
         events: [enter, dwell]
+        high_stakes: true                                          # optional
         crop: object                                               # optional: or zone, or frame
 
 The values put in come from detectors and configuration, so they are cleaned like a client's text
@@ -33,7 +34,8 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 # A class or zone is a short name. No quotes, no sentence ends, no brackets: nothing that could
 # finish the question and start another.
 _VALUE = re.compile(r"[\w][\w .,/&+'-]*", re.UNICODE)
-_KEYS = {"name", "question", "negated", "classes", "zones", "events", "crop"}
+_KEYS = {"name", "question", "negated", "classes", "zones", "events", "crop",
+         "high_stakes"}
 
 
 class TemplateError(ValueError):
@@ -48,6 +50,7 @@ class Asked:
     question: str
     negated: str
     crop: str = ""
+    high_stakes: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Template:
         zones: zones it applies to; empty for all.
         events: zone events it applies to; empty for all.
         crop: 'object', 'zone' or 'frame' (see `crops.CropConfig.of`); empty for the configured one.
+        high_stakes: a YES or NO is confirmed by a server, where escalation is on.
 
     Raises:
         TemplateError: an unknown placeholder, event or crop, a stray brace, an empty or forbidden
@@ -75,6 +79,7 @@ class Template:
     zones: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     crop: str = ""
+    high_stakes: bool = False
 
     def __post_init__(self) -> None:
         for text in filter(None, (self.question, self.negated)):
@@ -117,7 +122,7 @@ class Template:
 
         question = put(self.question)
         return Asked(self.name, question, put(self.negated) if self.negated else negate(question),
-                     self.crop)
+                     self.crop, self.high_stakes)
 
     def _used(self) -> list[str]:
         return sorted(set(_BRACES.findall(self.question + self.negated)))
@@ -233,4 +238,7 @@ def _template(index: int, entry: Any) -> Template:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise TemplateError(f"{where} has {key} = {value!r}, expected a list of names")
         texts[key] = tuple(value)
-    return Template(**texts)
+    stakes = entry.get("high_stakes", False)
+    if not isinstance(stakes, bool):
+        raise TemplateError(f"{where} has high_stakes = {stakes!r}, expected true or false")
+    return Template(**texts, high_stakes=stakes)

@@ -20,6 +20,7 @@ from smolvlm_ros.remote.records import Cause, Evidence, Outcome
 
 _WAITING = 8
 _REMEMBERED = 16  # outcomes on the same frames, so that many askers cost one request
+_CLOSING = "scene QA is shutting down"
 _LOOK_S = 2.0     # how old what is known of the budget may be
 _DOUBTS = (Why.UNCLEAR, Why.DISAGREED, Why.LOW_MASS, Why.INCOMPLETE)
 
@@ -130,7 +131,7 @@ class SecondOpinion:
                 return known
             future: Future[Outcome] = Future()
             if self._closing.is_set():
-                future.set_result(_none("scene QA is shutting down"))
+                future.set_result(_none(_CLOSING))
             elif self._queue.qsize() >= _WAITING:
                 future.set_result(_none(f"{_WAITING} questions wait for the server already"))
             else:
@@ -151,7 +152,7 @@ class SecondOpinion:
                     waiting += [] if item is None else [item[1]]
             self._queue.put_nowait(None)
         for future in waiting:
-            future.set_result(_none("scene QA is shutting down"))
+            future.set_result(_none(_CLOSING))
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -176,9 +177,11 @@ class SecondOpinion:
                 should_stop=lambda: self._closing.is_set() or time.monotonic() >= case.deadline_s)
         except Exception as error:  # whatever it is: the robot's own verdict stands
             return _none(f"{type(error).__name__}: {error}")
-        over = outcome.cause is not Cause.ANSWERED and time.monotonic() >= case.deadline_s
-        return dataclasses.replace(outcome, cause=Cause.TIMEOUT, reason=late.reason) if (
-            over and outcome.cause is Cause.SERVER) else outcome
+        if outcome.cause is Cause.SERVER and self._closing.is_set():
+            return dataclasses.replace(outcome, cause=Cause.NOT_SENT, reason=_CLOSING)
+        if outcome.cause is Cause.SERVER and time.monotonic() >= case.deadline_s:
+            return dataclasses.replace(outcome, cause=Cause.TIMEOUT, reason=late.reason)
+        return outcome
 
     def _look(self) -> None:
         try:

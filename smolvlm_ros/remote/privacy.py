@@ -31,6 +31,7 @@ _PLATES = ("haarcascade_russian_plate_number.xml", "haarcascade_license_plate_ru
 _FOLDERS = ("/usr/share/opencv4/haarcascades", "/usr/share/opencv/haarcascades")
 SEARCH_EDGE = 640  # a smaller image is enlarged to this, so that small faces are found
 _MAX_SEARCH_EDGE = 1024
+_MAX_ENLARGED = 3.0  # faces of 7 px are found then; smaller ones show nobody
 _FACE_PX = (20, 20)
 _PLATE_PX = (30, 10)
 _FACE_STEP = 1.15  # between the sizes that are searched
@@ -194,7 +195,8 @@ def _searched(image_rgb: NDArray[np.uint8], search_edge: int) -> tuple[NDArray[n
     """The grey image that is searched, and its pixels per pixel of the original."""
     gray = cv2.cvtColor(np.ascontiguousarray(image_rgb), cv2.COLOR_RGB2GRAY)
     edge = max(gray.shape)
-    scale = max(search_edge / edge, 1.0) if edge <= _MAX_SEARCH_EDGE else _MAX_SEARCH_EDGE / edge
+    enlarged = min(max(search_edge / edge, 1.0), _MAX_ENLARGED)
+    scale = enlarged if edge <= _MAX_SEARCH_EDGE else _MAX_SEARCH_EDGE / edge
     if scale != 1.0:
         gray = cv2.resize(gray, None, fx=scale, fy=scale,
                           interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)

@@ -1,8 +1,9 @@
 """A planner's question: from the AskScene request to the answer."""
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
@@ -12,12 +13,13 @@ from std_msgs.msg import Header
 from smolvlm_ros.qa.crops import OBJECT, ZONE, Subject
 from smolvlm_ros.qa.engine import EngineError, NoEngine
 from smolvlm_ros.qa.frames import FramePick
+from smolvlm_ros.qa.grounding import grounded
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open
 from smolvlm_ros.qa.policy import refusal_of
 from smolvlm_ros.qa.prompt import QuestionError, clean_question
 from smolvlm_ros.qa.scheduler import Refused
-from smolvlm_ros.qa.verdict import Cause
+from smolvlm_ros.qa.verdict import Cause, Frame, Verdict
 from smolvlm_ros.ros.faults import in_words
 from smolvlm_ros.ros.frame_supply import NoFreshFrame
 from smolvlm_ros.ros.verdicts import to_message, unsure
@@ -28,6 +30,7 @@ _STATUS = {Cause.NO_MODEL: _Response.NO_MODEL, Cause.NO_FRAME: _Response.NO_FRAM
            Cause.GEOMETRY: _Response.GEOMETRY, Cause.OPEN_QUESTION: _Response.REFUSED}
 _CAUSES = {v: k for k, v in _STATUS.items() if v != _Response.REFUSED}
 _TOLD_S = 1.0  # fusion tells of a frame within this; else of the ones before
+_SECOND_LATE_S = 0.2  # how late a server's opinion may be given up
 _PRIORITY = 2  # a planner waits, a zone event does not
 
 
@@ -88,6 +91,7 @@ class Asker:
         else:
             frames = pick(node, request.frame, request.max_age_ms, deadline_s, subject).frames
             verdict = self._await(node.ask(question, frames, deadline_s, _PRIORITY), deadline_s)
+            verdict = self._with_second(verdict, frames, deadline_s, request.high_stakes)
         response.verdict = node.publish_verdict(verdict, begin, request.zone, request.track_id)
         response.status = _STATUS.get(verdict.cause, _Response.OK)
         response.message = verdict.reason if response.status != _Response.OK else ""
@@ -96,15 +100,29 @@ class Asker:
                        subject: Subject | None) -> None:
         node = self._node
         frame = pick(node, request.frame, request.max_age_ms, deadline_s, subject).frames[-1]
-        key: Hashable = ("free", question, frame.stamp_s, frame.region)
-        future = node.scheduler.submit(key, lambda: _tell(node, frame.image_rgb, question),
+        notes = node.grounding.of(question, node.engine)
+        key: Hashable = ("free", question, frame.stamp_s, frame.region, notes)
+        prompt = grounded(question, [note.text for note in notes])
+        future = node.scheduler.submit(key, lambda: _tell(node, frame.image_rgb, prompt),
                                        deadline_s=deadline_s, priority=_PRIORITY, kind="free")
         response.text = self._await(future, deadline_s)
+        stamp = node.stamps.stamp(frame.stamp_s)
+        response.frames, response.notes = [stamp], [str(note) for note in notes]
         if response.text:
-            stamp = node.stamps.stamp(frame.stamp_s)
             node.remember_description(Header(stamp=stamp), f"{question} {response.text}")
         else:
             response.message = "the model has nothing to say"
+
+    def _with_second(self, verdict: Verdict, frames: Sequence[Frame], deadline_s: float,
+                     high_stakes: bool) -> Verdict:
+        """The verdict with a server's opinion, where one is wanted."""
+        both = self._node.second_opinion(verdict, frames, deadline_s, high_stakes)
+        try:
+            return verdict if both is None else self._await(both, deadline_s + _SECOND_LATE_S)
+        except Unanswered as error:
+            if high_stakes:
+                raise
+            return dataclasses.replace(verdict, escalation=str(error))
 
     def _await(self, future: Future[Any], deadline_s: float) -> Any:
         try:

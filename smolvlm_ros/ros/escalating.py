@@ -85,7 +85,8 @@ class Escalating:
 
         def answered(future: Future[Outcome]) -> None:
             self._note(future.result())
-            both.set_result(merged(case, future.result()))
+            if both.set_running_or_notify_cancel():  # who asked may have given up
+                both.set_result(merged(case, future.result()))
         opinion.ask(case).add_done_callback(answered)
         return both
 

@@ -36,6 +36,7 @@ class _Waiting:
         begin_s: stamp of the oldest frame that will do.
         since_s: when it began to wait, by the process's clock.
         unsure: what came of it so far: it waits to be asked once more.
+        looked_at: the frames that this stands on.
         asked_again: how often it was asked once more.
         over: its object has left: it is not asked again.
         requested_s: when a frame was last asked of the gate, by the process's clock.
@@ -49,6 +50,7 @@ class _Waiting:
     begin_s: float
     since_s: float
     unsure: Verdict | None = None
+    looked_at: Sequence[Frame] = ()
     asked_again: int = 0
     over: bool = False
     requested_s: float = -math.inf
@@ -208,7 +210,7 @@ class EventQuestions:
         node = self._node
         begin = time.perf_counter()
         if item.unsure is not None and len(frames) < 2:
-            self._publish(item, item.unsure, begin)
+            self._conclude(item, item.unsure, item.looked_at, begin)
             return
         if item.subject is not None and not frames and not isinstance(node.engine, NoEngine):
             self._publish(item, self._unseen(item), begin)
@@ -217,15 +219,27 @@ class EventQuestions:
         def answered(future: Future[Verdict]) -> None:
             error = future.exception()
             verdict = future.result() if error is None else self._excuse(item, error)
-            if not self._ask_again(item, verdict):
-                self._guarded(item, partial(self._publish, item, verdict, begin))
+            if not self._ask_again(item, verdict, frames):
+                self._guarded(item, partial(self._conclude, item, verdict, frames, begin))
         try:
             node.ask(item.asked.question, frames, time.monotonic() + node.settings.timeout_s,
                      _PRIORITY, item.asked).add_done_callback(answered)
         except Refused as error:
             self._publish(item, self._excuse(item, error), begin)
 
-    def _ask_again(self, item: _Waiting, verdict: Verdict) -> bool:
+    def _conclude(self, item: _Waiting, verdict: Verdict, frames: Sequence[Frame], begin: float
+                  ) -> None:
+        """Publish it, with a server's opinion where one is wanted; that is waited for nowhere."""
+        node = self._node
+        both = node.second_opinion(verdict, frames, time.monotonic() + node.settings.timeout_s,
+                                   item.asked.high_stakes)
+        if both is None:
+            self._publish(item, verdict, begin)
+        else:
+            both.add_done_callback(lambda future: self._guarded(
+                item, partial(self._publish, item, future.result(), begin)))
+
+    def _ask_again(self, item: _Waiting, verdict: Verdict, frames: Sequence[Frame]) -> bool:
         """Let it wait for newer frames; False when its verdict stands."""
         node = self._node
         if (self._closed or verdict.cause not in _UNCLEAR
@@ -234,7 +248,7 @@ class EventQuestions:
         node.stats.count("asked_again")
         again = _Waiting(item.asked, item.event, item.subject,
                          verdict.stamp_s + node.settings.policy.min_separation_s,
-                         time.monotonic(), verdict, item.asked_again + 1)
+                         time.monotonic(), verdict, frames, item.asked_again + 1)
         with self._lock:
             self._waiting.append(again)
         return True

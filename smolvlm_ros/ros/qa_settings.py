@@ -4,12 +4,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smolvlm_ros.memory.config import MemoryConfig
+from smolvlm_ros.memory.notes import NotesConfig
 from smolvlm_ros.qa.crops import CropConfig
 from smolvlm_ros.qa.engine import EngineConfig
 from smolvlm_ros.qa.frames import RingConfig
 from smolvlm_ros.qa.rate import RateConfig
 from smolvlm_ros.qa.scheduler import SchedulerConfig
 from smolvlm_ros.qa.verdict import PolicyConfig
+from smolvlm_ros.remote.escalation import EscalationConfig
+from smolvlm_ros.remote.privacy import PrivacyConfig
 from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.qos import FunnelQos
 from smolvlm_ros.settings import group, setting
@@ -46,4 +49,7 @@ class SceneQaSettings(NodeSettings):
     rate: RateConfig = group(RateConfig)
     queue: SchedulerConfig = group(SchedulerConfig)
     memory: MemoryConfig = group(MemoryConfig)
+    notes: NotesConfig = group(NotesConfig)
+    privacy: PrivacyConfig = group(PrivacyConfig)
+    escalation: EscalationConfig = group(EscalationConfig)
     image_qos: FunnelQos = group(FunnelQos)
