@@ -81,10 +81,10 @@ class DetectorConfig(Settings):
         "hog_regions", "`hog`: people; `regions`: what the gate saw move, as class `moving`; "
         "`hog_regions`: both, people first; `onnx`: a network, see model.", choices=KINDS)
     model: str = setting(
-        "d-fine-n", "The network of the kind `onnx`: an ONNX file as 'smolvlm_ros export detector' wrote "
-        "it, a folder of such files, a D-FINE or RT-DETR checkpoint (its folder, or its name in "
-        "the registry), which is exported on first use where torch is installed, or a YOLOX file "
-        "as its own export writes it. The default is D-FINE nano of the registry.")
+        "d-fine-n", "The network of the kind `onnx`: an ONNX file as 'smolvlm_ros export "
+        "detector' wrote it, a folder of such files, a D-FINE or RT-DETR checkpoint (its folder, "
+        "or its name in the registry), which is exported on first use where torch is installed, or "
+        "a YOLOX file as its own export writes it. The default is D-FINE nano of the registry.")
     allow_noncommercial: bool = setting(
         False, "Load weights whose licence forbids commercial use, with a warning at every start.")
     allow_agpl: bool = setting(
