@@ -1,7 +1,7 @@
 """What the depth node does around its network, from message to message, on one core."""
 from __future__ import annotations
 
-import os
+import contextlib
 import statistics
 import sys
 import time
@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.domain import own_domain
 from smolvlm_ros.depth import depth_anything
 from smolvlm_ros.models.depth_metadata import DepthMetadata
 
-_DOMAIN = "119"
 _SETTLE = 3              # first frames, which fill caches
 _VIEW = (640, 480)
 _NS = 1_000_000_000
@@ -58,24 +58,19 @@ def rows(frames: int, sizes: tuple[tuple[int, int], ...]) -> dict[str, Any]:
     Returns:
         The median by network size and the largest of these; nothing where there is no ROS.
     """
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ["ROS_DOMAIN_ID"] = _DOMAIN
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(
-        Path(__file__).resolve().parents[1] / "config/fastdds.xml"))
     try:
         import rclpy
         from smolvlm_ros.msg import DepthState  # noqa: F401
     except ImportError:
         print("no ROS 2 here: no overhead_ms rows", file=sys.stderr)
         return {}
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    rclpy.init()
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(cv2.setNumThreads, cv2.getNumThreads())
+        cv2.setNumThreads(1)
+        own_domain(stack)
+        rclpy.init()
+        stack.callback(rclpy.shutdown)
         found = {f"overhead_ms_640x480_at_{size[0]}": _measure(frames, size) for size in sizes}
-    finally:
-        rclpy.shutdown()
-        cv2.setNumThreads(threads)
     return {**found, "overhead_ms_640x480": max(found.values())}
 
 

@@ -5,7 +5,7 @@ the indoor ones times the ratio of the ranges.
 """
 from __future__ import annotations
 
-import os
+import contextlib
 import statistics
 import sys
 import threading
@@ -16,7 +16,8 @@ from typing import Any
 import common
 import numpy as np
 
-_DOMAIN = "120"
+from benchmark.domain import own_domain
+
 _WAIT_S = 120.0
 _SIZE = (112, 140)
 _VIEW = (140, 112)
@@ -31,10 +32,6 @@ def rows(folder: Path, checkpoints: tuple[Path, Path], switches: int) -> dict[st
         checkpoints: the indoor and the outdoor one, of the same weights.
         switches: how many changes.
     """
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ["ROS_DOMAIN_ID"] = _DOMAIN
-    os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(
-        Path(__file__).resolve().parents[1] / "config/fastdds.xml"))
     try:
         import rclpy
         from smolvlm_ros.msg import DepthState  # noqa: F401
@@ -44,11 +41,11 @@ def rows(folder: Path, checkpoints: tuple[Path, Path], switches: int) -> dict[st
     from smolvlm_ros.models.export import export_depth
     files = [export_depth(checkpoint, folder / f"{checkpoint.name}_switch.onnx", _SIZE).path
              for checkpoint in checkpoints]
-    rclpy.init()
-    try:
+    with contextlib.ExitStack() as stack:
+        own_domain(stack)
+        rclpy.init()
+        stack.callback(rclpy.shutdown)
         return _Run(files[0], files[1]).rows(switches)
-    finally:
-        rclpy.shutdown()
 
 
 class _Run:
