@@ -79,6 +79,7 @@ class ZoneMonitor:
         self.reorder_s = reorder_s
         self._stays: dict[Zone, dict[int, _Stay]] = {}
         self._stamp_s: float | None = None
+        self._frame_s: float | None = None   # of the last frame; ticks may have gone on from it
         self.configure(zones)
 
     @property
@@ -132,15 +133,16 @@ class ZoneMonitor:
         Raises:
             ValueError: when the stamp is not finite.
         """
-        events = self._advance(stamp_s)
+        events = self._advance(stamp_s, frame=True)
         if events is None:
             return ()
+        self._frame_s = stamp_s
         self.blind = tuple(z.name for z in self._stays if z.frame_id not in sightings)
         for zone, stays in self._stays.items():
             seen = sightings.get(zone.frame_id)
             if seen is not None:
                 self._look(zone, stays, seen, stamp_s, events)
-        self._elapse(stamp_s, events)
+        self._elapse(max(stamp_s, self._stamp_s or stamp_s), events)
         return tuple(events)
 
     def tick(self, stamp_s: float) -> tuple[ZoneTransition, ...]:
@@ -162,22 +164,31 @@ class ZoneMonitor:
         self._elapse(stamp_s, events)
         return tuple(events)
 
-    def _advance(self, stamp_s: float) -> list[ZoneTransition] | None:
-        """Note the time; None for a late stamp, all 'leave' when time went back."""
+    def _advance(self, stamp_s: float, frame: bool = False) -> list[ZoneTransition] | None:
+        """Note the time; None for a late stamp, all 'leave' when time went back.
+
+        Frames are late among themselves: one that ticks have overtaken on its way counts, with its
+        own stamp.
+        """
         if not math.isfinite(stamp_s):
             raise ValueError(f"stamp is {stamp_s}, expected finite seconds")
         events: list[ZoneTransition] = []
-        last = self._stamp_s
-        if last is not None and stamp_s < last:
-            if last - stamp_s <= self.reorder_s:
-                self.late += 1
-                return None
+        now = self._stamp_s
+        last = self._frame_s if frame and self._frame_s is not None else now
+        if now is None or last is None:
+            self._stamp_s = stamp_s
+        elif stamp_s >= last:
+            self._stamp_s = max(stamp_s, now)
+        elif last - stamp_s <= self.reorder_s:
+            self.late += 1
+            return None
+        else:
             self.resets += 1
             for zone, stays in self._stays.items():
-                events += [self._left(zone, track, stay, last, "time went back")
+                events += [self._left(zone, track, stay, now, "time went back")
                            for track, stay in stays.items() if stay.told]
                 stays.clear()
-        self._stamp_s = stamp_s
+            self._stamp_s, self._frame_s = stamp_s, None
         return events
 
     def _look(self, zone: Zone, stays: dict[int, _Stay], seen: Sightings, stamp_s: float,

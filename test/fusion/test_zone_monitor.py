@@ -310,6 +310,21 @@ def test_late_frames_and_ticks_are_left_out() -> None:
     assert (monitor.late, monitor.resets, monitor.occupants("door")) == (2, 0, (1,))
 
 
+@pytest.mark.parametrize("ahead_s", [0.5, 5.0])   # within `reorder_s` and beyond it
+def test_a_frame_that_ticks_have_overtaken_is_looked_at_and_no_new_time(ahead_s: float) -> None:
+    # The gate's word that it has let a frame pass can be lost; those on dropped ones go on coming.
+    monitor = ZoneMonitor([at_once("door", "map", DOOR.shape, leave_after_s=1.0)])
+    monitor.update({"map": at(1.0)}, 10.0)
+    monitor.tick(11.0 + ahead_s)
+    assert told(monitor.update({"map": at(5.0)}, 11.0)) == [("leave", 11.0, 1.0)]
+    assert told(monitor.update({"map": at(1.0)}, 11.2)) == [("enter", 11.2, 0.0)]
+    assert (monitor.late, monitor.resets) == (0, 0)
+    # Frames among themselves are late and go back as before.
+    assert monitor.update({"map": at(5.0)}, 11.1) == ()
+    assert told(monitor.update({"map": NOBODY}, 3.0)) == [("leave", 11.0 + ahead_s, ahead_s - 0.2)]
+    assert (monitor.late, monitor.resets) == (1, 1)
+
+
 @pytest.mark.parametrize("stamp", [math.nan, -math.inf])
 def test_stamp_must_be_finite(stamp: float) -> None:
     for call in (lambda: ZoneMonitor().update({}, stamp), lambda: ZoneMonitor().tick(stamp)):

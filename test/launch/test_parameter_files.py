@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from smolvlm_ros.fusion.zone_file import load_zones
+from smolvlm_ros.fusion.zones import Zone
 from smolvlm_ros.launching.topics import TOPICS
 from smolvlm_ros.sources import demo_scene
 
@@ -66,6 +67,13 @@ def test_every_parameter_says_why() -> None:
         text = path.read_text(encoding="utf-8")
         for section in text.split("\n/**/")[1:]:
             assert "# " in section, f"{path.name}: no reason is given in {section.split(':')[0]}"
+
+
+def test_what_the_zones_example_calls_defaults_are_the_defaults() -> None:
+    doorway = load_zones(CONFIG / "zones.yaml")[0]
+    defaults = Zone("any", "map", doorway.shape)
+    for field in ("enter_hits", "enter_after_s"):
+        assert getattr(doorway, field) == getattr(defaults, field)
 
 
 def test_demo_has_the_mount_with_which_the_scene_is_drawn() -> None:
