@@ -72,9 +72,11 @@ def suppress(xyxy: NDArray[np.float32], scores: NDArray[np.float32], *, max_iou:
     common = intersection(xyxy, xyxy)
     own = np.maximum(area(xyxy), 1e-9)
     union = np.maximum(own[:, None] + own[None, :] - common, 1e-9)
+    stays = (common <= max_iou * union) & (common <= max_inside * own[:, None])
+    left = np.ones(len(order), bool)
     kept: list[int] = []
     for i in order:
-        if all(common[i, k] <= max_iou * union[i, k] and common[i, k] <= max_inside * own[i]
-               for k in kept):
+        if left[i]:
             kept.append(int(i))
+            left &= stays[:, i]
     return np.array(kept, np.intp)
