@@ -53,7 +53,9 @@ class QueryDetector:
             raise ModelError("the detector is closed; make a new one")
         config = self.config
         own_scores = config.own_scores()
-        found = self._network.run(self._preprocess(image_rgb), config.onnx.max_objects)
+        # Classes that are not kept take no place among the best ones.
+        count = self._network.metadata.queries if config.classes else config.onnx.max_objects
+        found = self._network.run(self._preprocess(image_rgb), count)
         found = found[found[:, 1] >= min([config.min_score, *own_scores.values()])]
         half = found[:, 4:] / 2
         xyxy = np.hstack([found[:, 2:4] - half, found[:, 2:4] + half])
@@ -67,9 +69,10 @@ class QueryDetector:
         if isinstance(self._network, YoloxNetwork):
             chosen = chosen[_suppress_each(xyxy[chosen], found[chosen, :2], config.onnx.nms_iou)]
         chosen = chosen[boxes.suppress(xyxy[chosen], found[chosen, 1],
-                                       max_iou=config.onnx.max_iou)][:config.onnx.max_objects]
-        return Detections(xyxy[chosen], found[chosen, 1],
-                          tuple(names[i] for i in chosen)).where(config.classes)
+                                       max_iou=config.onnx.max_iou)]
+        kept = [i for i in chosen.tolist() if not config.classes or names[i] in config.classes]
+        kept = kept[:config.onnx.max_objects]
+        return Detections(xyxy[kept], found[kept, 1], tuple(names[i] for i in kept))
 
     def close(self) -> None:
         """See `Detector`."""

@@ -144,6 +144,14 @@ def test_scores_of_single_classes(tmp_path: Path) -> None:
         make_detector(config(path, class_scores=("cat: 0.5",)))
 
 
+def test_classes_that_are_not_kept_take_no_place(tmp_path: Path) -> None:
+    detector = make_detector(config(onnx_file(tmp_path / "nano.onnx"), onnx__max_objects=1))
+    assert detector.detect(BLACK).class_names == ("person",)
+    detector.config = detector.config.changed(classes=("dog", "cat"))
+    assert detector.detect(BLACK).class_names == ("dog",)
+    detector.close()
+
+
 def test_agpl_weights_are_refused_unless_allowed(tmp_path: Path) -> None:
     path = onnx_file(tmp_path / "yolo11n.onnx", entries=AGPL)
     with pytest.raises(LicenceError, match="yolo11n.onnx is licensed AGPL-3.0.*set allow_agpl"):
