@@ -162,6 +162,7 @@ class DepthNode(FunnelNode[DepthSettings]):
 
     def _estimate(self, pair: tuple[Image, CameraInfo]) -> None:
         message, info = pair
+        worker = self._worker  # which outlives its activation when the estimator hangs
         with self.stats.timed("depth"):
             camera = infos.to_camera_model(info) if any(info.k) else None
             with self._scenes.lock:
@@ -172,6 +173,8 @@ class DepthNode(FunnelNode[DepthSettings]):
                 image_rgb = images.to_rgb(message)
                 result = self._scenes.estimator.estimate(image_rgb, camera,
                                                          to_seconds(message.header.stamp))
+                if worker.closed:
+                    return
                 # Under the lock: what is told of a change of the variant comes after it.
                 self._depth_state.publish(depth_state(
                     message.header, result.info, self.settings.auto_scene, result.focal_scale,

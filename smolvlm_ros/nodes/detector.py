@@ -155,6 +155,7 @@ class DetectorNode(FunnelNode[DetectorSettings]):
 
     def _detect(self, item: tuple[Image, Boxes]) -> None:
         message, regions = item
+        worker = self._worker  # which outlives its activation when the detector hangs
         settings = self.settings
         if settings is not self._in_force:
             self._detector.config = self._in_force = settings
@@ -163,6 +164,8 @@ class DetectorNode(FunnelNode[DetectorSettings]):
             require_world(source, message.header.frame_id)
         with self.stats.timed("detector"):
             found = self._detector.detect(images.to_rgb(message), regions)
+            if worker.closed:
+                return
             self._detections.publish(to_detections(message.header, found.xyxy,
                                                    found.scores.tolist(), found.class_names))
         self.stats.count("frames")

@@ -68,6 +68,11 @@ class Mailbox(Generic[T]):
         """When the item under way was begun, by time.monotonic(); None while there is none."""
         return self._busy_since_s
 
+    @property
+    def closed(self) -> bool:
+        """True once it was told to stop: what `work` still finds is for nobody."""
+        return self._closed
+
     def close(self, timeout_s: float = 10.0) -> bool:
         """Forget what waits and stop the worker; returns False when it did not end in time."""
         with self._condition:

@@ -6,6 +6,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,33 @@ def test_a_model_of_a_whole_video_is_told_when_it_has_to_forget(
             "activated", "image", "image", "image", "no image for 2.000 s", "image",
             f"images are {2 * WIDTH}x{HEIGHT} now and were {WIDTH}x{HEIGHT}", "image", "image",
             "time went back by 54.200 s", "image"]
+
+
+def test_a_frame_that_outlives_the_activation_is_not_told_in_the_next_one(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    class Stuck(VideoModel):
+        def estimate(self, image_rgb: Any, camera: Any, stamp_s: float) -> DepthMap:
+            begun.set()
+            assert go.wait(30.0)
+            return super().estimate(image_rgb, camera, stamp_s)
+    monkeypatch.setattr(depth_scenes, "make_estimator", Stuck)
+    monkeypatch.setattr(depth_scenes, "_SWITCH_S", 0.05)
+    with gate() as funnel:
+        funnel.node._patience_s = 0.05
+        old = funnel.send()
+        assert begun.wait(15.0)
+        worker = funnel.node._worker
+        assert funnel.change(Transition.TRANSITION_DEACTIVATE)
+        assert funnel.change(Transition.TRANSITION_ACTIVATE)
+        go.set()
+        wait_for(lambda: worker.busy_since_s is None, "the old worker's end")
+        new = funnel.send()
+        funnel.depth(new)
+        assert [d.header for d in funnel.depths] == [new]
+        assert old not in [s.header for s in funnel.states]
+        assert "callback_errors" not in funnel.node.stats.counters()
 
 
 class TestFaults:

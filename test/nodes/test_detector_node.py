@@ -209,20 +209,7 @@ class TestFaults:
 
     def test_a_detector_that_does_not_come_back_is_dead(self,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-        go = threading.Event()
-
-        class Stuck:
-            name, labels, config = "stuck", ("person",), None
-            info = DetectorInfo()
-
-            def detect(self, image_rgb: np.ndarray, regions: Any = ()) -> Detections:
-                go.wait(20.0)
-                return Detections()
-
-            def close(self) -> None:
-                pass
-
-        monkeypatch.setattr(detector_module, "make_detector", lambda config: Stuck())
+        go = stuck(monkeypatch)
         with gate(use_regions=False, dead_after_s=0.2) as funnel:
             headers = [fresh() for _ in range(3)]
             for header in headers:
@@ -236,6 +223,44 @@ class TestFaults:
             assert [d.header for d in funnel.found] == [headers[0], headers[2]]
             funnel.peer.await_status("detector", lambda *s: s[0] == 0
                                      and s[2]["frames_replaced"] == "1", "health again")
+
+
+def stuck(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A detector that does not come back until the event is set."""
+    go = threading.Event()
+
+    class Stuck:
+        name, labels, config = "stuck", ("person",), None
+        info = DetectorInfo()
+
+        def detect(self, image_rgb: np.ndarray, regions: Any = ()) -> Detections:
+            go.wait(20.0)
+            return Detections()
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(detector_module, "make_detector", lambda config: Stuck())
+    return go
+
+
+def test_a_frame_that_outlives_the_activation_is_not_told_in_the_next_one(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    go = stuck(monkeypatch)
+    with gate(use_regions=False) as funnel:
+        funnel.node._patience_s = 0.05
+        funnel.image(fresh())
+        worker = funnel.node._worker
+        wait_for(lambda: worker.busy_since_s, "the work")
+        for step in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+            request = ChangeState.Request(transition=Transition(id=step))
+            assert funnel.peer.call("detector/change_state", ChangeState, request).success
+        go.set()
+        wait_for(lambda: worker.busy_since_s is None, "the old worker's end")
+        new = fresh()
+        funnel.image(new)
+        funnel.detections(new)
+        assert [d.header for d in funnel.found] == [new]
 
 
 def test_a_message_from_elsewhere_needs_no_code_of_ours() -> None:
