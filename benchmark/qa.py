@@ -1,12 +1,13 @@
 """Scene QA: what its questions cost, and what its verdict policy is worth.
 
-    python benchmark/qa.py --json qa.json [--quick] [--parts cost policy guard]
+    python benchmark/qa.py --json qa.json [--quick] [--parts cost policy guard clients]
 
 - cost: SmolVLM2 at the real sizes with random weights, in pairs with plain transformers
   `generate()` of one token in the same number format;
 - policy: a model of the embedded world on 1,000 seeded questions, a tenth of the frames corrupted,
   asked as scene_qa asks about objects: on crops;
-- guard: the geometry guard on the lists of its tests.
+- guard: the geometry guard on the lists of its tests;
+- clients: ten clients that ask a scene_qa node at once for ten minutes.
 
 `--answers FILE` writes the policy's answers with the right ones, for `smolvlm_ros calibrate`;
 `--calibration FILE` applies what that made.
@@ -37,10 +38,12 @@ from smolvlm_ros.qa.engine import EngineConfig, NoEngine, make_engine  # noqa: E
 TARGETS: dict[str, tuple[str, float]] = {
     "four_pass_cost_ratio": ("<=", 0.6), "eight_questions_ratio": ("<=", 1.6),
     "policy_wrong_over_single": ("<=", 0.2), "policy_decided_rate": (">=", 0.75),
-    "geometry_guard_accuracy": (">=", 0.98)}
+    "geometry_guard_accuracy": (">=", 0.98), "clients_lost": ("<=", 0), "clients_late": ("<=", 0),
+    "clients_memory_growth_mib": ("<=", 16)}
 _DTYPES = ("float32", "bfloat16", "int8")
 _SEED = 900        # of the first world; places for timelines are never trained on
 _QUESTIONS, _QUICK_QUESTIONS = 1000, 80
+_QUICK_CLIENTS_S = 10.0
 _A_WORLD = 13      # questions that a world gives, about
 
 
@@ -107,8 +110,16 @@ def guard(_: argparse.Namespace) -> dict[str, Any]:
     return {"geometry_guard_accuracy": float(np.mean(right)), "geometry_guard_asked": len(right)}
 
 
+def clients(options: argparse.Namespace) -> dict[str, Any]:
+    """Ten clients at once: nothing lost, nothing late, memory flat."""
+    from benchmark.qa_clients import rows
+
+    return rows(options.model, _QUICK_CLIENTS_S if options.quick else options.minutes * 60,
+                options.threads)
+
+
 _PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "cost": cost, "policy": policy, "guard": guard}
+    "cost": cost, "policy": policy, "guard": guard, "clients": clients}
 
 
 def _policy(options: argparse.Namespace, engine: Any) -> dict[str, Any]:
@@ -133,7 +144,10 @@ def _options() -> argparse.Namespace:
     parser = common.parser((__doc__ or "").splitlines()[0])
     parser.add_argument("--parts", nargs="+", choices=list(_PARTS), default=list(_PARTS),
                         metavar="PART", help=f"of {', '.join(_PARTS)} (default: all)")
-    parser.add_argument("--model", default="world-vlm", help="for the policy (default %(default)s)")
+    parser.add_argument("--model", default="world-vlm",
+                        help="for the policy and the clients (default %(default)s)")
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="N",
+                        help="that the clients ask (default %(default)g)")
     parser.add_argument("--seed", type=int, default=_SEED, help="of the policy's first world")
     parser.add_argument("--frames", action="store_true", help="ask the policy's questions on whole "
                         "frames, as a planner does (keys frames_...), not on crops; takes 2 GB")
