@@ -76,7 +76,7 @@ class SceneWatch:
         self._scene: Scene
         self._reference: Reference
         self._last = Observation(False, False, False, 0.0, 1.0)
-        self._located_s = self._referenced_s = float("-inf")
+        self._observed_s = self._located_s = self._referenced_s = float("-inf")
         self._numbers = numbers
         self._tracker = Tracker(self._numbers)
         self._residual = ResidualMotion()
@@ -97,6 +97,7 @@ class SceneWatch:
             config: the limits.
             colour: gives the frame in colour at the same size; asked while the camera moves.
         """
+        self._observed_s = stamp_s
         if not self._started:
             return self._start(image, stamp_s)
         seen = self._before_scene(image, dt_s, stamp_s, config)
@@ -150,12 +151,12 @@ class SceneWatch:
 
         Args:
             scale: full-resolution pixels in one work pixel, along x and y.
-            stamp_s: the time now, seconds.
+            stamp_s: the time now, seconds: of the frame observed last, or of one that repeats it.
         """
         height, width = self._covered.shape
         boxes = [(t, moved_box(t.box, self._transform)) for t in self._tracker.tracks
                  if t.confirmed]
-        seen_now = [t for t in self._movers.tracks if t.confirmed and t.seen_s == stamp_s]
+        seen_now = [t for t in self._movers.tracks if t.confirmed and t.seen_s == self._observed_s]
         boxes += [(t, t.box) for t in seen_now if not any(near(t.box, box) for _, box in boxes)]
         found = []
         for track, (left, top, right, bottom) in boxes:

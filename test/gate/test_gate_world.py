@@ -39,3 +39,15 @@ def test_a_camera_that_moves_past_an_empty_place_passes_little() -> None:
                 world.frame_count)
     decisions = played(world, first / FPS, min(last, first + 8 * 15) / FPS)
     assert sum(decision.open for _, decision in decisions) <= 0.08 * len(decisions) + 1
+
+
+def test_an_image_that_comes_again_shows_what_moved_in_it() -> None:
+    world = World("path", 5, camera="drone", model=CAMERA.scaled(320, 240))
+    gate = MotionGate()
+    for index in range(round(19.0 * FPS), round(21.1 * FPS)):
+        frame = world.frame(index)
+        decision = gate.step(frame.image_rgb, frame.time_s)
+    assert decision.regions
+    again = gate.step(frame.image_rgb, frame.time_s + 0.01)
+    assert again.repeated
+    assert [r.xyxy for r in again.regions] == [r.xyxy for r in decision.regions]
