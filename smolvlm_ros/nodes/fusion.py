@@ -69,7 +69,7 @@ MARKERS = Endpoint("markers", "visualization_msgs/msg/MarkerArray", "Objects and
 ANNOTATED = Endpoint("annotated", "sensor_msgs/msg/Image", "The frame with boxes, classes and "
                      "metres, rgb8.")
 MEASURE = Endpoint("~/measure", "smolvlm_ros/srv/MeasureDistance", "Distances with uncertainty "
-                   "and age.")
+                   "and age, and what is at a pixel or in a box.")
 
 _SYNCHRONISED = (DETECTIONS, DEPTH, DEPTH_INFO)
 _FAULTS = ("tf", "late", "registration", "no pose")  # of frames, so of the active phase
