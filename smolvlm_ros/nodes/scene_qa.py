@@ -29,12 +29,13 @@ from smolvlm_ros.qa.verdict import Frame, Verdict
 from smolvlm_ros.remote.persons import Persons
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.asking import Asker
+from smolvlm_ros.ros.boxes import boxes_by_id
 from smolvlm_ros.ros.describing import describe
 from smolvlm_ros.ros.escalating import Escalating, person_boxes
 from smolvlm_ros.ros.event_questions import EventQuestions
 from smolvlm_ros.ros.frame_supply import FrameSupply
 from smolvlm_ros.ros.grounding import CHECK_S, Grounding, with_notes
-from smolvlm_ros.ros.health import InputRule, Level
+from smolvlm_ros.ros.health import InputRule, Level, WorkerFacts
 from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
 from smolvlm_ros.ros.memory import Memory
@@ -42,7 +43,6 @@ from smolvlm_ros.ros.origin import FAULT, note_origin
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qa_settings import SceneQaSettings
 from smolvlm_ros.ros.stamps import ExactStamps
-from smolvlm_ros.ros.tracked_boxes import from_tracked_boxes
 from smolvlm_ros.ros.verdicts import to_message
 from smolvlm_ros.ros.waiters import Waiters
 
@@ -142,7 +142,8 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self._watch = self.watch(InputRule(IMAGE.name))
         waiting = ReentrantCallbackGroup()
         self.endpoints.serve(ASK, Asker(self).on_ask, waiting)
-        self.endpoints.serve(FIND, self._memory.find)
+        # In groups of their own: neither a long search nor the notes hold up the frames.
+        self.endpoints.serve(FIND, self._memory.find, MutuallyExclusiveCallbackGroup())
         self.endpoints.act(DESCRIBE, lambda goal: describe(self, goal),
                            lambda _: CancelResponse.ACCEPT, waiting)
         self.endpoints.subscribe(IMAGE, self._on_image)
@@ -178,6 +179,13 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
             self.scheduler.close()
             self.frames.wake()
             self._escalating.stop()
+
+    def worker_facts(self) -> tuple[WorkerFacts, ...]:
+        """What is known of the thread that answers."""
+        if self.state != "active":
+            return super().worker_facts()
+        return (*super().worker_facts(), WorkerFacts(
+            self.default_name, self.scheduler.busy_since_s, self.settings.timeout_s + _END_S))
 
     def extra_diagnostics(self) -> Mapping[str, object]:
         """The model, and what waits."""
@@ -285,7 +293,10 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
 
     def _work(self, scheduler: Scheduler) -> None:
         while not scheduler.closed:
-            scheduler.run_next(timeout_s=0.5)
+            try:
+                scheduler.run_next(timeout_s=0.5)
+            except Exception as error:  # a defect; without its worker the node would be dead
+                self.endpoints.report("the queue", error)
 
     def _send_away(self) -> None:
         """Let every client have its answer before the services end."""
@@ -315,7 +326,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         stamp_s = self.stamps.seconds(message.header.stamp)
         if of == OBJECT:
             self._persons.tell(stamp_s, person_boxes(message))
-        self.frames.tell(stamp_s, from_tracked_boxes(message), of)
+        self.frames.tell(stamp_s, boxes_by_id(message), of)
         self._questions.tick()
 
     def _on_zone_event(self, event: ZoneEvent) -> None:

@@ -88,6 +88,12 @@ class Scheduler:
         """True after `close`: the worker may leave its loop."""
         return self._closed
 
+    @property
+    def busy_since_s(self) -> float | None:
+        """When the request that runs was begun, on the clock; None while none does."""
+        with self._changed:
+            return None if self._running is None else self._started_s
+
     def submit(self, key: Hashable, work: Callable[[], Any], *, deadline_s: float,
                priority: int = 0, kind: str = "verdict") -> Future[Any]:
         """Queue a request, or join the same one that waits, runs or was just answered.

@@ -63,6 +63,17 @@ def to_detections(header: Header, xyxy: NDArray[np.floating], scores: Sequence[f
         for box, score, name in zip(xyxy, scores, class_names, strict=True)])
 
 
+def boxes_by_id(message: Detection2DArray) -> dict[str, tuple[float, float, float, float]]:
+    """Corners (left, top, right, bottom) in pixels, by track or zone.
+
+    Raises:
+        ValueError: a box is none, or an object or zone has no id.
+    """
+    if any(not detection.id for detection in message.detections):
+        raise ValueError("an entry has no id; expected that of its track, or its zone's name")
+    return {detection.id: from_box(detection.bbox) for detection in message.detections}
+
+
 def best_hypothesis(detection: Detection2D) -> tuple[str, float]:
     """Class and score of the best hypothesis.
 

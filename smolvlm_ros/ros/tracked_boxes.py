@@ -1,4 +1,4 @@
-"""Where the tracked objects of a frame, and the zones, are in its image: messages and back."""
+"""Where the tracked objects of a frame, and the zones, are in its image, as messages."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.fusion import Object3D, Track, Transform, Zone
 from smolvlm_ros.fusion.zone_view import seen_box
-from smolvlm_ros.ros.boxes import from_box, hypothesis, to_box
+from smolvlm_ros.ros.boxes import hypothesis, to_box
 
 
 def to_tracked_boxes(header: Header, tracks: Iterable[Track], objects: Sequence[Object3D]
@@ -44,14 +44,3 @@ def to_zone_boxes(header: Header, zones: Iterable[Zone], camera: CameraModel,
         if box is not None:
             message.detections.append(Detection2D(header=header, id=zone.name, bbox=to_box(box)))
     return message
-
-
-def from_tracked_boxes(message: Detection2DArray) -> dict[str, tuple[float, float, float, float]]:
-    """Corners (left, top, right, bottom) in pixels, by track or zone.
-
-    Raises:
-        ValueError: a box is none, or an object or zone has no id.
-    """
-    if any(not detection.id for detection in message.detections):
-        raise ValueError("an entry has no id; expected that of its track, or its zone's name")
-    return {detection.id: from_box(detection.bbox) for detection in message.detections}

@@ -8,7 +8,7 @@ from fusion_bench import LOOKS_AHEAD, OPTICAL, ZONES, at, bench, header  # noqa:
 from peer import wait_for  # noqa: E402
 from vision_msgs.msg import Detection2DArray  # noqa: E402
 
-from smolvlm_ros.ros.tracked_boxes import from_tracked_boxes  # noqa: E402
+from smolvlm_ros.ros.boxes import boxes_by_id  # noqa: E402
 
 # Before the camera, 2 m away: 60 px/m and a principal point of (31.5, 23.5) make 30 px a metre.
 MORE = ZONES + """
@@ -26,7 +26,7 @@ def test_zones_in_view_have_their_boxes_with_the_frame_s_stamp() -> None:
         wait_for(lambda: b.node._zone_boxes.get_subscription_count(), "the node to know who looks")
 
         def seen() -> Detection2DArray | None:
-            return next((m for m in told if "ahead" in from_tracked_boxes(m)), None)
+            return next((m for m in told if "ahead" in boxes_by_id(m)), None)
         for number in range(40):  # until TF is known
             b.send(number)
             wait_for(lambda n=number: len(told) > n, "the zones of the frame")
@@ -34,6 +34,6 @@ def test_zones_in_view_have_their_boxes_with_the_frame_s_stamp() -> None:
                 break
         message = seen()
         assert message is not None and message.header == header(len(told) - 1)
-        boxes = from_tracked_boxes(message)
+        boxes = boxes_by_id(message)
         assert set(boxes) == {"near", "ahead"}
         assert boxes["ahead"] == pytest.approx((16.5, 23.5, 46.5, 38.5), abs=1e-6)

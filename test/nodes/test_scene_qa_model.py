@@ -36,8 +36,9 @@ from rclpy.action import ActionClient  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from smolvlm_ros.action import DescribeScene  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict  # noqa: E402
-from smolvlm_ros.srv import AskScene  # noqa: E402
+from smolvlm_ros.srv import AskScene, FindMoment  # noqa: E402
 
+from smolvlm_ros.nodes import scene_qa  # noqa: E402
 from smolvlm_ros.qa.policy import SceneQA  # noqa: E402
 from smolvlm_ros.qa.verdict import Answer, Frame, Verdict  # noqa: E402
 from smolvlm_ros.ros import event_questions, frame_supply, images  # noqa: E402
@@ -463,6 +464,41 @@ def test_a_description_that_must_not_be_asked_for_is_aborted(tiny_vlm: Path) -> 
                            ({"prompt": "a" * 301}, "at most 300")):
             status, result = Describer(b, **goal).result()
             assert status == GoalStatus.STATUS_ABORTED and text in result.message
+
+
+# Its threads -----------------------------------------------------------------------------------
+
+def test_a_model_that_hangs_is_dead_in_the_node_s_health(tiny_vlm: Path,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene_qa, "_END_S", 0.1)
+    with qa_bench(engine__model=str(tiny_vlm), timeout_s=0.2) as b:
+        b.two_frames()
+        go_on = threading.Event()
+        b.node.engine.yes_no = lambda *_: go_on.wait(60)
+        try:
+            assert b.ask().status == REFUSED
+            b.peer.await_error("scene_qa", "scene_qa is dead: ")
+        finally:
+            go_on.set()
+
+
+def test_a_long_search_does_not_keep_frames_from_coming() -> None:
+    with qa_bench() as b:
+        go_on, begun = threading.Event(), threading.Event()
+
+        def searches(_: Any) -> Any:
+            begun.set()
+            assert go_on.wait(60)
+            raise ValueError("nothing")
+        b.node._memory._store.find = searches
+        found = b.peer.call_async("scene_qa/find_moment", FindMoment, FindMoment.Request())
+        try:
+            wait_for(begun.is_set, "the search")
+            b.frame()
+            assert not found.done()
+        finally:
+            go_on.set()
+        wait_for(found.done, "its answer")
 
 
 # Checkpoints ------------------------------------------------------------------------------------

@@ -89,14 +89,16 @@ def test_what_runs_counts_by_what_is_left_of_it(scheduler, clock) -> None:
     learn(scheduler, clock, 2.0)
 
     def ask_meanwhile():
+        assert scheduler.busy_since_s == clock.now_s
         clock.now_s += 1.5  # half a second is left of the two
         with pytest.raises(Refused, match=r"about 2\.50 s"):
             scheduler.submit("b", lambda: 1, deadline_s=clock.now_s + 2.4)
         scheduler.submit("c", lambda: 1, deadline_s=clock.now_s + 2.6)
 
     done = scheduler.submit("a", ask_meanwhile, deadline_s=1e9)
+    assert scheduler.busy_since_s is None
     scheduler.run_next(0)
-    assert done.exception(0) is None
+    assert done.exception(0) is None and scheduler.busy_since_s is None
 
 
 def test_an_urgent_request_has_late_ones_refused_at_once(scheduler, clock) -> None:

@@ -11,7 +11,8 @@ from vision_msgs.msg import Detection2D, Detection2DArray  # noqa: E402
 
 from smolvlm_ros.camera import CameraModel  # noqa: E402
 from smolvlm_ros.fusion import Tracker3D, fuse  # noqa: E402
-from smolvlm_ros.ros.tracked_boxes import from_tracked_boxes, to_tracked_boxes  # noqa: E402
+from smolvlm_ros.ros.boxes import boxes_by_id  # noqa: E402
+from smolvlm_ros.ros.tracked_boxes import to_tracked_boxes  # noqa: E402
 
 
 def test_a_box_goes_out_under_its_track_s_number() -> None:
@@ -26,7 +27,7 @@ def test_a_box_goes_out_under_its_track_s_number() -> None:
         message = to_tracked_boxes(header, tracker.update(objects, stamp_s), objects)
         assert message.header == header
         assert {d.results[0].hypothesis.class_id for d in message.detections} <= {"person"}
-        return from_tracked_boxes(message)
+        return boxes_by_id(message)
 
     left, right = (10.0, 20.0, 25.0, 60.0), (70.0, 20.0, 85.0, 60.0)
     first = update(left, right, stamp_s=1.0)
@@ -40,4 +41,4 @@ def test_a_box_goes_out_under_its_track_s_number() -> None:
 
 def test_an_object_without_a_number_is_refused() -> None:
     with pytest.raises(ValueError, match="no id"):
-        from_tracked_boxes(Detection2DArray(detections=[Detection2D()]))
+        boxes_by_id(Detection2DArray(detections=[Detection2D()]))
