@@ -85,6 +85,14 @@ class OpenNetwork(Generic[D]):
         """
         return self._session.run({self._input: tensor})
 
+    def finite_outputs(self, tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
+        """As `outputs`; a ProviderError also for values that are not finite."""
+        outputs = self.outputs(tensor)
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ProviderError(f"{self.path.name} on {self.provider} gives values that are not "
+                                "finite; use another provider")
+        return outputs
+
     def close(self) -> None:
         """Free the model's memory; may be called twice."""
         self._session.close()

@@ -51,10 +51,7 @@ class Network(OpenNetwork[DetectorMetadata]):
         Raises:
             ProviderError: when it fails, or gives values that are not finite.
         """
-        logits, boxes = self.outputs(tensor)
-        if not (np.isfinite(logits).all() and np.isfinite(boxes).all()):
-            raise ProviderError(f"{self.path.name} on {self.provider} gives values that are not "
-                                "finite; use another provider")
+        logits, boxes = self.finite_outputs(tensor)
         return best(logits[0], boxes[0], count)
 
 

@@ -18,7 +18,7 @@ from smolvlm_ros.accelerator.network import OpenNetwork, Session
 from smolvlm_ros.detection.coco import COCO
 from smolvlm_ros.models.canary import canary_image
 from smolvlm_ros.models.detector_metadata import DetectorMetadata
-from smolvlm_ros.models.errors import CheckpointError, ProviderError
+from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.stated_licence import allows_commercial, stated_licence
 
 ARCHITECTURE = "yolox"
@@ -85,10 +85,7 @@ class YoloxNetwork(OpenNetwork[DetectorMetadata]):
             ProviderError: when it fails, or gives values that are not finite.
         """
         meta = self.metadata
-        output = self.outputs(tensor)[0][0]
-        if not np.isfinite(output).all():
-            raise ProviderError(f"{self.path.name} on {self.provider} gives values that are not "
-                                "finite; use another provider")
+        output = self.finite_outputs(tensor)[0][0]
         found = output if self._decoded else decode(output, meta.height, meta.width)
         scores = found[:, 4:5] * found[:, 5:]
         best = scores.argmax(1)
