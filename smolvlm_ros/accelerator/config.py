@@ -12,9 +12,10 @@ class AcceleratorConfig(Settings):
     """How a network is run."""
 
     input_height: int = setting(
-        0, "Input height of the network: chooses among the files of a folder, and refuses a file "
-        "of another size. 0 takes what the file has. Depth networks take multiples of 14, "
-        "detectors of 32.", unit="px", ge=0, le=2048)
+        0, "Input height of the network: chooses among the files of a folder, refuses a file of "
+        "another size, and is the size at which a checkpoint is exported or run. 0 takes what the "
+        "file has, of a checkpoint its own or the export's default. Depth networks take multiples "
+        "of 14, detectors of 32.", unit="px", ge=0, le=2048)
     input_width: int = setting(
         0, "Input width of the network; see input_height.", unit="px", ge=0, le=2048)
     provider: str = setting("cpu", "What the network is computed on.", choices=PROVIDERS)
@@ -26,7 +27,7 @@ class AcceleratorConfig(Settings):
     fp16: bool = setting(True, "Let TensorRT, or torch on CUDA, compute in half precision.")
     engine_cache: str = setting(
         "", "Folder that keeps TensorRT's engines between starts; empty for "
-        "~/.cache/smolvlm_ros/tensorrt.")
+        "$XDG_CACHE_HOME/smolvlm_ros/tensorrt, mostly ~/.cache/smolvlm_ros/tensorrt.")
 
     def conflicts(self) -> list[str]:
         """Rules between settings."""

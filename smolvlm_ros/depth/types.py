@@ -42,7 +42,8 @@ class DepthInfo:
         licence: SPDX identifier of the weights; empty without any.
         commercial: False when that licence forbids commercial use.
         input_height, input_width: the network's input in pixels; 0 without a network.
-        precision: 'fp32' or 'int8'; empty without a network.
+        precision: of the network's file, 'fp32' or 'int8'; empty without a network. A GPU may
+            compute an fp32 file in half precision (setting `fp16`).
         self_check: how the network's answer to a fixed picture compared, in words.
         notes: what a user should be warned of at every start: fall-backs and licences.
         source: hub id, registry name or folder of the checkpoint that the file was made from.
