@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from smolvlm_ros.accelerator.config import AcceleratorConfig
 from smolvlm_ros.accelerator.model_file import ModelChoice, find_model
-from smolvlm_ros.accelerator.network import NetworkKind, OpenNetwork, open_network
+from smolvlm_ros.accelerator.network import NetworkKind, open_network
+from smolvlm_ros.accelerator.opened import OpenNetwork
 from smolvlm_ros.accelerator.preprocess import ImageTensor
 
 __all__ = ["AcceleratorConfig", "ImageTensor", "ModelChoice", "NetworkKind", "OpenNetwork",

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from smolvlm_ros import accelerator
 from smolvlm_ros.accelerator.model_file import ModelChoice, require_set
-from smolvlm_ros.accelerator.network import NetworkKind, OpenNetwork, Session
+from smolvlm_ros.accelerator.network import NetworkKind
+from smolvlm_ros.accelerator.opened import OpenNetwork, Session
 from smolvlm_ros.depth.config import DepthConfig
 from smolvlm_ros.depth.preprocess import Preprocessor
 from smolvlm_ros.models.canary import fingerprint

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from smolvlm_ros import accelerator
 from smolvlm_ros.accelerator.model_file import ModelChoice
-from smolvlm_ros.accelerator.network import NetworkKind, OpenNetwork, Session
+from smolvlm_ros.accelerator.network import NetworkKind
+from smolvlm_ros.accelerator.opened import OpenNetwork, Session
 from smolvlm_ros.detection import yolox
 from smolvlm_ros.detection.config import DetectorConfig
 from smolvlm_ros.detection.preprocess import Preprocessor

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smolvlm_ros.accelerator.network import OpenNetwork, Session
+from smolvlm_ros.accelerator.opened import OpenNetwork, Session
 from smolvlm_ros.detection.coco import COCO
 from smolvlm_ros.models.canary import canary_image
 from smolvlm_ros.models.detector_metadata import DetectorMetadata
