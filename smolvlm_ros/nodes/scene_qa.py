@@ -42,9 +42,11 @@ from smolvlm_ros.ros.memory import Memory
 from smolvlm_ros.ros.origin import FAULT, note_origin
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qa_settings import SceneQaSettings
+from smolvlm_ros.ros.shadowing import Shadowing
 from smolvlm_ros.ros.stamps import ExactStamps
 from smolvlm_ros.ros.verdicts import to_message
 from smolvlm_ros.ros.waiters import Waiters
+from smolvlm_ros.ros.watching import Watching
 
 IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames questions are asked about.",
                  qos="image_qos")
@@ -111,6 +113,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self._escalating = Escalating(s.escalation, s.privacy, self._memory.sent, self._persons,
                                       self.stats, self.faults)
         self.own("escalation", self._escalating.close)
+        self._shadow: Shadowing | None = None
         self.grounding = Grounding(s.notes, self.faults)
         self.own("notes", self.grounding.close)
         self.engine: Engine | NoEngine = make_engine(s.engine, s.privacy)
@@ -121,6 +124,8 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         else:
             self.own("engine", self.engine.close)
             self.get_logger().info(f"answers by {self.engine.description}")
+            self._shadow = Shadowing(s.shadow, s.engine, s.privacy, self._busy, self.faults)
+            self.own("shadow", self._shadow.close)
             self._compare_models(self.engine.name)
 
     def start(self) -> None:
@@ -136,6 +141,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self.own("worker", lambda: self._end(worker))
         worker.start()
         self.frames = FrameSupply(self, s.frames, REQUEST)
+        self.watching = Watching(self, s.video)
         self.waiters = Waiters(_WAITING, s.rate)
         self._questions = EventQuestions(self, self._templates)
         self._verdicts = self.endpoints.publish(VERDICTS)
@@ -168,8 +174,11 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self._policy.config = settings.policy
         self._memory.configure(settings.memory, settings.privacy)
         self.grounding.configure(settings.notes)
+        if self._shadow is not None:
+            self._shadow.configure(settings.shadow)
         if self.state == "active":
             self.frames.configure(settings.frames)
+            self.watching.configure(settings.video)
             self.scheduler.config = settings.queue
             self.waiters.configure(settings.rate)
 
@@ -198,6 +207,8 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
                      moments_lost=memory.lost, moments_forgotten=memory.forgotten,
                      note_lines=len(self.grounding))
         extra.update(self._escalating.diagnostics())
+        if self._shadow is not None:
+            extra.update(self._shadow.diagnostics())
         if self.state == "active":
             extra["boxes_outside_image"] = self.frames.boxes_outside
             extra.update(waiting=len(self.scheduler), pending_events=len(self._questions))
@@ -250,9 +261,13 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
     def decide(self, question: str, frames: Sequence[Frame], negated: str = "",
                calibration: Calibration = NEUTRAL, notes: Sequence[NoteLine] = ()) -> Verdict:
         """Answer now, in this thread; raises as SceneQA.decide does."""
+        begin, policy = time.perf_counter(), self._policy.config
         with self.model_watched():
             verdict = self._policy.decide(question, frames, with_notes(self.engine, notes),
                                           negated=negated, calibration=calibration)
+        if self._shadow is not None:
+            ms = (time.perf_counter() - begin) * 1e3
+            self._shadow.offer(verdict, ms, frames, negated, policy, [n.text for n in notes])
         return dataclasses.replace(verdict, notes=tuple(map(str, notes)))
 
     @contextmanager
@@ -298,6 +313,9 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
             except Exception as error:  # a defect; without its worker the node would be dead
                 self.endpoints.report("the queue", error)
 
+    def _busy(self) -> bool:
+        return self.state == "active" and self.scheduler.busy
+
     def _send_away(self) -> None:
         """Let every client have its answer before the services end."""
         self.scheduler.close()
@@ -319,6 +337,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         if self.frames.add(frame):  # the clock was restarted: the same stamps mean other frames
             self.scheduler.forget()
             self._questions.drop("the clock of the stamps went back")
+        self.watching.add(frame)
         note_origin(self, self.engine, frame)
         self._questions.tick()
 

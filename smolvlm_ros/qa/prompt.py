@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MAX_QUESTION = 300  # characters; srv/AskScene.srv promises it
 MAX_PROMPT = 2 * MAX_QUESTION + 600  # a negation may wrap a question, site notes come before it
@@ -14,6 +14,10 @@ YES_NO_HINT = "Answer yes or no."
 # <row_1_col_2>, [INST], <<SYS>>. Real questions hold none of these.
 _TOKEN = re.compile(r"<{1,2}/?\|?[\w][\w .:/-]*\|?>{1,2}|<\||\|>|\[/?INST\]", re.IGNORECASE)
 _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+_COUNTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+           "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen")
 
 
 class QuestionError(ValueError):
@@ -71,6 +75,23 @@ def chat_prefix(image: str, system_prompt: str) -> str:
     """
     system = f"System: {system_prompt}<end_of_utterance>\n" if system_prompt else ""
     return f"<|im_start|>{system}User:{image}"
+
+
+def video_prefix(image: str, seconds: Sequence[float], system_prompt: str) -> str:
+    """The part of the prompt before a question about several frames, as SmolVLM2 learned videos.
+
+    Args:
+        image: an image's tokens as text.
+        seconds: of each frame, since the first, in order.
+        system_prompt: fixed text before it; empty for none.
+    """
+    system = f"System: {system_prompt}<end_of_utterance>\n" if system_prompt else ""
+    count = _COUNTS[len(seconds)] if len(seconds) < len(_COUNTS) else str(len(seconds))
+    length = round(seconds[-1])
+    frames = "".join(f"\nFrame from {int(s) // 60:02d}:{int(s) % 60:02d}:{image}" for s in seconds)
+    return (f"<|im_start|>{system}User: You are provided the following series of {count} frames "
+            f"from a {length // 3600}:{length // 60 % 60:02d}:{length % 60:02d} [H:MM:SS] video.\n"
+            f"{frames}\n\n")
 
 
 def chat_question(question: str, hint: str = "") -> str:

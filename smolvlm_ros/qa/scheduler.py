@@ -94,6 +94,11 @@ class Scheduler:
         with self._changed:
             return None if self._running is None else self._started_s
 
+    @property
+    def busy(self) -> bool:
+        """True while a request runs or waits."""
+        return self._running is not None or bool(self._waiting)
+
     def submit(self, key: Hashable, work: Callable[[], Any], *, deadline_s: float,
                priority: int = 0, kind: str = "verdict") -> Future[Any]:
         """Queue a request, or join the same one that waits, runs or was just answered.

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from smolvlm_ros.qa.engine import EngineConfig, EngineError
 from smolvlm_ros.qa.prompt import MAX_PROMPT, clean_text
 from smolvlm_ros.qa.server_config import ServerEngineConfig
-from smolvlm_ros.qa.verdict import Answer, YesNo
+from smolvlm_ros.qa.verdict import Answer, Frame, YesNo
+from smolvlm_ros.qa.video import TOKENS
 from smolvlm_ros.remote.answers import YES_OR_NO, Completion, said_yes_no, yes_no_of
 from smolvlm_ros.remote.chat import ChatServer, json_format, system_message, user_message
 from smolvlm_ros.remote.errors import Cancelled, Refused, RemoteError
@@ -44,6 +45,7 @@ class ServerEngine:
     """
 
     embedded = False
+    tokens_per_image = TOKENS
 
     def __init__(self, server: ChatServer, config: ServerEngineConfig, limits: EngineConfig,
                  privacy: PrivacyConfig | None = None) -> None:
@@ -102,11 +104,22 @@ class ServerEngine:
         limit = self._limits.max_new_tokens
         limit = min(max_tokens, limit) if max_tokens > 0 else limit
         asked = clean_text(question, "the question", MAX_PROMPT)
-        return self._stream(image_rgb, asked, limit, should_stop)
+        return self._stream([image_rgb], asked, limit, should_stop)
 
     def use_privacy(self, privacy: PrivacyConfig) -> None:
         """Cover this from now on; on this machine nothing leaves it, and nothing is covered."""
         self._privacy = None if self._config.local else privacy
+
+    def watch(self, frames: Sequence[Frame], question: str, max_tokens: int = 0,
+              should_stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
+        """See `video.VideoEngine.watch`."""
+        limit = self._limits.max_new_tokens
+        limit = min(max_tokens, limit) if max_tokens > 0 else limit
+        asked = clean_text(question, "the question", MAX_PROMPT)
+        newest_s = frames[-1].stamp_s
+        ages = ", ".join(f"{newest_s - frame.stamp_s:.1f}" for frame in frames)
+        text = f"Frames of a video, oldest first, taken so many seconds ago: {ages}. {asked}"
+        return self._stream([frame.image_rgb for frame in frames], text, limit, should_stop)
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -158,20 +171,20 @@ class ServerEngine:
     def _first_token(self, url: str, question: str) -> Completion:
         hint = self._limits.yes_no_hint
         text = f"{question} {hint}" if hint else question
-        return self._server.complete(self._messages(url, text), 1, self._server.deadline(),
+        return self._server.complete(self._messages([url], text), 1, self._server.deadline(),
                                      temperature=0, logprobs=True,
                                      top_logprobs=self._config.top_logprobs)
 
     def _stated(self, url: str, question: str) -> Completion:
         return self._server.complete(
-            self._messages(url, f"{question} {_JSON_HINT}"), _JSON_TOKENS,
+            self._messages([url], f"{question} {_JSON_HINT}"), _JSON_TOKENS,
             self._server.deadline(), temperature=0, **json_format("answer", YES_OR_NO))
 
-    def _stream(self, image_rgb: NDArray[np.uint8], question: str, limit: int,
+    def _stream(self, images_rgb: Sequence[NDArray[np.uint8]], question: str, limit: int,
                 should_stop: Callable[[], bool]) -> Iterator[str]:
         if should_stop():
             return
-        messages = self._messages(self._picture(image_rgb), question)
+        messages = self._messages([self._picture(image) for image in images_rgb], question)
         pieces = self._server.stream(messages, limit, self._server.deadline(should_stop),
                                      temperature=0)
         try:
@@ -188,8 +201,8 @@ class ServerEngine:
         finally:
             pieces.close()
 
-    def _messages(self, url: str, text: str) -> list[dict[str, Any]]:
-        return [*system_message(self._limits.system_prompt), user_message(text, [url])]
+    def _messages(self, urls: Sequence[str], text: str) -> list[dict[str, Any]]:
+        return [*system_message(self._limits.system_prompt), user_message(text, urls)]
 
     def _picture(self, image_rgb: NDArray[np.uint8]) -> str:
         picture = self._config.picture

@@ -17,10 +17,10 @@ from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.qa import loading
 from smolvlm_ros.qa.checkpoint import Found
 from smolvlm_ros.qa.engine import EngineConfig, EngineError
-from smolvlm_ros.qa.prompt import MAX_PROMPT, chat_prefix, chat_question, clean_text
+from smolvlm_ros.qa.prompt import MAX_PROMPT, chat_prefix, chat_question, clean_text, video_prefix
 from smolvlm_ros.qa.tile import Tile
 from smolvlm_ros.qa.tokens import Tokens
-from smolvlm_ros.qa.verdict import YesNo
+from smolvlm_ros.qa.verdict import Frame, YesNo
 
 _FEATURE_DIFFERENCE = 1e-3  # relative; identical images give 0, different ones 0.1 and more
 _CANARY_QUESTION = "Is there a circle?"
@@ -96,7 +96,20 @@ class SmolVlmEngine:
         """See `Engine.stream`."""
         limit = self._config.max_new_tokens
         limit = min(max_tokens, limit) if max_tokens > 0 else limit
-        return self._stream(image_rgb, self._clean(question), limit, should_stop)
+        return self._decode(lambda: copy.deepcopy(self._prefix(image_rgb)), self._clean(question),
+                            limit, should_stop)
+
+    def watch(self, frames: Sequence[Frame], question: str, max_tokens: int = 0,
+              should_stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
+        """See `video.VideoEngine.watch`."""
+        limit = self._config.max_new_tokens
+        limit = min(max_tokens, limit) if max_tokens > 0 else limit
+        return self._decode(lambda: self._video(frames), self._clean(question), limit, should_stop)
+
+    @property
+    def tokens_per_image(self) -> int:
+        """See `video.VideoEngine`."""
+        return self.tile.tokens
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -138,13 +151,13 @@ class SmolVlmEngine:
     def _clean(self, question: str) -> str:
         return clean_text(question, "the question", MAX_PROMPT, self.tokens.special)
 
-    def _stream(self, image_rgb: NDArray[np.uint8], question: str, limit: int,
+    def _decode(self, prefix: Callable[[], Any], question: str, limit: int,
                 should_stop: Callable[[], bool]) -> Iterator[str]:
+        """The answer's pieces; `prefix` gives keys and values that nobody else uses."""
         if should_stop():
             return
         with self._lock:
-            # Its own copy: other questions use the shared one between two tokens.
-            cache = copy.deepcopy(self._prefix(image_rgb))
+            cache = prefix()
         ids = self.tokens.encode(chat_question(question))
         made: list[int] = []
         given = ""
@@ -196,6 +209,19 @@ class SmolVlmEngine:
         self._prefixes[key] = cache
         return cache
 
+    def _video(self, frames: Sequence[Frame]) -> Any:
+        """Keys and values of several frames in their order; the lock is held."""
+        from transformers import DynamicCache
+
+        if self._model is None:
+            raise EngineError(f"{self.name} is closed")
+        seconds = [frame.stamp_s - frames[0].stamp_s for frame in frames]
+        ids = self.tokens.encode(video_prefix(self.tokens.image_text, seconds,
+                                              self._config.system_prompt))
+        cache = DynamicCache(config=self._model.config)
+        self._forward(ids, cache, np.stack([self.tile.pixels(f.image_rgb) for f in frames]))
+        return cache
+
     def _forward(self, ids: Sequence[int], cache: Any,
                  pixels: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Logits after the last of `ids`, (vocabulary,) float32; `cache` grows by `ids`."""
@@ -223,8 +249,9 @@ class SmolVlmEngine:
         """
         import torch
 
+        tiles = torch.from_numpy(pixels if pixels.ndim == 4 else pixels[None])[None]
         seen = self._model.get_image_features(
-            pixel_values=torch.from_numpy(pixels)[None, None].to(self._device)).pooler_output
+            pixel_values=tiles.to(self._device)).pooler_output
         features = torch.cat(list(seen))  # a list of tiles, or one tensor with tiles in front
         embeddings = self._model.get_input_embeddings()(tokens)
         places = tokens == self._model.config.image_token_id

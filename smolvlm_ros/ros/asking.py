@@ -22,6 +22,7 @@ from smolvlm_ros.qa.scheduler import Refused
 from smolvlm_ros.qa.verdict import Cause, Frame, Verdict
 from smolvlm_ros.ros.faults import in_words
 from smolvlm_ros.ros.frame_supply import NoFreshFrame
+from smolvlm_ros.ros.unanswered import Unanswered
 from smolvlm_ros.ros.verdicts import to_message, unsure
 from smolvlm_ros.srv import AskScene
 
@@ -32,14 +33,6 @@ _CAUSES = {v: k for k, v in _STATUS.items() if v != _Response.REFUSED}
 _TOLD_S = 1.0  # fusion tells of a frame within this; else of the ones before
 _SECOND_LATE_S = 0.2  # how late a server's opinion may be given up
 _PRIORITY = 2  # a planner waits, a zone event does not
-
-
-class Unanswered(RuntimeError):  # noqa: N818 - it is an answer, not a failure
-    """The request gets no answer; `status` says which way, the text why."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class Asker:
@@ -79,12 +72,22 @@ class Asker:
 
     def _answer(self, request: Any, response: Any, begin: float, deadline_s: float) -> None:
         node = self._node
-        question, free = _checked(request)
+        question, free, seconds = _checked(node, request)
         subject = _subject(request)
         if isinstance(node.engine, NoEngine):  # no frame is worth waiting for
             if free:
                 raise Unanswered(_Response.NO_MODEL, no_model(node.engine))
             verdict = node.decide(question, node.frames.pick(0.0).frames)
+        elif seconds:
+            if subject is not None:
+                raise Unanswered(_Response.REFUSED, "a question about what was is asked of the "
+                                 "whole view; leave track_id and zone empty")
+            if free:
+                future = node.watching.tell(question, seconds, deadline_s, response)
+                response.text = self._await(future, deadline_s)
+                node.watching.remember(request.question, response.text, response)
+                return
+            verdict = self._await(node.watching.judge(question, seconds, deadline_s), deadline_s)
         elif free:
             self._answer_freely(request, response, question, deadline_s, subject)
             return
@@ -188,8 +191,9 @@ def _tell(node: Any, image_rgb: Any, question: str) -> str:
     return text.strip()
 
 
-def _checked(request: Any) -> tuple[str, bool]:
-    """The cleaned question, and True when it is to be answered freely."""
+def _checked(node: Any, request: Any) -> tuple[str, bool, float]:
+    """The cleaned question, True when it is to be answered freely, and how many last seconds it is
+    about, 0 for now."""
     if request.mode not in (_Request.AUTO, _Request.YES_NO, _Request.FREE):
         raise Unanswered(_Response.REFUSED, f"mode = {request.mode} is not AUTO (0), YES_NO (1) "
                          "or FREE (2)")
@@ -197,8 +201,9 @@ def _checked(request: Any) -> tuple[str, bool]:
     guarded = check(question)
     if guarded.advice:
         raise Unanswered(_Response.GEOMETRY, guarded.advice)
+    seconds, question = node.watching.period(request, question)
     free = request.mode == _Request.FREE or (request.mode == _Request.AUTO and is_open(question))
-    return question, free
+    return question, free, seconds
 
 
 def _subject(request: Any) -> Subject | None:

@@ -10,7 +10,9 @@ from smolvlm_ros.qa.engine import EngineConfig
 from smolvlm_ros.qa.frames import RingConfig
 from smolvlm_ros.qa.rate import RateConfig
 from smolvlm_ros.qa.scheduler import SchedulerConfig
+from smolvlm_ros.qa.shadow import ShadowConfig
 from smolvlm_ros.qa.verdict import PolicyConfig
+from smolvlm_ros.qa.video import VideoConfig
 from smolvlm_ros.remote.escalation import EscalationConfig
 from smolvlm_ros.remote.privacy import PrivacyConfig
 from smolvlm_ros.ros.parameters import NodeSettings
@@ -46,6 +48,8 @@ class SceneQaSettings(NodeSettings):
     policy: PolicyConfig = group(PolicyConfig)
     crop: CropConfig = group(CropConfig)
     frames: RingConfig = group(RingConfig)
+    video: VideoConfig = group(VideoConfig)
+    shadow: ShadowConfig = group(ShadowConfig)
     rate: RateConfig = group(RateConfig)
     queue: SchedulerConfig = group(SchedulerConfig)
     memory: MemoryConfig = group(MemoryConfig)

@@ -1,0 +1,182 @@
+"""What came first: questions about order and presence in time, answered from stamps.
+
+A small model cannot be trusted with time, but it can say of one frame what is there. So "did the
+ball come before the person?" is asked as "is there a ball?" and "is there a person?" of every
+frame, each with its negation, and the order comes from the frames' stamps.
+"""
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smolvlm_ros.qa.engine import Engine
+from smolvlm_ros.qa.negation import negate
+from smolvlm_ros.qa.verdict import Answer, Cause, Frame, Pass, PolicyConfig, Verdict
+
+_WHAT = r"(?:the |an? |any |some )?(?P<{}>[\w][\w -]{{0,40}}?)"
+_CAME = (r"(?:come|came|appear|appeared|arrive|arrived|enter|entered|get here|show up|there|here"
+         r"|seen|visible|in sight|in view)(?: into view| in view| in sight| in| here| there)?")
+_ORDER = re.compile(rf"^(?:did|was|were|has|have) {_WHAT.format('first')} {_CAME} "
+                    rf"(?P<word>before|after|earlier than|later than) {_WHAT.format('second')}"
+                    r"(?: did| came| appeared| arrived| was)?\?*$", re.IGNORECASE)
+_SEEN = re.compile(rf"^(?:did {_WHAT.format('came')} {_CAME}"
+                   rf"|(?:was|were|has|have) there (?:been )?{_WHAT.format('there')}"
+                   rf"|(?:was|were) {_WHAT.format('was')} {_CAME})\?*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Whether one thing was there before another.
+
+    Attributes:
+        first, second: what they are called, without article.
+        before: False for 'after'.
+    """
+
+    first: str
+    second: str
+    before: bool
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Whether a thing was there at some time."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a frame says of a thing: True, False, or None for nothing clear."""
+
+    stamp_s: float
+    there: bool | None
+    passes: tuple[Pass, ...]
+
+
+def parse(question: str) -> Order | Presence | None:
+    """What a question about the past asks; None for another one.
+
+    `parse("Did the ball come before the person?")` is `Order("ball", "person", True)`.
+    """
+    body = question.strip().rstrip("? ")
+    found = _ORDER.match(body)
+    if found:
+        before = found["word"].lower() in ("before", "earlier than")
+        return Order(found["first"].lower(), found["second"].lower(), before)
+    found = _SEEN.match(body)
+    if found:
+        return Presence((found["came"] or found["there"] or found["was"]).lower())
+    return None
+
+
+def is_there(what: str) -> str:
+    """The question about one frame: 'Is there a ball?'."""
+    return f"Is there {'an' if what[:1] in 'aeiou' else 'a'} {what}?"
+
+
+def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engine: Engine,
+           config: PolicyConfig) -> Verdict:
+    """The verdict on what was.
+
+    Args:
+        question: as it was asked.
+        asked: what it asks.
+        frames: oldest first; those that show nothing (see `min_contrast`) are left out.
+        engine: is asked about one frame at a time.
+        config: thresholds and shelf life.
+
+    Raises:
+        QuestionError: a name that must not reach the model.
+        EngineError: the model failed.
+    """
+    shown = [frame for frame in frames if frame.contrast >= config.min_contrast]
+    names = (asked.first, asked.second) if isinstance(asked, Order) else (asked.what,)
+    looks: list[list[_Look]] = [[] for _ in names]
+    for frame in shown:
+        for made, name in zip(looks, names, strict=True):
+            made.append(_look(frame, is_there(name), engine, config))
+    passes = tuple(p for made in looks for look in made for p in look.passes)
+    if len(shown) < 2:
+        found: tuple[Answer, str, tuple[Pass, ...]] = (
+            Answer.UNSURE, f"{len(shown)} frames of that time show something, two are needed", ())
+    elif isinstance(asked, Order):
+        found = _ordered(asked, looks[0], looks[1])
+    else:
+        found = _present(asked, looks[0])
+    answer, reason, deciding = found
+    unsure = answer is Answer.UNSURE
+    sure = math.fsum(abs(p.p_yes - 0.5) + 0.5 for p in deciding) / max(1, len(deciding))
+    newest = frames[-1] if frames else None
+    return Verdict(question, answer, math.nan if unsure else sure if answer is Answer.YES
+                   else 1.0 - sure, passes, Cause.UNCLEAR if unsure else Cause.AGREED, reason,
+                   newest.stamp_s + config.shelf_life_s if newest else 0.0,
+                   newest.stamp_s if newest else 0.0, newest.frame_id if newest else "",
+                   engine.name)
+
+
+def _look(frame: Frame, question: str, engine: Engine, config: PolicyConfig) -> _Look:
+    texts = (question, negate(question))
+    passes = tuple(Pass(text, text is texts[1], frame.stamp_s, given.p_yes, given.mass,
+                        frame.region, given.p_yes)
+                   for text, given in zip(texts, engine.yes_no(frame.image_rgb, texts),
+                                          strict=True))
+    there: bool | None = None
+    if all(0.0 <= p.p_yes <= 1.0 and p.mass >= config.min_mass for p in passes):  # NaN fails
+        if all(p.support >= config.yes_threshold for p in passes):
+            there = True
+        elif all(p.support <= config.no_threshold for p in passes):
+            there = False
+    return _Look(frame.stamp_s, there, passes)
+
+
+def _first(looks: Sequence[_Look]) -> int | None:
+    """The frame from which a thing is there: seen, and seen again in the next clear frame."""
+    clear = [i for i, look in enumerate(looks) if look.there is not None]
+    for place, index in enumerate(clear):
+        after = clear[place + 1:place + 2]
+        if looks[index].there and all(looks[i].there for i in after):
+            return index
+    return None
+
+
+def _ordered(asked: Order, first: Sequence[_Look], second: Sequence[_Look]
+             ) -> tuple[Answer, str, tuple[Pass, ...]]:
+    begins = [_first(first), _first(second)]
+    for name, begin in zip((asked.first, asked.second), begins, strict=True):
+        if begin is None:
+            return Answer.UNSURE, f"no {name} was clearly seen in {len(first)} frames", ()
+    a, b = (int(begin) for begin in begins if begin is not None)
+    if a == b:
+        return Answer.UNSURE, (f"the {asked.first} and the {asked.second} are first seen in the "
+                               "same frame"), ()
+    earlier, later, other = (asked.first, asked.second, second) if a < b else (
+        asked.second, asked.first, first)
+    one, two = min(a, b), max(a, b)
+    if any(look.there for look in other[:one]):
+        return Answer.UNSURE, f"a {later} was glimpsed before the {earlier} came", ()
+    # That the later one was not there yet must have been seen since the earlier one came.
+    absent = [look for look in other[one:two] if look.there is False]
+    if not absent:
+        return Answer.UNSURE, (f"it is not clear that no {later} was there when the {earlier} "
+                               "came"), ()
+    came = first if a < b else second
+    deciding = (*came[one].passes, *absent[0].passes, *other[two].passes)
+    apart_s = other[two].stamp_s - came[one].stamp_s
+    return (Answer.YES if (a < b) == asked.before else Answer.NO,
+            f"the {earlier} is first seen {apart_s:.1f} s before the {later}, in {len(first)} "
+            "frames", deciding)
+
+
+def _present(asked: Presence, looks: Sequence[_Look]) -> tuple[Answer, str, tuple[Pass, ...]]:
+    begin = _first(looks)
+    if begin is not None:
+        return (Answer.YES, f"a {asked.what} is first seen "
+                f"{looks[-1].stamp_s - looks[begin].stamp_s:.1f} s before the newest frame",
+                looks[begin].passes)
+    if all(look.there is False for look in looks):
+        return (Answer.NO, f"no {asked.what} is seen in any of {len(looks)} frames",
+                tuple(p for look in looks for p in look.passes))
+    return Answer.UNSURE, f"it is not clear whether a {asked.what} was there", ()

@@ -1,0 +1,188 @@
+"""What was seen lately: frames kept where the view changes, and the choice of those that matter."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.qa.verdict import Frame
+from smolvlm_ros.remote.picture import shrunk
+from smolvlm_ros.settings import Settings, setting
+
+AUTO, TOGETHER, EACH = "auto", "together", "each"
+TOKENS = 128          # of an image, where an engine does not say how many
+_VIEW = (32, 24)      # cells in which views are compared
+_CHANGED_CELLS = 38   # a twentieth of them: what somebody covers who comes in
+_RESET_S = 1.0        # stamps further back than this are a new clock
+
+_View: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class VideoConfig(Settings):
+    """What is kept for questions about what was, and how they are asked."""
+
+    history_s: float = setting(60.0, "How far back questions can go.", unit="s", ge=1.0,
+                               le=3600.0, runtime=True)
+    max_frames: int = setting(48, "Frames kept at most; those that show least change go first.",
+                              unit="frames", ge=2, le=1000, runtime=True)
+    max_edge_px: int = setting(512, "Longer edge of a frame kept.", unit="px", ge=64, le=2048)
+    min_change: float = setting(
+        10.0, "A frame is kept when the view has changed by this much since the one before: mean "
+        "difference of the grey values, 0 to 255, where it is largest.", ge=0.0, le=255.0,
+        runtime=True)
+    every_s: float = setting(5.0, "A frame is kept at least this often, while frames come.",
+                             unit="s", ge=0.1, le=600.0, runtime=True)
+    max_tokens: int = setting(
+        640, "Image tokens of all frames of a question at most: fewer frames for a model whose "
+        "image has more tokens.", unit="tokens", ge=64, le=16384, runtime=True)
+    how: str = setting(
+        AUTO, "'together': all frames in one prompt, as SmolVLM2 was trained on videos; 'each': "
+        "one after the other; 'auto': together where the model can.",
+        choices=(AUTO, TOGETHER, EACH), runtime=True)
+
+
+@runtime_checkable
+class VideoEngine(Protocol):
+    """An engine that takes several frames in one prompt.
+
+    Attributes:
+        tokens_per_image: what an image costs.
+    """
+
+    tokens_per_image: int
+
+    def watch(self, frames: Sequence[Frame], question: str, max_tokens: int = 0,
+              should_stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
+        """A free answer about frames in their order; see `Engine.stream`."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    frame: Frame
+    view: _View
+
+
+class VideoRing:
+    """Frames of the last minute, kept where the view changes. Not safe in threads.
+
+    Attributes:
+        config: settable at any time.
+    """
+
+    def __init__(self, config: VideoConfig | None = None) -> None:
+        self.config = config or VideoConfig()
+        self._kept: list[_Kept] = []
+        self._newest: _Kept | None = None  # also where it shows nothing new
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, frame: Frame) -> None:
+        """Take a frame; it is kept, made smaller, where it shows something else than the last one.
+
+        One out of order is left out; a stamp more than 1 s back is a restarted clock, and all
+        before it is forgotten.
+        """
+        view = _view(frame)
+        if self._kept:
+            last = self._kept[-1]
+            since_s = frame.stamp_s - last.frame.stamp_s
+            if since_s < -_RESET_S:
+                self._kept.clear()
+            elif since_s <= 0:
+                return
+            elif (since_s < self.config.every_s
+                  and change(last.view, view) < self.config.min_change):
+                if self._newest is None or self._newest.frame.stamp_s < frame.stamp_s:
+                    self._newest = _Kept(frame, view)
+                return
+        self._newest = None
+        self._kept.append(self._small(_Kept(frame, view)))
+        # The last one before the period shows what was there when it began.
+        begin_s = frame.stamp_s - self.config.history_s
+        while len(self._kept) > 1 and self._kept[1].frame.stamp_s <= begin_s:
+            del self._kept[0]
+        while len(self._kept) > self.config.max_frames:
+            del self._kept[_least(self._kept)]
+
+    def choose(self, since_s: float, count: int) -> tuple[Frame, ...]:
+        """The frames since a stamp that tell most of what changed, oldest first.
+
+        Args:
+            since_s: begin; the frame that shows what was there then is the first.
+            count: at most so many, at least 2; the newest is always one of them.
+        """
+        every = self._kept + ([self._small(self._newest)] if self._newest else [])
+        first = max((i for i, k in enumerate(every) if k.frame.stamp_s <= since_s), default=0)
+        chosen = every[first:]
+        while len(chosen) > count:
+            del chosen[_least(chosen)]
+        return tuple(kept.frame for kept in chosen)
+
+    def _small(self, kept: _Kept) -> _Kept:
+        small = shrunk(kept.frame.image_rgb, self.config.max_edge_px)
+        if small is kept.frame.image_rgb:
+            small = small.copy()  # it may be part of a larger array
+        return _Kept(dataclasses.replace(kept.frame, image_rgb=small), kept.view)
+
+
+def change(first: _View, second: _View) -> float:
+    """How much two views differ: mean difference of the grey values where it is largest, 0 to 255.
+
+    Args:
+        first, second: shape (24, 32) float32.
+    """
+    cells = np.abs(first - second).ravel()
+    return float(np.partition(cells, -_CHANGED_CELLS)[-_CHANGED_CELLS:].mean())
+
+
+def frames_for(config: VideoConfig, engine: object) -> int:
+    """How many frames a question may have within the token budget, at least 2."""
+    tokens = getattr(engine, "tokens_per_image", TOKENS)
+    return max(2, config.max_tokens // max(1, int(tokens)))
+
+
+def together(config: VideoConfig, engine: object) -> VideoEngine | None:
+    """The engine when all frames go into one prompt, else None.
+
+    'auto' never gives several to a model of the embedded world, which has learned one at a time.
+    """
+    if config.how == EACH or not isinstance(engine, VideoEngine):
+        return None
+    return None if config.how == AUTO and getattr(engine, "embedded", False) else engine
+
+
+def told(parts: Sequence[tuple[float, str]]) -> str:
+    """One text of what each frame shows, by seconds before the newest; the same again is left out.
+
+    `told([(0.0, "A hall."), (2.0, "A hall."), (8.0, "A man.")])` is
+    `"8 s ago: A hall. 0 s ago: A man."`.
+
+    Args:
+        parts: stamp in seconds and text, oldest first.
+    """
+    newest_s = parts[-1][0] if parts else 0.0
+    lines: list[tuple[float, str]] = []
+    for stamp_s, text in parts:
+        if not lines or lines[-1][1] != text:
+            lines.append((stamp_s, text))
+    return " ".join(f"{newest_s - stamp_s:.0f} s ago: {text}" for stamp_s, text in lines)
+
+
+def _view(frame: Frame) -> _View:
+    gray = cv2.cvtColor(cv2.resize(frame.image_rgb, _VIEW, interpolation=cv2.INTER_AREA),
+                        cv2.COLOR_RGB2GRAY)
+    return np.asarray(gray, np.float32)
+
+
+def _least(kept: Sequence[_Kept]) -> int:
+    """The frame between first and last whose neighbours tell nearly the same without it."""
+    costs = [min(change(kept[i - 1].view, kept[i].view), change(kept[i].view, kept[i + 1].view))
+             for i in range(1, len(kept) - 1)]
+    return 1 + int(np.argmin(costs)) if costs else 0

@@ -1,0 +1,148 @@
+"""Questions about what was: the frames of that time, and the answer from them."""
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from std_msgs.msg import Header
+
+from smolvlm_ros.qa import order
+from smolvlm_ros.qa.grounding import grounded
+from smolvlm_ros.qa.period import period_of
+from smolvlm_ros.qa.policy import refusal_of
+from smolvlm_ros.qa.scheduler import Refused
+from smolvlm_ros.qa.verdict import Frame, Verdict
+from smolvlm_ros.qa.video import VideoConfig, VideoRing, frames_for, together, told
+from smolvlm_ros.ros.unanswered import Unanswered
+from smolvlm_ros.srv import AskScene
+
+_Response = AskScene.Response
+_PRIORITY = 2  # a planner waits, as for a question about now
+_HAPPENED = re.compile(r"^what(?:'s| has| is| was| did)? (?:been )?"
+                       r"(?:happen|going on|you see|change)", re.IGNORECASE)
+
+
+class Watching:
+    """The recent past of a scene_qa node. Safe in threads.
+
+    Args:
+        node: the scene_qa node.
+        config: what is kept.
+    """
+
+    def __init__(self, node: Any, config: VideoConfig) -> None:
+        self._node = node
+        self._ring = VideoRing(config)
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Frames kept."""
+        return len(self._ring)
+
+    def configure(self, config: VideoConfig) -> None:
+        """Take other limits."""
+        with self._lock:
+            self._ring.config = config
+
+    def add(self, frame: Frame) -> None:
+        """Take a frame that came."""
+        with self._lock:
+            self._ring.add(frame)
+
+    def period(self, request: Any, question: str) -> tuple[float, str]:
+        """How many last seconds a request is about, 0 for now; and its question without that."""
+        seconds, bare = period_of(question)
+        return (request.history_ms * 1e-3, bare) if request.history_ms else (seconds, bare)
+
+    def frames(self, seconds: float) -> tuple[Frame, ...]:
+        """What was seen in the last time: as many frames as the model's token budget allows.
+
+        Raises:
+            Unanswered: there are none, so long ago is not kept, or the model may not see them.
+        """
+        node, config = self._node, self._ring.config
+        if seconds > config.history_s:
+            raise Unanswered(_Response.REFUSED, f"the last {seconds:g} s are asked about, "
+                             f"video.history_s = {config.history_s:g} are kept; ask about less, or "
+                             "raise it")
+        now_s = float(node.get_clock().now().nanoseconds) * 1e-9
+        with self._lock:
+            chosen = self._ring.choose(now_s - seconds, frames_for(config, node.engine))
+        if not chosen:
+            raise Unanswered(_Response.NO_FRAME, "no frame has passed the gate yet")
+        foreign = refusal_of(node.engine, chosen)
+        if foreign:
+            raise Unanswered(_Response.NO_MODEL, foreign)
+        return chosen
+
+    def judge(self, question: str, seconds: float, deadline_s: float) -> Any:
+        """Queue a yes/no question about what was; a future of its verdict.
+
+        Raises:
+            Unanswered: it asks for something else than presence or order, or see `frames`.
+            Refused: it cannot be answered in time.
+        """
+        node = self._node
+        asked = order.parse(question)
+        if asked is None:
+            raise Unanswered(_Response.REFUSED, "of the past, yes or no is said only to what was "
+                             "there ('was there a person?') and to what came before or after what "
+                             "('did the ball come before the person?'); ask in mode FREE")
+        frames, policy = self.frames(seconds), node.settings.policy
+
+        def work() -> Verdict:
+            with node.model_watched():
+                return order.decide(question, asked, frames, node.engine, policy)
+        key = ("past", question, _stamps(frames), policy)
+        return node.scheduler.submit(key, work, deadline_s=deadline_s, priority=_PRIORITY,
+                                     kind="past")
+
+    def tell(self, question: str, seconds: float, deadline_s: float, response: Any) -> Any:
+        """Queue a free question about what was; a future of its text. Fills notes and stamps.
+
+        Raises:
+            Unanswered: see `frames`.
+            Refused: it cannot be answered in time.
+        """
+        node = self._node
+        frames = self.frames(seconds)
+        notes = node.grounding.of(question, node.engine)
+        prompt = grounded(question, [note.text for note in notes])
+        response.frames = [node.stamps.stamp(frame.stamp_s) for frame in frames]
+        response.notes = [str(note) for note in notes]
+        key = ("past free", question, _stamps(frames), notes)
+        return node.scheduler.submit(key, lambda: self._told(prompt, question, frames),
+                                     deadline_s=deadline_s, priority=_PRIORITY, kind="past free")
+
+    def remember(self, question: str, text: str, response: Any) -> None:
+        """Keep what was said."""
+        self._node.remember_description(Header(stamp=response.frames[-1]), f"{question} {text}")
+
+    def _told(self, prompt: str, question: str, frames: Sequence[Frame]) -> str:
+        node = self._node
+        until_s = time.monotonic() + node.settings.timeout_s
+
+        def stop() -> bool:
+            return node.scheduler.closed or time.monotonic() > until_s
+        video = together(self._ring.config, node.engine)
+        with node.model_watched():
+            if video is not None:
+                text = "".join(video.watch(frames, prompt, should_stop=stop))
+            else:
+                each = node.settings.describe_prompt if _HAPPENED.match(question) else prompt
+                text = told([(f.stamp_s, self._one(f, each, stop)) for f in frames])
+        if stop():
+            raise Refused(f"the model took longer than timeout_s = {node.settings.timeout_s:g} s, "
+                          "or the node is shutting down; lower video.max_tokens, or raise "
+                          "timeout_s")
+        return text.strip()
+
+    def _one(self, frame: Frame, prompt: str, stop: Callable[[], bool]) -> str:
+        return "".join(self._node.engine.stream(frame.image_rgb, prompt, should_stop=stop)).strip()
+
+
+def _stamps(frames: Sequence[Frame]) -> tuple[float, ...]:
+    return tuple(frame.stamp_s for frame in frames)

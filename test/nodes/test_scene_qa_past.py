@@ -1,0 +1,181 @@
+"""Questions about what was, and a candidate model in the shadow, in a scene_qa node over DDS."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
+from peer import wait_for  # noqa: E402
+from qa_bench import (  # noqa: E402
+    AUTO,
+    FRAME,
+    FREE,
+    NO_FRAME,
+    OK,
+    REFUSED,
+    YES_NO,
+    QaBench,
+    ago,
+    qa_bench,
+)
+from smolvlm_ros.msg import SceneVerdict  # noqa: E402
+from smolvlm_ros.srv import FindMoment  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+
+from smolvlm_ros.qa.engine import EngineConfig, EngineError  # noqa: E402
+from smolvlm_ros.qa.verdict import Frame, YesNo  # noqa: E402
+from smolvlm_ros.ros import images  # noqa: E402
+
+BALL, PERSON = 0, 2  # the channel in which each is bright
+
+
+class Seeing:
+    """A model that knows a red ball and a blue person; `wrong` makes it say the opposite."""
+
+    description, embedded = "seeing", False
+
+    def __init__(self, name: str = "seeing", wrong: bool = False, video: bool = False) -> None:
+        self.name, self.wrong = name, wrong
+        self.asked: list[str] = []
+        self.closed = False
+        if video:
+            self.tokens_per_image = 128
+            self.watch = self._watch
+
+    def yes_no(self, image_rgb: Any, questions: Any) -> list[YesNo]:
+        self.asked += questions
+        channel = BALL if "ball" in questions[0] else PERSON
+        there = (image_rgb[..., channel].mean() > 150) != self.wrong
+        return [YesNo(0.97 if there == (i == 0) else 0.03, 1.0, 1.0)
+                for i in range(len(questions))]
+
+    def stream(self, image_rgb: Any, question: str, *_: Any, **__: Any) -> Iterator[str]:
+        self.asked.append(question)
+        yield "A ball." if image_rgb[..., BALL].mean() > 150 else "A hall."
+
+    def _watch(self, frames: Any, question: str, *_: Any, **__: Any) -> Iterator[str]:
+        self.asked.append(question)
+        yield f"{len(frames)} frames, and a ball came."
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@contextmanager
+def bench(monkeypatch: pytest.MonkeyPatch, engine: Any, candidate: Any = None, **parameters: Any
+          ) -> Iterator[QaBench]:
+    def make(config: EngineConfig, *_: Any) -> Any:
+        if config.model != "candidate":
+            return engine
+        if candidate is None:
+            raise EngineError("candidate is not there")
+        return candidate
+
+    for module in ("smolvlm_ros.nodes.scene_qa", "smolvlm_ros.ros.shadowing"):
+        monkeypatch.setattr(f"{module}.make_engine", make)
+    with qa_bench(frames__max_age_s=600.0, video__history_s=300.0, timeout_s=60.0,
+                  privacy__blur_faces=False, privacy__blur_plates=False, **parameters) as b:
+        yield b
+
+
+def show(b: QaBench, age_s: float, *things: int) -> Any:
+    """A frame of a hall, bright where something is."""
+    rgb = np.random.default_rng(round(age_s)).integers(60, 90, (48, 64, 3), dtype=np.uint8)
+    for channel in things:
+        rgb[..., channel] += 120
+    message = images.from_rgb(rgb, Header(stamp=ago(age_s), frame_id=FRAME))
+    before = b.node.frames.newest()
+    b.peer.send("gate/image", message)
+    wait_for(lambda: b.node.frames.newest() is not before, "the frame in the node")
+    return message
+
+
+def story(b: QaBench) -> list[Any]:
+    """A hall, then a ball, then a person too; over a minute ago nothing but the person."""
+    return [show(b, age, *things) for age, things in (
+        (100.0, (PERSON,)), (80.0, ()), (28.0, ()), (24.0, (BALL,)), (20.0, (BALL,)),
+        (16.0, (BALL, PERSON)), (12.0, (BALL, PERSON)))]
+
+
+def test_order_and_presence_are_told_from_the_frames_of_that_time(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench(monkeypatch, Seeing()) as b:
+        assert b.ask("Was there a ball in the last 40 seconds?", YES_NO).status == NO_FRAME
+        last = story(b)[-1]
+        for question, fields, answer in (
+                ("Did the ball come before the person in the last 60 seconds?", {}, "YES"),
+                ("Did the person come before the ball in the last 60 seconds?", {}, "NO"),
+                ("Did the ball come before the person?", {"history_ms": 60_000}, "YES"),
+                ("Was there a person in the last 60 seconds?", {}, "YES"),
+                # Two minutes ago a person was glimpsed, before the ball.
+                ("Did the ball come before the person in the last 120 seconds?", {}, "UNSURE")):
+            given = b.ask(question, AUTO, **fields)
+            assert given.status == OK, given.message
+            assert given.verdict.answer == getattr(SceneVerdict, answer), given.verdict.reason
+            assert given.verdict.header == last.header
+        wait_for(lambda: len(b.verdicts) == 5, "the verdicts on their topic")
+        assert b.verdicts[0].pass_questions.count("Is there a ball?") >= 4
+        assert "before the person" in b.verdicts[0].reason
+        for question, fields, text in (
+                ("Did the person fall in the last 60 seconds?", {}, "ask in mode FREE"),
+                ("Was there a ball in the last hour?", {}, "video.history_s = 300"),
+                ("Was there a ball in the last minute?", {"track_id": "7"}, "whole view")):
+            given = b.ask(question, YES_NO, **fields)
+            assert given.status == REFUSED and text in given.message
+
+
+@pytest.mark.parametrize(("video", "text"), [(True, "frames, and a ball came."),
+                                             (False, "s ago: A hall. ")])
+def test_what_happened_is_told_freely(monkeypatch: pytest.MonkeyPatch, video: bool, text: str
+                                      ) -> None:
+    engine = Seeing(video=video)
+    with bench(monkeypatch, engine) as b:
+        sent = story(b)
+        given = b.ask("What happened in the last 60 seconds?", FREE)
+        assert given.status == OK and text in given.text
+        stamps = [m.header.stamp for m in sent]
+        assert given.frames and all(stamp in stamps for stamp in given.frames)
+        assert given.frames[-1] == stamps[-1] and stamps[0] not in given.frames
+        assert len(given.frames) <= 640 // 128
+        assert engine.asked[-1] == ("What happened?" if video else
+                                    b.node.settings.describe_prompt)
+        found = b.peer.call("scene_qa/find_moment", FindMoment, FindMoment.Request(text="ball"))
+        assert "What happened in the last 60 seconds?" in found.descriptions[0]
+
+
+def test_a_candidate_is_compared_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate = Seeing("candidate", wrong=True)
+    with bench(monkeypatch, Seeing(), candidate, shadow__model="candidate") as b:
+        show(b, 3.0, BALL)
+        show(b, 1.0, BALL)
+        for question, answer in (("Is there a ball?", SceneVerdict.YES),
+                                 ("Is there a person?", SceneVerdict.NO)):
+            given = b.ask(question, YES_NO)
+            assert (given.verdict.answer, given.verdict.model) == (answer, "seeing")
+        candidate.wrong = False
+        wait_for(lambda: b.node._shadow._shadow.comparison.asked == 2, "both comparisons")
+        b.ask("Is there a red ball?", YES_NO)
+        _, _, values = b.peer.await_status("scene_qa", lambda level, text, values:
+                                           values.get("shadow_asked") == "3", "the comparison")
+        assert values["shadow_model"] == "candidate" and values["shadow_contradicted"] in "12"
+        assert float(values["shadow_agreement"]) <= 2 / 3 + 1e-3
+        assert float(values["shadow_ms_candidate"]) > 0 < float(values["shadow_ms_active"])
+        assert len(b.verdicts) == 3  # the candidate's are not told to anybody
+        assert b.node.trigger_deactivate().name == "SUCCESS"
+        assert b.node.trigger_cleanup().name == "SUCCESS"
+        assert candidate.closed
+
+
+def test_a_candidate_that_cannot_be_had_changes_nothing_else(monkeypatch: pytest.MonkeyPatch
+                                                             ) -> None:
+    with bench(monkeypatch, Seeing(), shadow__model="candidate") as b:
+        b.peer.await_status("scene_qa", lambda level, text, values: level == 1
+                            and "candidate is not there" in text, "the warning")
+        show(b, 3.0, BALL)
+        show(b, 1.0, BALL)
+        assert b.ask("Is there a ball?", YES_NO).verdict.answer == SceneVerdict.YES
+        assert isinstance(b.node.frames.newest(), Frame)

@@ -1,0 +1,107 @@
+"""Questions about what was: what is understood of them, and the order that comes from stamps."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smolvlm_ros.qa.guard import check
+from smolvlm_ros.qa.negation import is_open
+from smolvlm_ros.qa.order import Order, Presence, decide, parse
+from smolvlm_ros.qa.verdict import Answer, Cause, Frame, PolicyConfig, YesNo
+
+YES, NO, UNSURE = Answer.YES, Answer.NO, Answer.UNSURE
+
+
+@pytest.mark.parametrize(("question", "asked"), [
+    ("Did the ball come before the person?", Order("ball", "person", True)),
+    ("did a red ball arrive after the tall person did?", Order("red ball", "tall person", False)),
+    ("Was the dog there before the cat was?", Order("dog", "cat", True)),
+    ("Did the box appear in view earlier than a vehicle?", Order("box", "vehicle", True)),
+    ("Did a person come in?", Presence("person")),
+    ("Was there a fork lift?", Presence("fork lift")),
+    ("Has there been any dog?", Presence("dog")),
+    ("Was the ball visible?", Presence("ball")),
+    ("Did the person fall?", None), ("Is there a ball?", None), ("Did it rain before?", None),
+])
+def test_what_is_asked(question: str, asked: Any) -> None:
+    assert parse(question) == asked
+    if asked is not None:
+        assert not check(question).advice and not is_open(question)
+
+
+class Scripted:
+    """Says what is written on the frames: letters of what is there, small where it is unclear."""
+
+    name, description, embedded = "scripted", "scripted", False
+
+    def yes_no(self, image_rgb: Any, questions: Sequence[str]) -> list[YesNo]:
+        shown = chr(image_rgb[0, 0, 0]) + chr(image_rgb[0, 0, 1])
+        letter = "a" if "ant" in questions[0] else "b"
+        p = 0.95 if letter.upper() in shown else 0.5 if letter in shown else 0.04
+        return [YesNo(p, 0.99, 1.0), YesNo(1.0 - p, 0.99, 1.0)]
+
+    def stream(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+def frames(script: str) -> list[Frame]:
+    made = []
+    for second, shown in enumerate(script.split()):
+        image = np.random.default_rng(second).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        image[0, 0, :2] = [ord(letter) for letter in f"{shown}--"[:2]]
+        made.append(Frame(image, 100.0 + second, "camera"))
+    return made
+
+
+@pytest.mark.parametrize(("script", "answer"), [
+    ("- - A A AB AB", YES), ("- - B B AB AB", NO),
+    ("A A AB AB", YES),        # it was there from the begin
+    ("- AB AB", UNSURE),       # together
+    ("- A A A", UNSURE),       # the other never came
+    ("- - - -", UNSURE), ("- a a Ab AB AB", UNSURE),  # never clear that there was no b before
+    ("- A - B AB AB", UNSURE),  # one glimpse is no coming, and not nothing
+    ("- b - A A AB AB", YES),  # an unclear one is
+    ("- A A B B B", YES),      # it may have left
+    ("A AB", YES), ("-", UNSURE),
+])
+def test_the_order_comes_from_the_stamps(script: str, answer: Answer) -> None:
+    shown, config = frames(script), PolicyConfig()
+    for question, expected in (("Did the ant come before the bee?", answer),
+                               ("Did the ant come after the bee?",
+                                {YES: NO, NO: YES}.get(answer, UNSURE))):
+        asked = parse(question)
+        assert asked is not None
+        verdict = decide(question, asked, shown, Scripted(), config)
+        assert verdict.answer is expected, verdict.reason
+        assert (verdict.cause is Cause.AGREED) == (expected is not UNSURE)
+        assert verdict.stamp_s == shown[-1].stamp_s and len(verdict.passes) == 4 * len(shown)
+        if expected is YES:
+            assert 0.9 < verdict.p_yes <= 1.0
+        elif expected is NO:
+            assert 0.0 <= verdict.p_yes < 0.1
+
+
+@pytest.mark.parametrize(("script", "answer"), [
+    ("- - A A -", YES), ("- - - A", YES), ("- - A - -", UNSURE), ("- - - -", NO),
+    ("- - a -", UNSURE),
+])
+def test_whether_something_was_there(script: str, answer: Answer) -> None:
+    asked = parse("Was there an ant?")
+    assert asked is not None
+    assert decide("Was there an ant?", asked, frames(script), Scripted(),
+                  PolicyConfig()).answer is answer
+
+
+def test_frames_that_show_nothing_are_left_out() -> None:
+    dark = Frame(np.zeros((8, 8, 3), np.uint8), 99.0)
+    asked = parse("Was there an ant?")
+    assert asked is not None
+    verdict = decide("Was there an ant?", asked, [dark, dark, *frames("A")], Scripted(),
+                     PolicyConfig())
+    assert verdict.answer is UNSURE and "two are needed" in verdict.reason

@@ -1,0 +1,160 @@
+"""What is kept of the recent past, which of it is chosen, and what is made of several frames."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smolvlm_ros.qa.period import period_of
+from smolvlm_ros.qa.prompt import video_prefix
+from smolvlm_ros.qa.verdict import Frame
+from smolvlm_ros.qa.video import (
+    EACH,
+    TOGETHER,
+    VideoConfig,
+    VideoRing,
+    frames_for,
+    together,
+    told,
+)
+
+HALL = np.random.default_rng(0).integers(90, 110, (120, 160, 3), dtype=np.uint8)
+
+
+def frame(stamp_s: float, *things: int) -> Frame:
+    """A hall with somebody in white at each of these columns."""
+    image = HALL.copy()
+    for x in things:
+        image[40:110, x:x + 20] = 240
+    noise = np.random.default_rng(round(stamp_s * 100)).integers(-3, 4, image.shape)
+    return Frame(np.clip(image + noise, 0, 255).astype(np.uint8), stamp_s, "camera")
+
+
+def ring(frames: Sequence[Frame], **config: Any) -> VideoRing:
+    made = VideoRing(VideoConfig(**config))
+    for one in frames:
+        made.add(one)
+    return made
+
+
+def stamps(frames: Sequence[Frame]) -> list[float]:
+    return [f.stamp_s for f in frames]
+
+
+def test_what_does_not_change_is_kept_now_and_then_and_what_changes_at_once() -> None:
+    still = [frame(t / 10) for t in range(100)]
+    assert len(ring(still)) == 2  # at 0 and 5 s
+    comes = [*still, frame(10.0, 60), frame(10.1, 60), frame(10.2, 60)]
+    assert stamps(ring(comes).choose(0.0, 9)) == [0.0, 5.0, 10.0, 10.2]  # and the newest
+
+
+def test_of_many_those_are_chosen_that_tell_most() -> None:
+    moments = [(0, ()), (2, (10,)), (4, (12,)), (6, (14,)), (8, (14, 80)), (10, (14, 82)), (12, ())]
+    kept = ring([frame(float(t), *x) for t, x in moments], min_change=0.0)
+    assert len(kept) == 7
+    chosen = stamps(kept.choose(0.0, 4))
+    assert chosen[0] == 0.0 and chosen[-1] == 12.0 and len(chosen) == 4
+    assert any(2 <= t <= 6 for t in chosen) and any(8 <= t <= 10 for t in chosen)
+    # What was there at the begin is told by the last frame before it.
+    assert stamps(kept.choose(7.0, 9))[0] == 6.0
+    assert stamps(kept.choose(99.0, 2)) == [12.0]
+    assert VideoRing().choose(0.0, 2) == ()
+
+
+def test_limits_and_a_clock_that_goes_back() -> None:
+    many = [frame(float(t), 10 * (t % 9)) for t in range(90)]
+    few = ring(many, max_frames=5)
+    assert len(few) == 5 and stamps(few.choose(0.0, 5))[-1] == 89.0
+    old = stamps(ring(many, history_s=10.0).choose(0.0, 99))
+    assert old[0] == 79.0 and old[-1] == 89.0
+    few.add(frame(88.9))  # out of order
+    assert len(few) == 5
+    few.add(frame(3.0))   # a restarted clock
+    assert len(few) == 1
+    large = VideoRing(VideoConfig(max_edge_px=64))
+    large.add(frame(0.0))
+    assert large.choose(0.0, 2)[0].image_rgb.shape == (48, 64, 3)
+
+
+def test_the_budget_says_how_many() -> None:
+    class Many:
+        tokens_per_image = 81
+
+    assert frames_for(VideoConfig(max_tokens=640), Many()) == 7
+    assert frames_for(VideoConfig(max_tokens=64), Many()) == 2
+    assert frames_for(VideoConfig(max_tokens=640), object()) == 5
+
+
+def test_a_model_of_the_embedded_world_gets_one_frame_at_a_time() -> None:
+    class Model:
+        tokens_per_image, embedded = 64, False
+
+        def watch(self, *_: Any, **__: Any) -> Iterator[str]:
+            yield ""
+
+    real, world = Model(), Model()
+    world.embedded = True
+    assert together(VideoConfig(), real) is real and together(VideoConfig(), world) is None
+    assert together(VideoConfig(how=TOGETHER), world) is world
+    assert together(VideoConfig(how=EACH), real) is None
+    assert together(VideoConfig(how=TOGETHER), object()) is None
+
+
+def test_what_each_frame_tells_becomes_one_text() -> None:
+    assert told([(1.0, "A hall."), (3.0, "A hall."), (9.0, "A man.")]) == (
+        "8 s ago: A hall. 0 s ago: A man.")
+    assert told([]) == ""
+
+
+@pytest.mark.parametrize(("text", "seconds", "rest"), [
+    ("What happened in the last 20 seconds?", 20.0, "What happened?"),
+    ("In the past two minutes, did a person come in?", 120.0, "Did a person come in?"),
+    ("Did the ball come before the person within the last minute?", 60.0,
+     "Did the ball come before the person?"),
+    ("What did you see during the last 1.5 min?", 90.0, "What did you see?"),
+    ("Is the last box in the row open?", 0.0, "Is the last box in the row open?"),
+    ("Is this the last seconds sale?", 1.0, "Is this sale?"),  # rare enough
+    ("Is there a person?", 0.0, "Is there a person?"),
+])
+def test_the_time_in_a_question(text: str, seconds: float, rest: str) -> None:
+    assert period_of(text) == (seconds, rest)
+
+
+def test_the_prompt_is_that_of_the_processor_for_videos() -> None:
+    processing = pytest.importorskip("transformers.models.smolvlm.processing_smolvlm")
+    text = video_prefix("<image>", [0.0, 2.4, 65.0], "Look.")
+    assert text.startswith("<|im_start|>System: Look.<end_of_utterance>\nUser: ")
+    intro = processing.DEFAULT_VIDEO_INTRO.format(frame_count="three", video_duration="0:01:05")
+    frames = "".join(processing.FRAME_TIMESTAMP_MESSAGE.format(timestamp=t) + "<image>"
+                     for t in ("00:00", "00:02", "01:05"))
+    assert text.endswith(f"User: {intro}{frames}{processing.DEFAULT_MEDIA_OUTTRO}")
+
+
+def test_a_model_sees_every_frame_in_its_place(tiny_checkpoint: Any) -> None:
+    torch = pytest.importorskip("torch")
+    from transformers import AutoModelForImageTextToText
+
+    from smolvlm_ros.qa.engine import EngineConfig, make_engine
+    from smolvlm_ros.qa.prompt import chat_question
+
+    engine: Any = make_engine(EngineConfig(model=str(tiny_checkpoint), device="cpu",
+                                           max_new_tokens=6))
+    shown = [frame(0.0), frame(2.0, 60), frame(5.0, 100)]
+    text = "".join(engine.watch(shown, "What happened?"))
+    other = "".join(engine.watch(shown[::-1], "What happened?"))
+    assert text == "".join(engine.watch(shown, "What happened?"))
+    # The same in one pass, as transformers' own model does it.
+    plain = AutoModelForImageTextToText.from_pretrained(str(tiny_checkpoint)).eval()
+    ids = engine.tokens.encode(video_prefix(engine.tokens.image_text, [0.0, 2.0, 5.0],
+                                            EngineConfig().system_prompt)
+                               + chat_question("What happened?"))
+    pixels = torch.from_numpy(np.stack([engine.tile.pixels(f.image_rgb) for f in shown]))[None]
+    with torch.inference_mode():
+        made = plain.generate(input_ids=torch.tensor([ids]), pixel_values=pixels,
+                              attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+                              max_new_tokens=6, do_sample=False)
+    assert text == engine.tokens.decode(made[0, len(ids):].tolist())
+    assert isinstance(other, str) and engine.tokens_per_image == engine.tile.tokens
+    engine.close()
