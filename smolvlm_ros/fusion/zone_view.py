@@ -9,7 +9,7 @@ from smolvlm_ros.fusion.transform import Transform
 from smolvlm_ros.fusion.zones import Zone
 
 _NEAR_M = 0.05
-_BORDER = 9  # points along each edge of the image, where a lens bends it
+_BORDER = 17  # points along each edge of the image, where a lens bends it
 
 
 def seen_box(zone: Zone, camera: CameraModel, zone_from_camera: Transform
@@ -25,7 +25,7 @@ def seen_box(zone: Zone, camera: CameraModel, zone_from_camera: Transform
         zone_from_camera: from the camera's optical frame to the zone's frame.
 
     Returns:
-        left, top, right, bottom in pixels, inside the image.
+        left, top, right, bottom in pixels, inside the image; pixel (0, 0) covers 0 to 1.
     """
     if zone.shape.distance(zone_from_camera.translation[None])[0] <= 0:
         return 0.0, 0.0, float(camera.width), float(camera.height)
@@ -36,13 +36,14 @@ def seen_box(zone: Zone, camera: CameraModel, zone_from_camera: Transform
     # On the plane at 1 m, where straight lines stay straight; a lens model says nothing true far
     # outside of the image, so the box is cut to the view there.
     flat = points[:, :2] / points[:, 2:]
-    view = camera.rays(_border(0, 0, camera.width - 1, camera.height - 1))[:, :2]
+    view = camera.rays(_border(-0.5, -0.5, camera.width - 0.5, camera.height - 0.5))[:, :2]
     low = np.maximum(flat.min(0), view.min(0))
     high = np.minimum(flat.max(0), view.max(0))
     if (low >= high).any():
         return None
-    outline = _border(low[0], low[1], high[0], high[1])
-    pixels = camera.project(np.column_stack([outline, np.ones(len(outline))]))
+    # Evenly by angle: a wide lens reaches so far on that plane that its middle had few points.
+    outline = np.tan(_border(*np.arctan([*low, *high])))
+    pixels = camera.project(np.column_stack([outline, np.ones(len(outline))])) + 0.5
     left, top = np.maximum(pixels.min(0), 0.0)
     right, bottom = np.minimum(pixels.max(0), (camera.width, camera.height))
     return (float(left), float(top), float(right), float(bottom)) if (

@@ -36,4 +36,4 @@ def test_zones_in_view_have_their_boxes_with_the_frame_s_stamp() -> None:
         assert message is not None and message.header == header(len(told) - 1)
         boxes = boxes_by_id(message)
         assert set(boxes) == {"near", "ahead"}
-        assert boxes["ahead"] == pytest.approx((16.5, 23.5, 46.5, 38.5), abs=1e-6)
+        assert boxes["ahead"] == pytest.approx((17, 24, 47, 39), abs=1e-6)
