@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import Any
 
 import rclpy
@@ -97,9 +98,10 @@ def run(factories: Sequence[Callable[[], Any]], args: list[str] | None = None) -
         The exit code: 0 after a signal, 2 for ROS arguments that cannot be read.
     """
     _keep_memory_flat()
-    done = threading.Event()
+    # Not an Event: the handler runs in the main thread, which may hold the Event's lock just then.
+    signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
+        signal.signal(number, lambda number, _: signals.put(number))
     try:
         rclpy.init(args=sys.argv[1:] if args is None else args,
                    signal_handler_options=SignalHandlerOptions.NO)
@@ -109,13 +111,13 @@ def run(factories: Sequence[Callable[[], Any]], args: list[str] | None = None) -
     spinners: list[Spinner] = []
     try:
         for factory in factories:
-            if done.is_set():
+            if not signals.empty():
                 break
             node = factory()
             spinners.append(Spinner(node, getattr(node, "executor_threads", 1)))
-            while not node.start_tried.wait(0.1) and not done.is_set():
+            while not node.start_tried.wait(0.1) and signals.empty():
                 pass  # one after the other, so that consumers are there before producers
-        done.wait()
+        signals.get()
     finally:
         for spinner in reversed(spinners):
             spinner.stop()

@@ -53,6 +53,38 @@ class Busy(ExampleNode):
 sys.exit(run([Busy], ["--ros-args", "-p", "autostart:=true", "-r", "__ns:=" + sys.argv[2]]))
 """
 
+# A signal that comes just when the main thread has taken the lock it is about to wait with.
+INTERRUPTED = """
+import os, signal, sys, threading
+sys.path[:0] = [{here!r}, {root!r}]
+from example_node import ExampleNode
+from smolvlm_ros.ros.process import run
+
+wait = threading.Condition.wait
+
+def interrupted(self, timeout=None):
+    if armed and threading.current_thread() is threading.main_thread():
+        signal.raise_signal(signal.SIGINT)
+    return wait(self, timeout)
+
+threading.Condition.wait, armed = interrupted, []
+
+class Tried:
+    set = staticmethod(lambda: None)
+
+    def wait(self, timeout):
+        armed.append(True)  # the next wait of the main thread is for the end
+        return True
+
+def ready():
+    node = ExampleNode(namespace=sys.argv[1])
+    node._autostart.tried = Tried()
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    return node
+
+sys.exit(run([ready], ["--ros-args"]))
+"""
+
 
 class Child:
     """The script above, busy in one place or in none."""
@@ -99,6 +131,13 @@ def test_a_signal_ends_it_whatever_it_is_at(number: int, where: str, word: str) 
         child.says(word)
         code, output = child.end(number)
         assert code == 0 and "Traceback" not in output, output
+
+
+def test_a_signal_ends_it_also_while_it_begins_to_wait_for_one() -> None:
+    script = INTERRUPTED.format(here=str(Path(__file__).parent), root=str(ROOT))
+    done = subprocess.run([sys.executable, "-c", script, fresh_namespace()], timeout=60,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("where", ["callback", "pool"])
