@@ -60,7 +60,7 @@ docs: ## write the pages that are made from the declarations in the code
 	$(build)
 	$(in) $(python) docs/reference.py $(ARGS)
 
-bench-world bench-qa: VLM ?= 1
+bench-world bench-qa bench-memory_video: VLM ?= 1
 bench-%: ## run benchmark/%.py, for example: make bench-gate ARGS="--quick --json f.json"
 	$(build)
 	$(in) $(python) benchmark/$*.py $(ARGS)

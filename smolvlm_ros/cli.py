@@ -1,4 +1,4 @@
-"""The command `smolvlm_ros`: demo, moments, forget, calibrate, fetch, export, audit."""
+"""The command `smolvlm_ros`: demo, moments, forget, cover, calibrate, fetch, export, audit."""
 from __future__ import annotations
 
 import argparse
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add_memory(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from smolvlm_ros.memory import commands as memory
+    from smolvlm_ros.recording import covering
 
     moments = commands.add_parser("moments", help="search what the robot remembers")
     memory.add_moments_arguments(moments)
@@ -34,6 +35,10 @@ def _add_memory(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
                                  "for good")
     memory.add_forget_arguments(forget)
     forget.set_defaults(run=memory.run_forget)
+    cover = commands.add_parser("cover", help="write a recording anew, with faces and plates "
+                                "covered in its images")
+    covering.add_arguments(cover)
+    cover.set_defaults(run=covering.run)
 
 
 def _add_qa(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

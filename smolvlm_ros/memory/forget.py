@@ -18,7 +18,7 @@ class Forgotten:
 
     Attributes:
         moments: how many.
-        pictures: how many.
+        pictures: how many, those that were sent to a server included.
         kept: moments that are left.
     """
 
@@ -28,7 +28,8 @@ class Forgotten:
 
 
 def forget(path: Path, since_ns: int = 0, until_ns: int = 0) -> Forgotten:
-    """Delete every moment of which any part lies in the period, and every picture taken in it.
+    """Delete every moment of which any part lies in the period, and every picture taken in it; what
+    was sent to a server goes with its record.
 
     The deleted bytes are overwritten, and the files are written anew without them: nothing of them
     is left in the database, its index or its log. (What a disk keeps below its files is out of
@@ -68,12 +69,12 @@ def forget(path: Path, since_ns: int = 0, until_ns: int = 0) -> Forgotten:
 def _delete(connection: sqlite3.Connection, period: tuple[int, int]) -> Forgotten:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        before = _count(connection, "moment"), _count(connection, "picture")
+        before = _count(connection, "moment"), _pictures(connection)
         connection.execute("UPDATE moment SET picture_ns = NULL WHERE picture_ns BETWEEN ? AND ?",
                            period)
         connection.execute("DELETE FROM picture WHERE stamp_ns BETWEEN ? AND ?", period)
         connection.execute("DELETE FROM moment WHERE last_ns >= ? AND stamp_ns <= ?", period)
-        after = _count(connection, "moment"), _count(connection, "picture")
+        after = _count(connection, "moment"), _pictures(connection)
         connection.execute("COMMIT")
     except sqlite3.Error:
         if connection.in_transaction:
@@ -89,6 +90,10 @@ def _clean(connection: sqlite3.Connection) -> None:
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise sqlite3.OperationalError("the write-ahead log is busy")
+
+
+def _pictures(connection: sqlite3.Connection) -> int:
+    return _count(connection, "picture") + _count(connection, "sent")
 
 
 def _count(connection: sqlite3.Connection, table: str) -> int:

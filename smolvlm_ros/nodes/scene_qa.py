@@ -321,8 +321,10 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self.scheduler.close()
         self.frames.wake()
         self._questions.close("scene QA is shutting down")
-        self._escalating.stop()
-        self.waiters.wait_empty(_LEAVE_S)
+        try:
+            self._escalating.stop()
+        finally:
+            self.waiters.wait_empty(_LEAVE_S)
 
     def _end(self, worker: threading.Thread) -> None:
         self.scheduler.close()

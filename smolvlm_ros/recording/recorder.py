@@ -210,6 +210,16 @@ class McapRecorder:
         self.close()
 
 
+def qos_of(connection: Any) -> TopicQos:
+    """The QoS of a connection of rosbags' readers; the default where it tells none."""
+    profiles = getattr(connection.ext, "offered_qos_profiles", ())
+    if not profiles:
+        return TopicQos()
+    first = profiles[0]
+    return TopicQos(transient_local=first.durability.name == "TRANSIENT_LOCAL",
+                    reliable=first.reliability.name == "RELIABLE", depth=max(1, first.depth))
+
+
 def _new_writer(path: Path, compress: bool) -> Any:
     try:
         from rosbags.rosbag2 import (

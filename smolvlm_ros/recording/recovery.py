@@ -5,10 +5,10 @@ import shutil
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from smolvlm_ros.recording.definitions import type_hash
-from smolvlm_ros.recording.recorder import McapRecorder, RecordingError, TopicQos
+from smolvlm_ros.recording.recorder import McapRecorder, RecordingError, qos_of
 
 _MAGIC = b"\x89MCAP0\r\n"
 _RECORD = struct.Struct("<BQ")  # opcode, length of what follows
@@ -113,7 +113,7 @@ def _copy(ended: Path, goal: Path) -> int:
             definition = connection.msgdef.data
             recorder.add_topic(connection.topic, connection.msgtype, definition,
                                digest=type_hash(connection.msgtype, definition),
-                               qos=_qos(connection))
+                               qos=qos_of(connection))
         # A scan takes messages in the order of the file, whatever their stamps.
         for connection, stamp_ns, data in reader.messages_scan(reader.connections):
             recorder.add(connection.topic, data, stamp_ns)
@@ -124,12 +124,3 @@ def _copy(ended: Path, goal: Path) -> int:
     finally:
         recorder.close()
         reader.close()
-
-
-def _qos(connection: Any) -> TopicQos:
-    profiles = connection.ext.offered_qos_profiles
-    if not profiles:
-        return TopicQos()
-    first = profiles[0]
-    return TopicQos(transient_local=first.durability.name == "TRANSIENT_LOCAL",
-                    reliable=first.reliability.name == "RELIABLE", depth=max(1, first.depth))

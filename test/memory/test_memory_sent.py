@@ -80,7 +80,8 @@ def test_in_a_terminal_with_the_pictures_as_they_left(
 
 
 def test_forgotten_are_the_pictures_too(path: Path) -> None:
-    assert forget(path, since_ns=NOW + S // 2, until_ns=NOW + 2 * S).moments == 2
+    done = forget(path, since_ns=NOW + S // 2, until_ns=NOW + 2 * S)
+    assert (done.moments, done.pictures, done.kept) == (2, 2, 2)
     assert sound(path) == 2
     data = b"".join(file.read_bytes() for file in path.parent.iterdir() if file.is_file())
     assert b"LEFTTHEROBOT0" not in data and b"LEFTTHEROBOT1." not in data

@@ -108,10 +108,11 @@ budget = Budget(Path(sys.argv[1]), BudgetConfig(per_hour=100000, per_day=100000)
 """
 
 
-def test_killed_at_any_moment_nothing_charged_is_forgotten(file, clock) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_nothing_charged_is_forgotten(file, clock, kills: int) -> None:
     code = _CHARGE + "while True:\n    budget.charge()\n    print('sent', flush=True)\n"
     known = 0
-    for kill in range(4):
+    for kill in range(kills):
         process = subprocess.Popen([sys.executable, "-c", code, str(file)], cwd=ROOT, text=True,
                                    stdout=subprocess.PIPE)
         assert process.stdout is not None

@@ -1,6 +1,7 @@
 """A model behind a server in place of a local one: the policy cannot tell them apart."""
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import cv2
@@ -17,6 +18,7 @@ from smolvlm_ros.qa.server_engine import ServerEngine, StatedYesNo
 from smolvlm_ros.qa.verdict import Answer, Cause, Frame, YesNo
 from smolvlm_ros.remote import privacy
 from smolvlm_ros.remote.address import ServerConfig
+from smolvlm_ros.remote.privacy import PrivacyConfig
 from smolvlm_ros.settings import SettingError
 
 RED = np.full((48, 64, 3), (200, 30, 30), np.uint8)
@@ -209,6 +211,28 @@ def test_a_free_answer_comes_piece_by_piece_and_is_cancelled_within_one() -> Non
         server.behaviour = slow
         assert len(list(engine.stream(RED, "What is it?", 5))) == 5
         assert list(engine.stream(RED, "What is it?", 5, lambda: True)) == []
+
+
+def test_several_frames_go_in_their_order_with_their_ages() -> None:
+    with serving(RedModel()) as server:
+        engine = connect(server.url)
+        shown = [Frame(colour, stamp_s) for colour, stamp_s in ((RED, 10.0), (BLUE, 12.5))]
+        assert "".join(engine.watch(shown, "What happened?"))
+        request = server.requests[-1]
+        assert "ago: 2.5, 0.0. What happened?" in request.text
+        assert [image[0, 0].argmax() for image in request.images] == [0, 2]
+
+
+def test_what_is_covered_changes_while_it_runs() -> None:
+    with serving(RedModel()) as server:
+        engine = connect(server.url)
+        engine.use_privacy(PrivacyConfig())
+        assert engine._privacy is None  # nothing leaves this machine
+        remote = dataclasses.replace(engine._config, url="http://192.0.2.1/v1", allow_remote=True)
+        other = ServerEngine(engine._server, remote, EngineConfig(), PrivacyConfig(cells=1))
+        assert other._privacy == PrivacyConfig(cells=1)
+        other.use_privacy(PrivacyConfig(cells=4))
+        assert other._privacy == PrivacyConfig(cells=4)
 
 
 @pytest.mark.parametrize("data", [

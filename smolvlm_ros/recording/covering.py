@@ -1,0 +1,179 @@
+"""A recording without faces and plates: every image covered, all else as it was."""
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smolvlm_ros.recording.definitions import type_hash
+from smolvlm_ros.recording.recorder import McapRecorder, RecordingError, qos_of
+from smolvlm_ros.remote.persons import PERSON
+from smolvlm_ros.remote.privacy import Box, PrivacyConfig, PrivacyError, redact
+
+IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+BOXES = "vision_msgs/msg/Detection2DArray"
+_CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "8UC3": 3}
+_DEPTH = ("16UC1", "32FC1", "mono16")
+_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What was done.
+
+    Attributes:
+        messages: copied, images included.
+        images: looked at.
+        heads, faces, plates: covered in them.
+    """
+
+    messages: int
+    images: int
+    heads: int
+    faces: int
+    plates: int
+
+
+def cover_recording(path: Path, target: Path, config: PrivacyConfig | None = None) -> Covered:
+    """Write a recording anew with faces and plates covered in its images.
+
+    Persons come from its own Detection2DArray topics, by the stamps of their images. Depth images
+    are copied as they are.
+
+    Args:
+        path: rosbag2 folder or .mcap file; it is not changed.
+        target: the folder to make.
+        config: what is covered.
+
+    Raises:
+        RecordingError: it cannot be read or written, or holds an image in a format that cannot be
+            covered; the target then holds nothing uncovered.
+        PrivacyError: faces cannot be looked for.
+    """
+    try:
+        from rosbags.highlevel import AnyReader
+    except ImportError as error:
+        raise RecordingError(f"it needs the Python package 'rosbags' ({error}); install it with: "
+                             "pip install rosbags") from error
+    if not path.exists():
+        raise RecordingError(f"{path} does not exist; give a recording's folder or its .mcap file")
+    try:
+        reader = AnyReader([path])
+        reader.open()
+    except Exception as error:  # the reader raises errors of many kinds on bad bytes
+        raise RecordingError(f"{path} cannot be read: {error}") from error
+    try:
+        return _copy(reader, target, config or PrivacyConfig())
+    finally:
+        reader.close()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `smolvlm_ros cover`."""
+    parser.add_argument("recording", type=Path, help="rosbag2 folder or .mcap file")
+    parser.add_argument("target", type=Path, help="folder to make")
+    parser.add_argument("--keep-plates", action="store_true", help="cover faces only")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Cover a recording; the exit code is 2 where that was not possible."""
+    try:
+        done = cover_recording(args.recording, args.target,
+                               PrivacyConfig(blur_plates=not args.keep_plates))
+    except (RecordingError, PrivacyError) as error:
+        print(f"cover: {error}", file=sys.stderr)
+        return 2
+    print(f"{args.target}: {done.messages} messages, of which {done.images} images with "
+          f"{done.heads} heads, {done.faces} faces and {done.plates} plates covered")
+    return 0
+
+
+def _copy(reader: Any, target: Path, config: PrivacyConfig) -> Covered:
+    persons = _persons(reader)
+    counts = [0, 0, 0, 0]
+    with McapRecorder(target, max_mb=1e9) as recorder:
+        for connection in reader.connections:
+            definition = connection.msgdef.data
+            recorder.add_topic(connection.topic, connection.msgtype, definition,
+                               digest=type_hash(connection.msgtype, definition)
+                               if definition else "", qos=qos_of(connection))
+        for connection, stamp_ns, data in reader.messages():
+            if connection.msgtype in (IMAGE, COMPRESSED):
+                message = reader.deserialize(data, connection.msgtype)
+                try:
+                    found = _cover(message, persons, config)
+                except ValueError as error:
+                    raise RecordingError(f"{connection.topic}: {error}; leave this topic out of "
+                                         "the recording") from error
+                if found is not None:
+                    data = reader.typestore.serialize_cdr(message, connection.msgtype)
+                    counts = [a + b for a, b in zip(counts, (1, *found), strict=True)]
+            recorder.add(connection.topic, bytes(data), stamp_ns)
+        return Covered(recorder.count, *counts)
+
+
+def _persons(reader: Any) -> dict[int, list[Box]]:
+    """Boxes of persons by the stamp of their image, nanoseconds."""
+    persons: dict[int, list[Box]] = defaultdict(list)
+    topics = [c for c in reader.connections if c.msgtype == BOXES]
+    if not topics:
+        return persons
+    for connection, _, data in reader.messages(connections=topics):
+        message = reader.deserialize(data, connection.msgtype)
+        for detection in message.detections:
+            if any(result.hypothesis.class_id == PERSON for result in detection.results):
+                box, middle = detection.bbox, detection.bbox.center.position
+                x, y, w, h = middle.x, middle.y, box.size_x / 2, box.size_y / 2
+                persons[_stamp_ns(message)].append((x - w, y - h, x + w, y + h))
+    return persons
+
+
+def _cover(message: Any, persons: dict[int, list[Box]], config: PrivacyConfig
+           ) -> tuple[int, int, int] | None:
+    """Cover an image message in place; heads, faces and plates. None for depth.
+
+    Raises:
+        ValueError: it is in a format that cannot be covered.
+    """
+    boxes = persons.get(_stamp_ns(message), [])
+    if hasattr(message, "format"):
+        if "compressedDepth" in message.format:
+            return None
+        image = cv2.imdecode(np.asarray(message.data, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f"format {message.format!r} cannot be read")
+        done = redact(image[..., ::-1], boxes, config)
+        kind = ".png" if "png" in message.format else ".jpg"
+        made, data = cv2.imencode(kind, done.image_rgb[..., ::-1],
+                                  [] if kind == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        if not made:
+            raise ValueError("an image cannot be written again")
+        message.data = np.asarray(data, np.uint8).ravel()
+        return done.heads, done.faces, done.plates
+    if message.encoding in _DEPTH:
+        return None
+    channels = _CHANNELS.get(message.encoding)
+    if channels is None:
+        raise ValueError(f"encoding {message.encoding!r} cannot be covered, known are "
+                         f"{', '.join(_CHANNELS)}")
+    data = np.array(message.data, np.uint8)
+    if data.size < message.height * message.step or message.step < message.width * channels:
+        raise ValueError(f"an image of {message.width}x{message.height} has {data.size} bytes")
+    rows = data[:message.height * message.step].reshape(message.height, message.step)
+    image = rows[:, :message.width * channels].reshape(message.height, message.width, channels)
+    colours: NDArray[np.uint8] = image[..., :3] if channels >= 3 else np.repeat(image, 3, 2)
+    done = redact(colours, boxes, config)
+    image[..., :min(channels, 3)] = done.image_rgb[..., :min(channels, 3)]
+    message.data = data
+    return done.heads, done.faces, done.plates
+
+
+def _stamp_ns(message: Any) -> int:
+    return int(message.header.stamp.sec) * 10**9 + int(message.header.stamp.nanosec)

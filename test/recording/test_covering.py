@@ -1,0 +1,116 @@
+"""A recording written anew without faces: images covered, everything else byte for byte."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from smolvlm_ros.cli import main
+from smolvlm_ros.recording import McapRecorder, RecordingError, definition_text
+from smolvlm_ros.recording.covering import cover_recording
+from smolvlm_ros.remote.privacy import PrivacyConfig
+
+pytest.importorskip("rosbags", reason="the Python package rosbags is not installed")
+from rosbags.highlevel import AnyReader  # noqa: E402
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore  # noqa: E402
+
+HEADS = PrivacyConfig(blur_plates=False)
+HEAD, REST = np.s_[14:34, 46:64], np.s_[80:110, 90:150]
+DETECTIONS = "vision_msgs/msg/Detection2DArray"
+
+
+def stripes() -> np.ndarray:
+    image = np.zeros((120, 160, 3), np.uint8)
+    image[:, ::4] = image[:, 1::4] = 255
+    return image
+
+
+def restless(part: np.ndarray) -> float:
+    return float(np.abs(np.diff(part.astype(int), axis=1)).mean())
+
+
+@pytest.fixture
+def store() -> Any:
+    try:
+        text = definition_text(DETECTIONS)
+    except Exception:
+        pytest.skip("vision_msgs is not installed here")
+    made = get_typestore(Stores.ROS2_HUMBLE)
+    made.register(get_types_from_msg(text, DETECTIONS))
+    return made
+
+
+@pytest.fixture
+def recording(tmp_path: Path, store: Any) -> Path:
+    """An image as bytes with padding, a JPEG, depth, and a person's box that comes later."""
+    t = store.types
+    header = t["std_msgs/msg/Header"](t["builtin_interfaces/msg/Time"](7, 9), "camera")
+    padded = np.zeros((120, 160 * 3 + 5), np.uint8)
+    padded[:, :480] = stripes().reshape(120, 480)
+    raw = t["sensor_msgs/msg/Image"](header, 120, 160, "rgb8", 0, 485, padded.ravel())
+    jpeg = cv2.imencode(".jpg", stripes())[1].ravel()
+    compressed = t["sensor_msgs/msg/CompressedImage"](header, "jpeg", jpeg)
+    depth = t["sensor_msgs/msg/Image"](header, 2, 2, "32FC1", 0, 8,
+                                       np.arange(4, dtype=np.float32).view(np.uint8))
+    point = t["vision_msgs/msg/Point2D"](55.0, 60.0)
+    box = t["vision_msgs/msg/BoundingBox2D"](t["vision_msgs/msg/Pose2D"](point, 0.0), 30.0, 100.0)
+    guess = t["vision_msgs/msg/ObjectHypothesisWithPose"](
+        t["vision_msgs/msg/ObjectHypothesis"]("person", 0.9),
+        t["geometry_msgs/msg/PoseWithCovariance"](t["geometry_msgs/msg/Pose"](
+            t["geometry_msgs/msg/Point"](0.0, 0.0, 0.0),
+            t["geometry_msgs/msg/Quaternion"](0.0, 0.0, 0.0, 1.0)), np.zeros(36)))
+    found = t[DETECTIONS](header, [t["vision_msgs/msg/Detection2D"](header, [guess], box, "7")])
+    with McapRecorder(tmp_path / "bag") as recorder:
+        for number, (topic, kind, message) in enumerate((
+                ("/image", "sensor_msgs/msg/Image", raw),
+                ("/image/compressed", "sensor_msgs/msg/CompressedImage", compressed),
+                ("/depth", "sensor_msgs/msg/Image", depth), ("/objects_2d", DETECTIONS, found))):
+            recorder.add_topic(topic, kind, definition_text(kind) if kind == DETECTIONS else "")
+            recorder.add(topic, bytes(store.serialize_cdr(message, kind)), 100 + number)
+    return tmp_path / "bag"
+
+
+def read(path: Path) -> dict[str, Any]:
+    with AnyReader([path]) as reader:
+        return {c.topic: (stamp, bytes(data), reader.deserialize(data, c.msgtype))
+                for c, stamp, data in reader.messages()}
+
+
+def test_heads_are_covered_and_the_rest_is_as_it_was(recording: Path, tmp_path: Path,
+                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    before = (recording / "bag.mcap").read_bytes()
+    assert main(["cover", str(recording), str(tmp_path / "out"), "--keep-plates"]) == 0
+    assert "4 messages, of which 2 images with 2 heads" in capsys.readouterr().out
+    assert (recording / "bag.mcap").read_bytes() == before
+    old, new = read(recording), read(tmp_path / "out")
+    assert {t: v[0] for t, v in old.items()} == {t: v[0] for t, v in new.items()}
+    for topic in ("/depth", "/objects_2d"):
+        assert old[topic][1] == new[topic][1]
+    raw = new["/image"][2]
+    assert (raw.header.stamp.sec, raw.header.stamp.nanosec, raw.step) == (7, 9, 485)
+    rows = raw.data.reshape(120, 485)
+    assert not rows[:, 480:].any()
+    images = [rows[:, :480].reshape(120, 160, 3),
+              cv2.imdecode(new["/image/compressed"][2].data, cv2.IMREAD_COLOR)]
+    for image in images:
+        assert restless(image[HEAD]) < 0.3 * restless(stripes()[HEAD])
+        assert np.abs(image[REST].astype(int) - stripes()[REST]).mean() < 12
+
+
+def test_what_cannot_be_covered_is_refused(tmp_path: Path, store: Any) -> None:
+    t = store.types
+    header = t["std_msgs/msg/Header"](t["builtin_interfaces/msg/Time"](7, 9), "camera")
+    image = t["sensor_msgs/msg/Image"](header, 2, 2, "bayer_rggb8", 0, 2, np.zeros(4, np.uint8))
+    with McapRecorder(tmp_path / "bag") as recorder:
+        recorder.add_topic("/raw", "sensor_msgs/msg/Image")
+        recorder.add("/raw", bytes(store.serialize_cdr(image, "sensor_msgs/msg/Image")), 1)
+    with pytest.raises(RecordingError, match="/raw: encoding 'bayer_rggb8' cannot be covered"):
+        cover_recording(tmp_path / "bag", tmp_path / "out", HEADS)
+    with pytest.raises(RecordingError, match="does not exist"):
+        cover_recording(tmp_path / "none", tmp_path / "out2", HEADS)
+    (tmp_path / "junk.mcap").write_bytes(b"junk")
+    with pytest.raises(RecordingError, match="cannot be read"):
+        cover_recording(tmp_path / "junk.mcap", tmp_path / "out3", HEADS)
