@@ -202,6 +202,7 @@ class FusionNode(FunnelNode[FusionSettings]):
 
     def _fuse(self, inputs: FrameInputs) -> None:
         header, settings = inputs.detections.header, self.settings
+        worker = self._worker  # which outlives its activation when a transform is waited for
         self._compare_frames(inputs)
         with self.stats.timed("fusion"):
             placed = place(inputs, _SYNCHRONISED, self._sizes.of(header.stamp), settings.rectified,
@@ -213,7 +214,7 @@ class FusionNode(FunnelNode[FusionSettings]):
             self.faults.clear("tf")
             to_zones = self._zones.transforms(header, until_s - time.monotonic())
             with self._lock:
-                view = self._track(header, placed, to_target, to_zones)
+                view = None if worker.closed else self._track(header, placed, to_target, to_zones)
         if view is None:
             return
         self._count(placed.fused)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,20 @@ from fusion_bench import (  # noqa: E402
     depth_map,
     header,
 )
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from peer import BEST_EFFORT, wait_for  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 from smolvlm_ros.msg import ZoneEvent  # noqa: E402
 from vision_msgs.msg import Detection2DArray  # noqa: E402
 
+from smolvlm_ros.nodes import fusion  # noqa: E402
 from smolvlm_ros.ros import images  # noqa: E402
 from smolvlm_ros.ros.boxes import to_detections  # noqa: E402
 from smolvlm_ros.ros.camera_info import from_camera_model  # noqa: E402
+
+place = fusion.place  # as it is before a test takes its place
 
 # Objects ----------------------------------------------------------------------------------------
 
@@ -192,6 +198,31 @@ def test_time_that_goes_back_begins_anew() -> None:
         assert b.kinds() == [(ZoneEvent.ENTER, 100), (ZoneEvent.LEAVE, 100), (ZoneEvent.ENTER, 0)]
         b.peer.await_status("fusion", lambda level, text, values:
                             values.get("tracker_resets") == "1", "the reset")
+
+
+def test_a_frame_that_outlives_the_activation_is_not_told_in_the_next_one(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def stuck(*given: Any) -> Any:
+        begun.set()
+        assert go.wait(30.0)
+        return place(*given)
+
+    with bench() as b:
+        monkeypatch.setattr(fusion, "place", stuck)
+        b.node._patience_s = 0.05
+        b.send(0)
+        assert begun.wait(15.0)
+        worker = b.node._worker
+        for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+            request = ChangeState.Request(transition=Transition(id=number))
+            assert b.peer.call("fusion/change_state", ChangeState, request).success
+        go.set()
+        wait_for(lambda: worker.busy_since_s is None, "the old worker's end")
+        b.send(1)
+        b.await_objects(1)
+        assert b.objects[0].header == header(1)
 
 
 def test_how_far_back_is_late_is_one_setting_for_tracks_and_zones() -> None:
