@@ -59,7 +59,8 @@ ZONES_2D = Endpoint("zones_2d", "vision_msgs/msg/Detection2DArray", "Where the z
 ZONE_EVENTS = Endpoint("zone_events", "smolvlm_ros/msg/ZoneEvent", "Events that raise the "
                        "questions of the templates.")
 VERDICTS = Endpoint("verdicts", "smolvlm_ros/msg/SceneVerdict", "Every verdict, UNSURE included.")
-ASK = Endpoint("~/ask", "smolvlm_ros/srv/AskScene", "A planner's question, yes/no or free.")
+ASK = Endpoint("~/ask", "smolvlm_ros/srv/AskScene", "A planner's question, yes/no or free, about "
+               "now or about what was.")
 FIND = Endpoint("~/find_moment", "smolvlm_ros/srv/FindMoment", "Search what is remembered, in "
                 "words, place and time.")
 DESCRIBE = Endpoint("~/describe", "smolvlm_ros/action/DescribeScene", "A free description, token "

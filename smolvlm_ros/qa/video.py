@@ -108,8 +108,8 @@ class VideoRing:
         begin_s = frame.stamp_s - self.config.history_s
         while len(self._kept) > 1 and self._kept[1].frame.stamp_s <= begin_s:
             del self._kept[0]
-        while len(self._kept) > self.config.max_frames:
-            del self._kept[_least(self._kept)]
+        if len(self._kept) > self.config.max_frames:
+            self._kept = _thinned(self._kept, self.config.max_frames)
 
     def choose(self, since_s: float, count: int) -> tuple[Frame, ...]:
         """The frames since a stamp that tell most of what changed, oldest first.
@@ -120,10 +120,7 @@ class VideoRing:
         """
         every = self._kept + ([self._small(self._newest)] if self._newest else [])
         first = max((i for i, k in enumerate(every) if k.frame.stamp_s <= since_s), default=0)
-        chosen = every[first:]
-        while len(chosen) > count:
-            del chosen[_least(chosen)]
-        return tuple(kept.frame for kept in chosen)
+        return tuple(kept.frame for kept in _thinned(every[first:], count))
 
     def _small(self, kept: _Kept) -> _Kept:
         small = shrunk(kept.frame.image_rgb, self.config.max_edge_px)
@@ -181,8 +178,15 @@ def _view(frame: Frame) -> _View:
     return np.asarray(gray, np.float32)
 
 
-def _least(kept: Sequence[_Kept]) -> int:
-    """The frame between first and last whose neighbours tell nearly the same without it."""
-    costs = [min(change(kept[i - 1].view, kept[i].view), change(kept[i].view, kept[i + 1].view))
-             for i in range(1, len(kept) - 1)]
-    return 1 + int(np.argmin(costs)) if costs else 0
+def _thinned(kept: Sequence[_Kept], count: int) -> list[_Kept]:
+    """So many of them: each time the one goes whose neighbours tell nearly the same without it.
+
+    The first and the last stay, where `count` is at least 2.
+    """
+    left = list(kept)
+    steps = [change(a.view, b.view) for a, b in zip(left, left[1:], strict=False)]
+    while len(left) > max(2, count):
+        least = 1 + int(np.argmin(np.minimum(steps[:-1], steps[1:])))
+        del left[least]
+        steps[least - 1:least + 1] = [change(left[least - 1].view, left[least].view)]
+    return left
