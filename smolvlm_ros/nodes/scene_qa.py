@@ -114,6 +114,9 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self._escalating = Escalating(s.escalation, s.privacy, self._memory.sent, self._persons,
                                       self.stats, self.faults)
         self.own("escalation", self._escalating.close)
+        if s.escalation.enabled and not s.memory.path:
+            self.get_logger().warning("escalation is on and memory.path is empty: what is sent is "
+                                      "on record only until scene_qa ends; set memory.path")
         self._shadow: Shadowing | None = None
         self.grounding = Grounding(s.notes, self.faults)
         self.own("notes", self.grounding.close)

@@ -263,3 +263,27 @@ def test_a_face_in_the_memory_s_picture_is_covered_too(tmp_path: Path,
         part = image[25:40, 62:88].astype(int)  # the box's upper part, 2.5 times enlarged
         rest = image[60:110, 100:150].astype(int)
         assert np.abs(np.diff(part, axis=1)).mean() < 0.5 * np.abs(np.diff(rest, axis=1)).mean()
+
+
+def test_escalation_that_cannot_work_refuses_to_configure(tmp_path: Path) -> None:
+    with qa_bench(active=False, escalation__enabled=True,
+                  escalation__budget_file=str(tmp_path / "budget.sqlite")) as b:
+        assert b.node.trigger_configure().name == "FAILURE"
+        b.peer.await_error("scene_qa", "escalation is enabled without a model")
+
+
+def test_what_is_covered_may_change_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+                                                  ) -> None:
+    with serving(answer()) as server, bench(monkeypatch, tmp_path, server.url) as (b, _):
+        two_crops(b)
+        assert b.ask(QUESTION, YES_NO, track_id="7").verdict.origin == SceneVerdict.SERVER
+        parameter = Parameter(name="privacy.blur_faces", value=ParameterValue(
+            type=ParameterType.PARAMETER_BOOL, bool_value=True))
+        assert b.peer.call("scene_qa/set_parameters_atomically", SetParametersAtomically,
+                           SetParametersAtomically.Request(parameters=[parameter])
+                           ).result.successful
+        assert b.ask("Is the person awake?", YES_NO, track_id="7").verdict.escalation
+        open_, covered = (request.images[0][10:15, 15:28].astype(int)
+                          for request in server.requests)
+        assert np.abs(np.diff(covered, axis=1)).mean() < 0.5 * np.abs(
+            np.diff(open_, axis=1)).mean()
