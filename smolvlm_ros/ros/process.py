@@ -9,7 +9,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
 from typing import Any
 
 import rclpy
@@ -19,6 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 
 # How long the end waits for a callback (a model that loads) or a worker that is still busy.
 _JOIN_S = 3.0
+_LOOK_S = 0.1  # how often the main thread looks whether a signal has come
 _AFTER_ERROR_S = 0.01
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of malloc.h
 
@@ -99,9 +99,10 @@ def run(factories: Sequence[Callable[[], Any]], args: list[str] | None = None) -
     """
     _keep_memory_flat()
     # Not an Event: the handler runs in the main thread, which may hold the Event's lock just then.
-    signals: SimpleQueue[int] = SimpleQueue()
+    # And looked at again and again: a signal that another thread takes wakes no lock up.
+    signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: signals.put(number))
+        signal.signal(number, lambda number, _: signals.append(number))
     try:
         rclpy.init(args=sys.argv[1:] if args is None else args,
                    signal_handler_options=SignalHandlerOptions.NO)
@@ -111,13 +112,14 @@ def run(factories: Sequence[Callable[[], Any]], args: list[str] | None = None) -
     spinners: list[Spinner] = []
     try:
         for factory in factories:
-            if not signals.empty():
+            if signals:
                 break
             node = factory()
             spinners.append(Spinner(node, getattr(node, "executor_threads", 1)))
-            while not node.start_tried.wait(0.1) and signals.empty():
+            while not node.start_tried.wait(_LOOK_S) and not signals:
                 pass  # one after the other, so that consumers are there before producers
-        signals.get()
+        while not signals:
+            time.sleep(_LOOK_S)
     finally:
         for spinner in reversed(spinners):
             spinner.stop()

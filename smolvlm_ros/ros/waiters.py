@@ -1,12 +1,16 @@
 """Clients that wait in callbacks: a bounded number, and an end in which all of them leave."""
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from smolvlm_ros.qa.rate import RateConfig, RateLimiter
 from smolvlm_ros.qa.scheduler import Refused
+
+_ANSWER_S = 0.5  # from the end of a callback to the answer in the client's hands
 
 
 class Waiters:
@@ -21,6 +25,7 @@ class Waiters:
         self._most = most
         self._rate = RateLimiter(rate)
         self._count = 0
+        self._left_s = -math.inf  # when the last one left, of time.monotonic
         self._changed = threading.Condition()
 
     def configure(self, rate: RateConfig) -> None:
@@ -48,9 +53,19 @@ class Waiters:
         finally:
             with self._changed:
                 self._count -= 1
+                self._left_s = time.monotonic()
                 self._changed.notify_all()
 
     def wait_empty(self, timeout_s: float) -> bool:
-        """Wait until all have left; False when some have not within the time."""
+        """Wait until all have left and have had the time to get their answers.
+
+        The executor sends an answer only after its callback, and a busy client that hears of its
+        service's end before it has taken the answer drops it.
+
+        Returns:
+            False when some have not left within the time.
+        """
         with self._changed:
-            return self._changed.wait_for(lambda: not self._count, timeout_s)
+            empty = self._changed.wait_for(lambda: not self._count, timeout_s)
+            time.sleep(max(0.0, self._left_s + _ANSWER_S - time.monotonic()))
+            return empty

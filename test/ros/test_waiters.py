@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from smolvlm_ros.qa.scheduler import Refused
+from smolvlm_ros.ros import waiters as module
 from smolvlm_ros.ros.waiters import Waiters
 
 
@@ -36,3 +38,17 @@ def test_the_end_is_waited_for() -> None:
     leave.set()
     assert waiters.wait_empty(10.0)
     thread.join()
+
+
+def test_whoever_has_just_left_gets_the_answer_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ANSWER_S", 0.2)
+    waiters = Waiters(1)
+    with waiters.admitted():
+        pass
+    left_s = time.monotonic()
+    assert waiters.wait_empty(0.0)
+    assert time.monotonic() - left_s > 0.1
+    slept: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", slept.append)
+    assert waiters.wait_empty(0.0) and Waiters(1).wait_empty(0.0)
+    assert slept[0] < 0.1 and slept[1] == 0.0
