@@ -168,7 +168,8 @@ class SecondOpinion:
                 future.set_result(self._asked(case))
 
     def _asked(self, case: Case) -> Outcome:
-        late = _none("no answer of the server within the question's own time")
+        late = Outcome(Answer.UNSURE, 0.0, Cause.TIMEOUT,
+                       "no answer of the server within the question's own time")
         if time.monotonic() >= case.deadline_s:
             return late
         try:

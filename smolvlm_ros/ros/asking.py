@@ -79,15 +79,16 @@ class Asker:
                 raise Unanswered(_Response.NO_MODEL, no_model(node.engine))
             verdict = node.decide(question, node.frames.pick(0.0).frames)
         elif seconds:
-            if subject is not None:
+            if subject is not None or request.high_stakes:
                 raise Unanswered(_Response.REFUSED, "a question about what was is asked of the "
-                                 "whole view; leave track_id and zone empty")
+                                 "whole view and of no server; leave track_id, zone and "
+                                 "high_stakes out")
             if free:
                 future = node.watching.tell(question, seconds, deadline_s, response)
-                response.text = self._await(future, deadline_s)
-                node.watching.remember(request.question, response.text, response)
+                self._tell_past(request, response, self._await(future, deadline_s))
                 return
             verdict = self._await(node.watching.judge(question, seconds, deadline_s), deadline_s)
+            verdict = dataclasses.replace(verdict, question=clean_question(request.question))
         elif free:
             self._answer_freely(request, response, question, deadline_s, subject)
             return
@@ -113,6 +114,13 @@ class Asker:
         response.frames, response.notes = [stamp], [str(note) for note in notes]
         if response.text:
             node.remember_description(Header(stamp=stamp), f"{question} {response.text}")
+        else:
+            response.message = "the model has nothing to say"
+
+    def _tell_past(self, request: Any, response: Any, text: str) -> None:
+        response.text = text
+        if text:
+            self._node.watching.remember(request.question, text, response)
         else:
             response.message = "the model has nothing to say"
 

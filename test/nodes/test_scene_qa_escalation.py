@@ -207,10 +207,11 @@ def test_what_cannot_be_recorded_is_not_sent(monkeypatch: pytest.MonkeyPatch, tm
     with serving(answer()) as server, bench(monkeypatch, tmp_path, server.url) as (b, _):
         two_crops(b)
         store = b.node._memory._store
-        monkeypatch.setattr("smolvlm_ros.memory.sent._PATIENCE_S", 0.3)
         with store._writer.lock:
             store._connection.execute("PRAGMA max_page_count = 1")
-        verdict = b.ask(QUESTION, YES_NO, track_id="7").verdict
+        with monkeypatch.context() as patch:
+            patch.setattr("smolvlm_ros.memory.sent._PATIENCE_S", 0.3)
+            verdict = b.ask(QUESTION, YES_NO, track_id="7").verdict
         assert verdict.answer == SceneVerdict.UNSURE
         assert "cannot be recorded" in verdict.escalation and server.requests == []
         with store._writer.lock:
@@ -235,9 +236,9 @@ def test_deactivated_while_the_server_hangs_everybody_gets_an_answer(
     with serving(hang) as server, bench(monkeypatch, tmp_path, server.url) as (b, _):
         two_crops(b)
         begin = time.monotonic()
-        late = b.ask(QUESTION, YES_NO, track_id="7", timeout_ms=1500)
+        late = b.ask(QUESTION, YES_NO, track_id="7", timeout_ms=4000)
         assert late.verdict.answer == SceneVerdict.UNSURE and late.verdict.escalation
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 30
         from smolvlm_ros.srv import AskScene
 
         waiting = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(

@@ -116,14 +116,15 @@ def test_order_and_presence_are_told_from_the_frames_of_that_time(
             given = b.ask(question, AUTO, **fields)
             assert given.status == OK, given.message
             assert given.verdict.answer == getattr(SceneVerdict, answer), given.verdict.reason
-            assert given.verdict.header == last.header
+            assert given.verdict.header == last.header and given.verdict.question == question
         wait_for(lambda: len(b.verdicts) == 5, "the verdicts on their topic")
         assert b.verdicts[0].pass_questions.count("Is there a ball?") >= 4
         assert "before the person" in b.verdicts[0].reason
         for question, fields, text in (
                 ("Did the person fall in the last 60 seconds?", {}, "ask in mode FREE"),
                 ("Was there a ball in the last hour?", {}, "video.history_s = 300"),
-                ("Was there a ball in the last minute?", {"track_id": "7"}, "whole view")):
+                ("Was there a ball in the last minute?", {"track_id": "7"}, "whole view"),
+                ("Was there a ball in the last minute?", {"high_stakes": True}, "no server")):
             given = b.ask(question, YES_NO, **fields)
             assert given.status == REFUSED and text in given.message
 
