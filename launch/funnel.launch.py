@@ -63,7 +63,8 @@ def declared_arguments() -> list[DeclareLaunchArgument]:
                               description="What the nodes log."),
         flag("use_sim_time", "Take the time from /clock."),
         flag("rviz", "Show image, depth, objects and zones in rviz."),
-        flag("record", "Record what the funnel publishes, as MCAP, into the working directory."),
+        flag("record", "Record what the funnel publishes, as MCAP, into the working directory, "
+             "faces and all; `smolvlm_ros cover` writes it anew without them."),
     ]
 
 
