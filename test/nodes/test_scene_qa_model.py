@@ -393,11 +393,11 @@ def test_ctrl_c_while_clients_wait_ends_at_once_and_answers_them(tiny_vlm: Path,
 class Describer:
     """A client of ~/describe that collects the feedback."""
 
-    def __init__(self, b: QaBench, cancel_at: int = 0, **goal: Any) -> None:
-        self.feedback: list[DescribeScene.Feedback] = []
+    def __init__(self, b: QaBench, feedback: list[DescribeScene.Feedback] | None = None,
+                 **goal: Any) -> None:
+        self.feedback = [] if feedback is None else feedback
         self.client = ActionClient(b.peer.node, DescribeScene, "scene_qa/describe")
         wait_for(self.client.server_is_ready, "the action")
-        self.cancel_at = cancel_at
         self.handle: Any = None
         accepted = self.client.send_goal_async(DescribeScene.Goal(**goal), self._on_feedback)
         wait_for(accepted.done, "the goal's acceptance")
@@ -428,6 +428,30 @@ def test_a_description_streams_token_by_token(tiny_vlm: Path) -> None:
         assert "".join(f.token for f in describer.feedback) == result.text
         assert describer.feedback[-1].text == result.text
         assert 0 < result.first_token_ms <= result.total_ms
+
+
+def test_every_piece_is_with_the_client_before_the_next_token_is_computed(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm)) as b:
+        b.frame()
+        engine, given, late = b.node.engine, [], []
+        feedback: list[Any] = []
+        stream, forward = engine.stream, engine._forward
+
+        def counted(*arguments: Any) -> Iterator[str]:
+            for piece in stream(*arguments):
+                given.append(piece)
+                yield piece
+
+        def computed(*arguments: Any) -> Any:
+            try:
+                wait_for(lambda: len(feedback) == len(given), "the feedback")
+            except AssertionError as error:
+                late.append(error)
+            return forward(*arguments)
+        engine.stream, engine._forward = counted, computed
+        describer = Describer(b, feedback, max_tokens=6)
+        assert describer.result()[0] == GoalStatus.STATUS_SUCCEEDED
+        assert len(given) > 1 and not late
 
 
 def test_cancelling_stops_a_description_within_one_token(tiny_vlm: Path) -> None:
