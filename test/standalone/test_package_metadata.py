@@ -42,6 +42,7 @@ KEYS = {
 # Without a key, and why.
 NO_KEY = {
     "onnx": "export runs on a workstation: extra `export`",
+    "safetensors": "comes with transformers, whose weights it reads",
     "torch": "Humble's python3-torch is too old, a Jetson's is NVIDIA's: extra `vlm`",
     "tokenizers": "comes with transformers, whose fast tokenizers it makes",
     "tqdm": "comes with huggingface_hub, whose progress it shows",
