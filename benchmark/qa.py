@@ -142,8 +142,9 @@ def _policy(options: argparse.Namespace, engine: Any) -> dict[str, Any]:
 
 def _options() -> argparse.Namespace:
     parser = common.parser((__doc__ or "").splitlines()[0])
-    parser.add_argument("--parts", nargs="+", choices=list(_PARTS), default=list(_PARTS),
-                        metavar="PART", help=f"of {', '.join(_PARTS)} (default: all)")
+    parser.add_argument("--parts", nargs="+", choices=list(_PARTS), metavar="PART",
+                        help=f"of {', '.join(_PARTS)} (default: all; with --quick all but the "
+                        "clients, who take half a minute then)")
     parser.add_argument("--model", default="world-vlm",
                         help="for the policy and the clients (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=10.0, metavar="N",
@@ -157,7 +158,9 @@ def _options() -> argparse.Namespace:
                         help="write the policy's answers on clean views, with the right ones")
     parser.add_argument("--calibration", type=Path, metavar="FILE",
                         help="of presence, colour and state, as smolvlm_ros calibrate writes it")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.parts = options.parts or [p for p in _PARTS if not (options.quick and p == "clients")]
+    return options
 
 
 def _row(key: str, value: float) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ class SmolVlmEngine:
     """An `Engine` on a SmolVLM2 checkpoint.
 
     A lock is held for one forward pass at a time, so a verdict does not wait for the end of a
-    streamed description, only for its current token.
+    streamed description, only for its current token. The passes run in one thread, whoever asks:
+    torch keeps memory, and OpenMP a team of threads, for each thread that computes.
 
     Attributes:
         name: of the checkpoint.
@@ -52,6 +54,7 @@ class SmolVlmEngine:
         self._model: Any = loaded.model
         self._prefixes: OrderedDict[bytes, Any] = OrderedDict()  # keys and values, by image
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vlm")
         self._prefix_ids = self.tokens.encode(chat_prefix(self.tokens.image_text,
                                                           config.system_prompt))
         self.tokens.check_split(chat_prefix(self.tokens.image_text, config.system_prompt),
@@ -96,7 +99,7 @@ class SmolVlmEngine:
         """See `Engine.stream`."""
         limit = self._config.max_new_tokens
         limit = min(max_tokens, limit) if max_tokens > 0 else limit
-        return self._decode(lambda: copy.deepcopy(self._prefix(image_rgb)), self._clean(question),
+        return self._decode(lambda: self._copied(self._prefix(image_rgb)), self._clean(question),
                             limit, should_stop)
 
     def watch(self, frames: Sequence[Frame], question: str, max_tokens: int = 0,
@@ -116,6 +119,7 @@ class SmolVlmEngine:
         with self._lock:
             self._prefixes.clear()
             self._model = None
+        self._thread.shutdown()
         if self._device == "cuda":
             import torch
 
@@ -222,13 +226,21 @@ class SmolVlmEngine:
         self._forward(ids, cache, np.stack([self.tile.pixels(f.image_rgb) for f in frames]))
         return cache
 
+    def _copied(self, cache: Any) -> Any:
+        return self._thread.submit(copy.deepcopy, cache).result()
+
     def _forward(self, ids: Sequence[int], cache: Any,
                  pixels: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Logits after the last of `ids`, (vocabulary,) float32; `cache` grows by `ids`."""
-        import torch
-
         if self._model is None:
             raise EngineError(f"{self.name} is closed")
+        return self._thread.submit(self._compute, ids, cache, pixels).result()
+
+    def _compute(self, ids: Sequence[int], cache: Any,
+                 pixels: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """`_forward`, in the model's thread."""
+        import torch
+
         try:
             with torch.inference_mode():
                 tokens = torch.tensor([list(ids)], dtype=torch.long, device=self._device)

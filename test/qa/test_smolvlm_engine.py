@@ -227,6 +227,22 @@ def test_calls_from_several_threads_agree(engine) -> None:
         assert values == pytest.approx([alone[i]] * 5, abs=1e-6)
 
 
+def test_whoever_asks_the_model_computes_in_one_thread(engine) -> None:
+    computing: set[int] = set()
+    hook = engine._model.register_forward_hook(lambda *_: computing.add(threading.get_ident()))
+    try:
+        askers = [threading.Thread(target=lambda n=n: list(engine.stream(picture(n), "What?", 2)))
+                  for n in range(3)]
+        for asker in askers:
+            asker.start()
+        engine.yes_no(picture(), [QUESTION])
+        for asker in askers:
+            asker.join()
+    finally:
+        hook.remove()
+    assert len(computing) == 1 and threading.get_ident() not in computing
+
+
 def test_a_failed_pass_leaves_no_half_prefix(engine, monkeypatch) -> None:
     image = picture(6)
     before = engine.yes_no(image, [QUESTION])[0].p_yes
