@@ -1,4 +1,4 @@
-"""The scene_qa node over real DDS with a real, tiny SmolVLM: verdicts, texts, descriptions."""
+"""The scene_qa node over real DDS with a real, tiny SmolVLM: verdicts, texts, frames, events."""
 from __future__ import annotations
 
 import math
@@ -12,9 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
-from action_msgs.msg import GoalStatus  # noqa: E402
-from node_process import NodeProcess  # noqa: E402
-from peer import Peer, fresh_namespace, wait_for  # noqa: E402
+from peer import Peer, wait_for  # noqa: E402
 from qa_bench import (  # noqa: E402
     AUTO,
     FREE,
@@ -23,8 +21,6 @@ from qa_bench import (  # noqa: E402
     OK,
     REFUSED,
     TEMPLATES,
-    YES_NO,
-    Gate,
     QaBench,
     ago,
     picture,
@@ -32,11 +28,9 @@ from qa_bench import (  # noqa: E402
 )
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
 from rcl_interfaces.srv import SetParametersAtomically  # noqa: E402
-from rclpy.action import ActionClient  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
-from smolvlm_ros.action import DescribeScene  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict  # noqa: E402
-from smolvlm_ros.srv import AskScene, FindMoment  # noqa: E402
+from smolvlm_ros.srv import FindMoment  # noqa: E402
 
 from smolvlm_ros.nodes import scene_qa  # noqa: E402
 from smolvlm_ros.qa.policy import SceneQA  # noqa: E402
@@ -46,8 +40,8 @@ from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
 
 # Random weights are never sure: with these any probability is a clear one.
 EASY = {"policy__min_mass": 0.0, "policy__yes_threshold": 0.5, "policy__no_threshold": 0.49}
-THINGS = ("person", "box", "ball", "cone", "dog", "chair", "lamp", "door", "cable", "stair")
-ADJECTIVES = ("red", "open", "small", "wet", "broken", "empty")
+THINGS = ("person", "box", "ball", "cone", "dog")
+ADJECTIVES = ("red", "open", "small")
 
 
 def set_string(peer: Peer, name: str, value: str) -> Any:
@@ -63,7 +57,7 @@ def decided(b: QaBench, messages: Sequence[Any]) -> Verdict | None:
               for m in messages]
     policy = SceneQA(b.node.settings.policy)
     verdicts = (policy.decide(f"Is the {thing} {adjective}?", frames, b.node.engine)
-                for adjective in ADJECTIVES[:3] for thing in THINGS[:5])
+                for adjective in ADJECTIVES for thing in THINGS)
     return next((v for v in verdicts if v.answer is not Answer.UNSURE), None)
 
 
@@ -325,169 +319,6 @@ def test_a_clock_that_goes_back_makes_the_same_stamps_other_frames(tiny_vlm: Pat
 def shows(b: QaBench, at: Any, seed: int) -> bool:
     shown = b.node.frames.shown_at(to_seconds(at))
     return shown is not None and np.array_equal(shown.image_rgb, images.to_rgb(picture(at, seed)))
-
-
-# Many clients -----------------------------------------------------------------------------------
-
-def test_many_clients_at_once_are_all_answered_or_refused(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), rate__per_client_hz=0.0) as b:
-        b.two_frames()
-        requests = [AskScene.Request(question=f"Is the {thing} {adjective}?", mode=YES_NO)
-                    for thing in THINGS for adjective in ADJECTIVES[:4]]
-        futures = [b.peer.call_async("scene_qa/ask", AskScene, r) for r in requests]
-        wait_for(lambda: all(f.done() for f in futures), "forty answers", 30.0)
-        answers = [f.result() for f in futures]
-        assert {a.status for a in answers} <= {OK, REFUSED}
-        assert sum(a.status == OK for a in answers) >= 16  # as many as may wait, at the least
-        for answer in answers:
-            assert answer.message or answer.status == OK
-            assert answer.verdict.reason
-
-
-def test_clients_that_wait_for_a_frame_do_not_keep_it_from_coming(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=1,
-                  rate__per_client_hz=0.0) as b:
-        b.gate()  # accepts, and passes nothing
-        b.frame(1.0)
-        request = AskScene.Request(question="What is there?", mode=FREE, frame=FRESH)
-        futures = [b.peer.call_async("scene_qa/ask", AskScene, request) for _ in range(40)]
-        # More than may wait are refused at once; the others wait for a frame.
-        wait_for(lambda: sum(f.done() for f in futures) == 40 - 24, "the refusals")
-        assert all("24 clients wait already" in f.result().message for f in futures if f.done())
-        b.frame()
-        wait_for(lambda: all(f.done() for f in futures), "the answers")
-        assert sum(f.result().status == OK for f in futures) == 24
-
-
-def test_who_waits_when_the_node_is_deactivated_gets_an_answer(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm)) as b:
-        gate = b.gate()
-        waiting = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(
-            question="Is there a box?", mode=YES_NO, frame=FRESH))
-        wait_for(lambda: gate.requests, "the client to wait")
-        assert b.node.trigger_deactivate().name == "SUCCESS"
-        wait_for(waiting.done, "its answer")
-        assert waiting.result().status == NO_FRAME
-        assert "shutting down" in waiting.result().message
-
-
-def test_ctrl_c_while_clients_wait_ends_at_once_and_answers_them(tiny_vlm: Path, tmp_path: Path
-                                                                 ) -> None:
-    namespace = fresh_namespace()
-    parameters = {"scene_qa": {"autostart": True, "engine.model": str(tiny_vlm)}}
-    with NodeProcess(tmp_path, "scene_qa", namespace, parameters) as process, \
-            Peer(namespace) as peer:
-        gate = Gate(peer)
-        request = AskScene.Request(question="Is there a box?", mode=YES_NO, frame=FRESH)
-        while not gate.requests:  # the node may not know of the gate yet
-            waiting = peer.call_async("scene_qa/ask", AskScene, request, 60.0)
-            wait_for(lambda w=waiting: gate.requests or w.done(), "the client to wait")
-        assert process.interrupt() == 0
-        wait_for(waiting.done, "its answer")
-        assert "shutting down" in waiting.result().message
-        assert "Traceback" not in process.output
-
-
-# Descriptions -----------------------------------------------------------------------------------
-
-class Describer:
-    """A client of ~/describe that collects the feedback."""
-
-    def __init__(self, b: QaBench, feedback: list[DescribeScene.Feedback] | None = None,
-                 **goal: Any) -> None:
-        self.feedback = [] if feedback is None else feedback
-        self.client = ActionClient(b.peer.node, DescribeScene, "scene_qa/describe")
-        wait_for(self.client.server_is_ready, "the action")
-        self.handle: Any = None
-        accepted = self.client.send_goal_async(DescribeScene.Goal(**goal), self._on_feedback)
-        wait_for(accepted.done, "the goal's acceptance")
-        self.handle = accepted.result()
-        self._result = self.handle.get_result_async()
-
-    def _on_feedback(self, message: Any) -> None:
-        self.feedback.append(message.feedback)
-
-    def result(self) -> Any:
-        """Status and result at the end."""
-        wait_for(self._result.done, "the result")
-        status, result = self._result.result().status, self._result.result().result
-        wait_for(lambda: len(self.feedback) == result.tokens, "the feedback of every token")
-        self.client.destroy()
-        return status, result
-
-
-def test_a_description_streams_token_by_token(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm)) as b:
-        message = b.frame()
-        describer = Describer(b, max_tokens=7)
-        status, result = describer.result()
-        assert status == GoalStatus.STATUS_SUCCEEDED and result.success and not result.message
-        assert result.header == message.header
-        assert 0 < result.tokens <= 7
-        assert [f.tokens for f in describer.feedback] == list(range(1, result.tokens + 1))
-        assert "".join(f.token for f in describer.feedback) == result.text
-        assert describer.feedback[-1].text == result.text
-        assert 0 < result.first_token_ms <= result.total_ms
-
-
-def test_every_piece_is_with_the_client_before_the_next_token_is_computed(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm)) as b:
-        b.frame()
-        engine, given, late = b.node.engine, [], []
-        feedback: list[Any] = []
-        stream, forward = engine.stream, engine._forward
-
-        def counted(*arguments: Any) -> Iterator[str]:
-            for piece in stream(*arguments):
-                given.append(piece)
-                yield piece
-
-        def computed(*arguments: Any) -> Any:
-            try:
-                wait_for(lambda: len(feedback) == len(given), "the feedback")
-            except AssertionError as error:
-                late.append(error)
-            return forward(*arguments)
-        engine.stream, engine._forward = counted, computed
-        describer = Describer(b, feedback, max_tokens=6)
-        assert describer.result()[0] == GoalStatus.STATUS_SUCCEEDED
-        assert len(given) > 1 and not late
-
-
-def test_cancelling_stops_a_description_within_one_token(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=2000) as b:
-        b.frame()
-        # Each token waits for the test, so that what happens when is known.
-        stream, steps, made = b.node.engine.stream, threading.Semaphore(1), []
-
-        def stepped(image: Any, question: str, most: int, stop: Any) -> Any:
-            for piece in stream(image, question, most, stop):
-                steps.acquire(timeout=10)
-                made.append(piece)
-                yield piece
-        b.node.engine.stream = stepped
-        describer = Describer(b)
-        wait_for(lambda: describer.feedback, "the first token")
-        cancelled = describer.handle.cancel_goal_async()
-        wait_for(cancelled.done, "the cancel's acceptance")
-        assert cancelled.result().goals_canceling
-        for _ in range(50):
-            steps.release()
-        status, result = describer.result()
-        assert status == GoalStatus.STATUS_CANCELED
-        assert result.message == "cancelled" and not result.success
-        assert result.tokens == len(made) <= 2  # the one on its way when the cancel came
-        # The next one is not disturbed.
-        b.node.engine.stream = stream
-        assert Describer(b, max_tokens=3).result()[0] == GoalStatus.STATUS_SUCCEEDED
-
-
-def test_a_description_that_must_not_be_asked_for_is_aborted(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm)) as b:
-        for goal, text in (({}, "no frame"), ({"prompt": "<image>"}, "prompt token"),
-                           ({"prompt": "a" * 301}, "at most 300")):
-            status, result = Describer(b, **goal).result()
-            assert status == GoalStatus.STATUS_ABORTED and text in result.message
 
 
 # Its threads -----------------------------------------------------------------------------------
