@@ -14,8 +14,8 @@ from smolvlm_ros.world.training.vlm_network import Learner
 from smolvlm_ros.world.training.vlm_views import CATEGORIES, CELLS, COLOURS, KINDS
 
 _BACKGROUND = 0.25       # weight of a patch without any thing
-_WINDOWS = 0.7           # of the batches before the last part of the run
-_WHOLE = 0.3             # share of the run, at its end, with whole tiles only
+_WINDOWS = 0.85          # of the batches before the last part of the run
+_WHOLE = 0.2             # share of the run, at its end, with whole tiles only
 _PEOPLE = 2              # the first kinds are people
 
 

@@ -14,7 +14,7 @@ from smolvlm_ros.world.sampling import sample
 from smolvlm_ros.world.scoring.vlm_crops import crop_by_chance
 from smolvlm_ros.world.truth import WorldFrame, WorldObject
 
-TILE_PX = 320
+TILE_PX = 448
 PATCH_PX = 16
 CELLS = TILE_PX // PATCH_PX
 SCALE_FACTOR = 2        # patches to an image token along each edge
