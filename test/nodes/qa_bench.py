@@ -11,6 +11,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from peer import Peer, fresh_namespace, running, stamp, textured, wait_for
 from sensor_msgs.msg import Image
+from smolvlm_ros.action import DescribeScene
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent
 from smolvlm_ros.srv import AskScene
 from std_msgs.msg import Header
@@ -123,6 +124,14 @@ class QaBench:
             **fields: Any) -> Any:
         request = AskScene.Request(question=question, mode=mode, **fields)
         return self.peer.call("scene_qa/ask", AskScene, request)
+
+    def pieces(self) -> list[Any]:
+        """A list that fills with the feedback of ~/describe.
+
+        By a subscription: rclpy's client drops what it takes after a goal's result.
+        """
+        return self.peer.listen("scene_qa/describe/_action/feedback",
+                                DescribeScene.Impl.FeedbackMessage)
 
     def event(self, kind: int = ZoneEvent.ENTER, class_name: str = "person", zone: str = "door",
               at: Time | None = None) -> ZoneEvent:

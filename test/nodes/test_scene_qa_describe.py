@@ -17,27 +17,33 @@ from smolvlm_ros.action import DescribeScene  # noqa: E402
 
 
 class Describer:
-    """A client of ~/describe that collects the feedback."""
+    """A client of ~/describe, and what comes as feedback.
 
-    def __init__(self, b: QaBench, feedback: list[DescribeScene.Feedback] | None = None,
-                 **goal: Any) -> None:
-        self.feedback = [] if feedback is None else feedback
+    Args:
+        b: the node.
+        pieces: of `QaBench.pieces`, where they are wanted before the goal.
+        goal: its fields.
+    """
+
+    def __init__(self, b: QaBench, pieces: list[Any] | None = None, **goal: Any) -> None:
+        self._pieces = b.pieces() if pieces is None else pieces
         self.client = ActionClient(b.peer.node, DescribeScene, "scene_qa/describe")
         wait_for(self.client.server_is_ready, "the action")
-        self.handle: Any = None
-        accepted = self.client.send_goal_async(DescribeScene.Goal(**goal), self._on_feedback)
+        accepted = self.client.send_goal_async(DescribeScene.Goal(**goal))
         wait_for(accepted.done, "the goal's acceptance")
-        self.handle = accepted.result()
+        self.handle: Any = accepted.result()
         self._result = self.handle.get_result_async()
 
-    def _on_feedback(self, message: Any) -> None:
-        self.feedback.append(message.feedback)
+    @property
+    def feedback(self) -> list[Any]:
+        """What has come so far."""
+        return [piece.feedback for piece in self._pieces]
 
     def result(self) -> Any:
         """Status and result at the end."""
         wait_for(self._result.done, "the result")
         status, result = self._result.result().status, self._result.result().result
-        wait_for(lambda: len(self.feedback) == result.tokens, "the feedback of every token")
+        wait_for(lambda: len(self._pieces) == result.tokens, "the feedback of every token")
         self.client.destroy()
         return status, result
 
@@ -60,7 +66,7 @@ def test_every_piece_is_with_the_client_before_the_next_token_is_computed(tiny_v
     with qa_bench(engine__model=str(tiny_vlm)) as b:
         b.frame()
         engine, given, late = b.node.engine, [], []
-        feedback: list[Any] = []
+        pieces = b.pieces()
         stream, forward = engine.stream, engine._forward
 
         def counted(*arguments: Any) -> Iterator[str]:
@@ -70,12 +76,12 @@ def test_every_piece_is_with_the_client_before_the_next_token_is_computed(tiny_v
 
         def computed(*arguments: Any) -> Any:
             try:
-                wait_for(lambda: len(feedback) == len(given), "the feedback")
+                wait_for(lambda: len(pieces) == len(given), "the feedback")
             except AssertionError as error:
                 late.append(error)
             return forward(*arguments)
         engine.stream, engine._forward = counted, computed
-        describer = Describer(b, feedback, max_tokens=6)
+        describer = Describer(b, pieces, max_tokens=6)
         assert describer.result()[0] == GoalStatus.STATUS_SUCCEEDED
         assert len(given) > 1 and not late
 

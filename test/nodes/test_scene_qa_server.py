@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -61,29 +60,21 @@ def test_a_server_s_model_gives_verdicts(probabilities: bool) -> None:
                             level == 0 and values["model"] == "red-vlm", "health")
 
 
-def described(client: ActionClient) -> tuple[Any, list[Any]]:
-    """A description that succeeds, and the feedback, which may come later."""
-    feedback: list[Any] = []
-    goal = client.send_goal_async(DescribeScene.Goal(), feedback.append)
-    wait_for(goal.done, "the goal's acceptance")
-    result = goal.result().get_result_async()
-    wait_for(result.done, "the result")
-    assert result.result().status == GoalStatus.STATUS_SUCCEEDED
-    return result.result().result, feedback
-
-
 def test_a_server_s_model_describes_piece_by_piece() -> None:
     with serving(RedModel()) as server, qa_bench(engine__server__url=server.url, **SERVER) as b:
         show(b, RED, 0.5)
         assert b.ask("What is it?", FREE).text == "It is red."
+        pieces = b.pieces()
         client = ActionClient(b.peer.node, DescribeScene, "scene_qa/describe")
         wait_for(client.server_is_ready, "the action")
-        # What a server tells of a client's first goal may be lost: it need not know its ear yet.
-        described(client)
-        result, feedback = described(client)
-        assert result.text == "It is red."
-        wait_for(lambda: len(feedback) == 3, "the pieces")
-        assert [f.feedback.token for f in feedback] == ["It ", "is ", "red."]
+        goal = client.send_goal_async(DescribeScene.Goal())
+        wait_for(goal.done, "the goal's acceptance")
+        result = goal.result().get_result_async()
+        wait_for(result.done, "the result")
+        assert result.result().status == GoalStatus.STATUS_SUCCEEDED
+        assert result.result().result.text == "It is red."
+        wait_for(lambda: len(pieces) == 3, "the pieces")
+        assert [piece.feedback.token for piece in pieces] == ["It ", "is ", "red."]
         client.destroy()
 
 
