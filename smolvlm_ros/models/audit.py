@@ -13,10 +13,10 @@ from smolvlm_ros.models.detector_metadata import DetectorMetadata
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.lora import is_adapter, open_adapter
-from smolvlm_ros.models.model_card import card_licence, forbids_commerce
+from smolvlm_ros.models.model_card import card_licence
 from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint, find, named
-from smolvlm_ros.models.stated_licence import stated_licence
+from smolvlm_ros.models.stated_licence import allows_commercial, stated_licence
 
 _PARAMETER_STARTS = ("model", "checkpoint")
 _ADAPTERS = "adapters"
@@ -134,7 +134,7 @@ def _adapter(item: str, path: Path) -> AuditRow:
 def _stated(item: str, name: str, folder: Path, digest: str) -> AuditRow:
     """One whose licence nobody says but its own card: a refusal is believed, a permission not."""
     licence = card_licence(folder)
-    return AuditRow(item, name, licence, False if forbids_commerce(licence) else None, str(folder),
+    return AuditRow(item, name, licence, None if allows_commercial(licence) else False, str(folder),
                     digest)
 
 

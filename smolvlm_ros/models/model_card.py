@@ -7,10 +7,10 @@ from pathlib import Path
 
 from smolvlm_ros.models.errors import LicenceError
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE
+from smolvlm_ros.models.stated_licence import allows_commercial
 
 _MOST_BYTES = 1 << 20
 _HEAD = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
-_NON_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial|\bresearch\b", re.IGNORECASE)
 
 
 def card_licence(folder: str | Path) -> str:
@@ -31,14 +31,6 @@ def card_licence(folder: str | Path) -> str:
     return said[:80] if isinstance(said, str) and said.strip() else UNKNOWN_LICENCE
 
 
-def forbids_commerce(licence: str) -> bool:
-    """True for a licence whose name says so.
-
-    A name that does not is no permission: cards have been seen to contradict their authors.
-    """
-    return bool(_NON_COMMERCIAL.search(licence))
-
-
 def require_commercial(folder: str | Path, name: str, allow: str) -> None:
     """Refuse weights whose card forbids commercial use.
 
@@ -51,6 +43,6 @@ def require_commercial(folder: str | Path, name: str, allow: str) -> None:
         LicenceError: the card forbids it.
     """
     licence = card_licence(folder)
-    if forbids_commerce(licence):
+    if not allows_commercial(licence):
         raise LicenceError(f"{name} is licensed {licence}: no commercial use; use another one, or "
                            f"set {allow}")

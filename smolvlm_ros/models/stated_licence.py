@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE
 
 AGPL = "AGPL-3.0"
-_NONCOMMERCIAL = re.compile(r"(?<![a-z])(nc(?![a-z])|non[ _-]?commercial)", re.IGNORECASE)
+_NONCOMMERCIAL = re.compile(r"(?<![a-z])(nc(?![a-z])|non[ _-]?commercial|research(?![a-z]))",
+                            re.IGNORECASE)
 
 
 def stated_licence(entries: Mapping[str, str]) -> str:
@@ -22,8 +23,9 @@ def stated_licence(entries: Mapping[str, str]) -> str:
 
 
 def allows_commercial(licence: str) -> bool:
-    """False for a licence whose name forbids commercial use: 'CC-BY-NC-4.0', 'non-commercial'.
+    """False for a licence whose name forbids commercial use: 'CC-BY-NC-4.0', 'research only'.
 
-    'unknown' forbids nothing; whoever asks has to tell the user that nobody knows.
+    A name that does not is no permission: cards have been seen to contradict their authors. For
+    'unknown' whoever asks has to tell the user that nobody knows.
     """
     return not _NONCOMMERCIAL.search(licence)

@@ -163,7 +163,8 @@ def test_agpl_weights_are_refused_unless_allowed(tmp_path: Path) -> None:
     detector.close()
 
 
-@pytest.mark.parametrize("licence", ["CC-BY-NC-4.0", "cc by-nc-sa 4.0", "Non-commercial use only"])
+@pytest.mark.parametrize("licence", ["CC-BY-NC-4.0", "cc by-nc-sa 4.0", "Non-commercial use only",
+                                     "for research only"])
 def test_noncommercial_weights_are_refused_unless_allowed(licence: str, tmp_path: Path) -> None:
     path = onnx_file(tmp_path / "theirs.onnx", entries={"license": licence})
     with pytest.raises(LicenceError, match=f"licensed {licence}: no commercial use.*or set allow_"):
