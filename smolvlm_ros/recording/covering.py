@@ -20,7 +20,7 @@ from smolvlm_ros.remote.privacy import Box, PrivacyConfig, PrivacyError, redact
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 BOXES = "vision_msgs/msg/Detection2DArray"
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "8UC3": 3}
-_DEPTH = ("16UC1", "32FC1", "mono16")
+_DEPTH = ("16UC1", "32FC1")  # mono16 is a picture, in which faces cannot be looked for
 _QUALITY = 90
 
 

@@ -100,15 +100,21 @@ def test_heads_are_covered_and_the_rest_is_as_it_was(recording: Path, tmp_path: 
         assert np.abs(image[REST].astype(int) - stripes()[REST]).mean() < 12
 
 
-def test_what_cannot_be_covered_is_refused(tmp_path: Path, store: Any) -> None:
+@pytest.mark.parametrize(("encoding", "step"), [("bayer_rggb8", 2), ("mono16", 4)])
+def test_a_picture_in_which_faces_cannot_be_looked_for_is_refused(
+        encoding: str, step: int, tmp_path: Path, store: Any) -> None:
     t = store.types
     header = t["std_msgs/msg/Header"](t["builtin_interfaces/msg/Time"](7, 9), "camera")
-    image = t["sensor_msgs/msg/Image"](header, 2, 2, "bayer_rggb8", 0, 2, np.zeros(4, np.uint8))
+    image = t["sensor_msgs/msg/Image"](header, 2, 2, encoding, 0, step,
+                                       np.zeros(2 * step, np.uint8))
     with McapRecorder(tmp_path / "bag") as recorder:
         recorder.add_topic("/raw", "sensor_msgs/msg/Image")
         recorder.add("/raw", bytes(store.serialize_cdr(image, "sensor_msgs/msg/Image")), 1)
-    with pytest.raises(RecordingError, match="/raw: encoding 'bayer_rggb8' cannot be covered"):
+    with pytest.raises(RecordingError, match=f"/raw: encoding '{encoding}' cannot be covered"):
         cover_recording(tmp_path / "bag", tmp_path / "out", HEADS)
+
+
+def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="does not exist"):
         cover_recording(tmp_path / "none", tmp_path / "out2", HEADS)
     (tmp_path / "junk.mcap").write_bytes(b"junk")
