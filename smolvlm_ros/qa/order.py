@@ -173,9 +173,12 @@ def _ordered(asked: Order, first: Sequence[_Look], second: Sequence[_Look]
 def _present(asked: Presence, looks: Sequence[_Look]) -> tuple[Answer, str, tuple[Pass, ...]]:
     begin = _first(looks)
     if begin is not None:
+        again = [look for look in looks[begin + 1:] if look.there]
+        if not again:
+            return Answer.UNSURE, f"a {asked.what} is seen in one frame only, the newest", ()
         return (Answer.YES, f"a {asked.what} is first seen "
                 f"{looks[-1].stamp_s - looks[begin].stamp_s:.1f} s before the newest frame",
-                looks[begin].passes)
+                (*looks[begin].passes, *again[0].passes))
     if all(look.there is False for look in looks):
         return (Answer.NO, f"no {asked.what} is seen in any of {len(looks)} frames",
                 tuple(p for look in looks for p in look.passes))

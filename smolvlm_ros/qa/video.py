@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smolvlm_ros.qa.frames import RESET_S
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.remote.picture import shrunk
 from smolvlm_ros.settings import Settings, setting
@@ -18,7 +19,6 @@ AUTO, TOGETHER, EACH = "auto", "together", "each"
 TOKENS = 128          # of an image, where an engine does not say how many
 _VIEW = (32, 24)      # cells in which views are compared
 _CHANGED_CELLS = 38   # a twentieth of them: what somebody covers who comes in
-_RESET_S = 1.0        # stamps further back than this are a new clock
 
 _View: TypeAlias = NDArray[np.float32]
 
@@ -93,7 +93,7 @@ class VideoRing:
         if self._kept:
             last = self._kept[-1]
             since_s = frame.stamp_s - last.frame.stamp_s
-            if since_s < -_RESET_S:
+            if since_s < -RESET_S:
                 self._kept.clear()
             elif since_s <= 0:
                 return

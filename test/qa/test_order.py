@@ -88,7 +88,8 @@ def test_the_order_comes_from_the_stamps(script: str, answer: Answer) -> None:
 
 
 @pytest.mark.parametrize(("script", "answer"), [
-    ("- - A A -", YES), ("- - - A", YES), ("- - A - -", UNSURE), ("- - - -", NO),
+    ("- - A A -", YES), ("- - A a A", YES), ("- - - A", UNSURE), ("- - A - -", UNSURE),
+    ("- - - -", NO),
     ("- - a -", UNSURE),
 ])
 def test_whether_something_was_there(script: str, answer: Answer) -> None:
