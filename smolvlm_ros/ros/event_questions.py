@@ -224,7 +224,9 @@ class EventQuestions:
         try:
             node.ask(item.asked.question, frames, time.monotonic() + node.settings.timeout_s,
                      _PRIORITY, item.asked).add_done_callback(answered)
-        except Refused as error:
+        except Exception as error:
+            if not isinstance(error, Refused):  # a defect
+                self._report(item, error)
             self._publish(item, self._excuse(item, error), begin)
 
     def _conclude(self, item: _Waiting, verdict: Verdict, frames: Sequence[Frame], begin: float
