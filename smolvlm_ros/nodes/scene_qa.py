@@ -191,7 +191,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         if self.state == "active":
             self.scheduler.close()
             self.frames.wake()
-            self._escalating.stop()
+            self._escalating.hurry()
 
     def worker_facts(self) -> tuple[WorkerFacts, ...]:
         """What is known of the thread that answers."""

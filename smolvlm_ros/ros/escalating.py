@@ -52,6 +52,12 @@ class Escalating:
         if self._escalation.config.enabled:
             self._opinion = SecondOpinion(self._escalation)
 
+    def hurry(self) -> None:
+        """Begin to end what is under way, without waiting for it."""
+        opinion = self._opinion
+        if opinion is not None:
+            opinion.close(0.0)
+
     def stop(self) -> None:
         """End what is under way; who waits gets the robot's own verdict."""
         opinion, self._opinion = self._opinion, None
@@ -77,9 +83,11 @@ class Escalating:
             What both say together; None where the verdict stands as it is.
         """
         opinion = self._opinion
+        if opinion is None:
+            return None
         case = Case(verdict, tuple(Evidence(f, self._persons.shown_in(f)) for f in frames),
                     high_stakes, deadline_s)
-        if opinion is None or not case.wanted:
+        if not case.wanted:
             return None
         both: Future[Verdict] = Future()
 

@@ -22,7 +22,7 @@ from qa_bench import OK, YES_NO, QaBench, qa_bench  # noqa: E402
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
 from rcl_interfaces.srv import SetParametersAtomically  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent  # noqa: E402
-from smolvlm_ros.srv import FindMoment  # noqa: E402
+from smolvlm_ros.srv import AskScene, FindMoment  # noqa: E402
 
 from smolvlm_ros.qa.engine import Engine  # noqa: E402
 from smolvlm_ros.qa.verdict import YesNo  # noqa: E402
@@ -227,20 +227,19 @@ def test_a_whole_frame_does_not_leave(monkeypatch: pytest.MonkeyPatch, tmp_path:
         assert "whole frames do not leave" in verdict.escalation and server.requests == []
 
 
+def hang(handler: Any, request: Any) -> None:
+    server: Loopback = handler.server
+    server.ended.wait(60)
+
+
 def test_deactivated_while_the_server_hangs_everybody_gets_an_answer(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def hang(handler: Any, request: Any) -> None:
-        server: Loopback = handler.server
-        server.ended.wait(60)
-
     with serving(hang) as server, bench(monkeypatch, tmp_path, server.url) as (b, _):
         two_crops(b)
         begin = time.monotonic()
         late = b.ask(QUESTION, YES_NO, track_id="7", timeout_ms=4000)
         assert late.verdict.answer == SceneVerdict.UNSURE and late.verdict.escalation
         assert time.monotonic() - begin < 30
-        from smolvlm_ros.srv import AskScene
-
         waiting = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(
             question="Is it on?", mode=YES_NO, track_id="7"))
         wait_for(lambda: len(server.requests) == 2, "the second request")
@@ -250,6 +249,19 @@ def test_deactivated_while_the_server_hangs_everybody_gets_an_answer(
         assert "shutting down" in waiting.result().verdict.escalation
         assert "escalation" not in {thread.name for thread in threading.enumerate()}
         assert b.node.trigger_activate().name == "SUCCESS"
+
+
+def test_told_to_hurry_while_the_server_hangs_it_does_not_wait_for_it(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with serving(hang) as server, bench(monkeypatch, tmp_path, server.url) as (b, _):
+        two_crops(b)
+        waiting = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(
+            question=QUESTION, mode=YES_NO, track_id="7"))
+        wait_for(lambda: server.requests, "the request")
+        b.node.hurry()
+        wait_for(waiting.done, "the client's answer")
+        assert waiting.result().verdict.answer == SceneVerdict.UNSURE
+        assert b.node.trigger_deactivate().name == "SUCCESS"
 
 
 def test_a_face_in_the_memory_s_picture_is_covered_too(tmp_path: Path,
