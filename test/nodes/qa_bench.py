@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from peer import Peer, fresh_namespace, running, stamp, textured, wait_for
+from rclpy.action import ActionClient
 from sensor_msgs.msg import Image
 from smolvlm_ros.action import DescribeScene
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent
@@ -140,6 +141,38 @@ class QaBench:
                             class_name=class_name, track_id="7")
         self.peer.send("zone_events", message)
         return message
+
+
+class Describer:
+    """A client of ~/describe, and what comes as feedback.
+
+    Args:
+        b: the node.
+        pieces: of `QaBench.pieces`, where they are wanted before the goal.
+        goal: its fields.
+    """
+
+    def __init__(self, b: QaBench, pieces: list[Any] | None = None, **goal: Any) -> None:
+        self._pieces = b.pieces() if pieces is None else pieces
+        self.client = ActionClient(b.peer.node, DescribeScene, "scene_qa/describe")
+        wait_for(self.client.server_is_ready, "the action")
+        accepted = self.client.send_goal_async(DescribeScene.Goal(**goal))
+        wait_for(accepted.done, "the goal's acceptance")
+        self.handle: Any = accepted.result()
+        self._result = self.handle.get_result_async()
+
+    @property
+    def feedback(self) -> list[Any]:
+        """What has come so far."""
+        return [piece.feedback for piece in self._pieces]
+
+    def result(self) -> Any:
+        """Status and result at the end."""
+        wait_for(self._result.done, "the result")
+        status, result = self._result.result().status, self._result.result().result
+        wait_for(lambda: len(self._pieces) == result.tokens, "the feedback of every token")
+        self.client.destroy()
+        return status, result
 
 
 @contextmanager

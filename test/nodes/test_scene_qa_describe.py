@@ -11,41 +11,7 @@ import pytest
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
 from action_msgs.msg import GoalStatus  # noqa: E402
 from peer import wait_for  # noqa: E402
-from qa_bench import QaBench, qa_bench  # noqa: E402
-from rclpy.action import ActionClient  # noqa: E402
-from smolvlm_ros.action import DescribeScene  # noqa: E402
-
-
-class Describer:
-    """A client of ~/describe, and what comes as feedback.
-
-    Args:
-        b: the node.
-        pieces: of `QaBench.pieces`, where they are wanted before the goal.
-        goal: its fields.
-    """
-
-    def __init__(self, b: QaBench, pieces: list[Any] | None = None, **goal: Any) -> None:
-        self._pieces = b.pieces() if pieces is None else pieces
-        self.client = ActionClient(b.peer.node, DescribeScene, "scene_qa/describe")
-        wait_for(self.client.server_is_ready, "the action")
-        accepted = self.client.send_goal_async(DescribeScene.Goal(**goal))
-        wait_for(accepted.done, "the goal's acceptance")
-        self.handle: Any = accepted.result()
-        self._result = self.handle.get_result_async()
-
-    @property
-    def feedback(self) -> list[Any]:
-        """What has come so far."""
-        return [piece.feedback for piece in self._pieces]
-
-    def result(self) -> Any:
-        """Status and result at the end."""
-        wait_for(self._result.done, "the result")
-        status, result = self._result.result().status, self._result.result().result
-        wait_for(lambda: len(self._pieces) == result.tokens, "the feedback of every token")
-        self.client.destroy()
-        return status, result
+from qa_bench import Describer, qa_bench  # noqa: E402
 
 
 def test_a_description_streams_token_by_token(tiny_vlm: Path) -> None:

@@ -20,12 +20,11 @@ from qa_bench import (  # noqa: E402
     REFUSED,
     TEMPLATES,
     YES_NO,
+    Describer,
     ago,
     qa_bench,
 )
-from rclpy.action import ActionClient  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
-from smolvlm_ros.action import DescribeScene  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
@@ -75,16 +74,9 @@ def test_without_a_model_an_event_s_question_is_unsure_at_once() -> None:
 
 def test_without_a_model_a_description_is_aborted_with_the_reason() -> None:
     with qa_bench() as b:
-        client = ActionClient(b.peer.node, DescribeScene, "scene_qa/describe")
-        wait_for(client.server_is_ready, "the action")
-        goal = client.send_goal_async(DescribeScene.Goal())
-        wait_for(goal.done, "the goal's acceptance")
-        result = goal.result().get_result_async()
-        wait_for(result.done, "the result")
-        assert result.result().status == GoalStatus.STATUS_ABORTED
-        assert not result.result().result.success
-        assert "no model is loaded" in result.result().result.message
-        client.destroy()
+        status, result = Describer(b).result()
+        assert status == GoalStatus.STATUS_ABORTED and not result.success
+        assert "no model is loaded" in result.message
 
 
 # Questions that are refused ---------------------------------------------------------------------

@@ -12,10 +12,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "remote"))
 from action_msgs.msg import GoalStatus  # noqa: E402
 from loopback import Handler, RedModel, Request, free_port, says, serving  # noqa: E402
 from peer import wait_for  # noqa: E402
-from qa_bench import FRAME, FREE, OK, REFUSED, TEMPLATES, QaBench, ago, qa_bench  # noqa: E402
-from rclpy.action import ActionClient  # noqa: E402
+from qa_bench import FRAME, FREE, OK, REFUSED, TEMPLATES, Describer, QaBench, ago, qa_bench  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
-from smolvlm_ros.action import DescribeScene  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict  # noqa: E402
 from smolvlm_ros.srv import AskScene  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
@@ -64,18 +62,10 @@ def test_a_server_s_model_describes_piece_by_piece() -> None:
     with serving(RedModel()) as server, qa_bench(engine__server__url=server.url, **SERVER) as b:
         show(b, RED, 0.5)
         assert b.ask("What is it?", FREE).text == "It is red."
-        pieces = b.pieces()
-        client = ActionClient(b.peer.node, DescribeScene, "scene_qa/describe")
-        wait_for(client.server_is_ready, "the action")
-        goal = client.send_goal_async(DescribeScene.Goal())
-        wait_for(goal.done, "the goal's acceptance")
-        result = goal.result().get_result_async()
-        wait_for(result.done, "the result")
-        assert result.result().status == GoalStatus.STATUS_SUCCEEDED
-        assert result.result().result.text == "It is red."
-        wait_for(lambda: len(pieces) == 3, "the pieces")
-        assert [piece.feedback.token for piece in pieces] == ["It ", "is ", "red."]
-        client.destroy()
+        describer = Describer(b)
+        status, result = describer.result()
+        assert status == GoalStatus.STATUS_SUCCEEDED and result.text == "It is red."
+        assert [piece.token for piece in describer.feedback] == ["It ", "is ", "red."]
 
 
 def test_without_a_server_it_does_not_configure_until_there_is_one() -> None:
