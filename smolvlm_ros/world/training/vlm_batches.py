@@ -27,6 +27,8 @@ from smolvlm_ros.world.training.vlm_views import (
 BLOCK = 2000              # scenes in a set of files, so that more can be added later
 FRAME_SHARE = 0.65        # of a batch; things are smaller in them, which is harder
 WINDOW = 6                # patches along the edge of a window
+_WINDOW_FRAMES = 0.85     # of the windows, cut out of frames
+_SMALL = 0.5              # a thing's chance of a window falls with its area to this power
 _GAIN = (0.85, 1.15)
 _ANYWHERE = 0.15          # of the windows, around nothing in particular
 _ENOUGH_PX = CLEAR_SHARE * TILE_PX**2   # of a thing: as many let a token show it
@@ -105,7 +107,7 @@ class Views:
     def windows(self, size: int, rng: np.random.Generator, device: torch.device) -> Batch:
         """Windows of views, mostly around something: of a quarter of the patches, nearly all
         teach. What a window shows clearly is told by its area alone."""
-        scenes, views = self._chosen(size, rng)
+        scenes, views = self._chosen(size, rng, _WINDOW_FRAMES)
         change = _Change.by_chance(size, rng)
         tiles, shares, corners = [], [], []
         for scene, view, mirrored in zip(scenes, views, change.mirrored, strict=True):
@@ -135,9 +137,9 @@ class Views:
         return replace(batch, clear=torch.from_numpy(stacked("clear")).to(device).float(),
                        unclear=torch.from_numpy(stacked("unclear")).to(device).float())
 
-    def _chosen(self, size: int, rng: np.random.Generator
+    def _chosen(self, size: int, rng: np.random.Generator, frame_share: float = FRAME_SHARE
                 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        frames = rng.random(size) < FRAME_SHARE
+        frames = rng.random(size) < frame_share
         return (rng.integers(len(self), size=size),
                 np.where(frames, rng.integers(FRAME_VIEWS, size=size),
                          rng.integers(FRAME_VIEWS, VIEWS, size=size)))
@@ -159,13 +161,15 @@ def token_targets(shares: torch.Tensor) -> torch.Tensor:
 
 
 def _corner(shares: NDArray[np.uint8], rng: np.random.Generator) -> tuple[int, int]:
-    """First patch of a window around a patch of one of the things, or anywhere."""
+    """First patch of a window around a patch of a thing, small ones first, or anywhere."""
     last = CELLS - WINDOW
-    present = np.flatnonzero(shares.any((0, 1)))
+    areas = shares.sum((0, 1), dtype=np.float64)
+    present = np.flatnonzero(areas)
     if not len(present) or rng.random() < _ANYWHERE:
         top, left = rng.integers(last + 1, size=2)
     else:
-        own = shares[..., present[int(rng.integers(len(present)))]].ravel().astype(np.float64)
+        chance = areas[present] ** -_SMALL
+        own = shares[..., rng.choice(present, p=chance / chance.sum())].ravel().astype(np.float64)
         row, column = divmod(int(rng.choice(own.size, p=own / own.sum())), CELLS)
         top, left = np.array([row, column]) - rng.integers(1, WINDOW - 1, size=2)
     # Image tokens are made of whole groups of patches.
