@@ -17,7 +17,7 @@ from typing import Any
 from smolvlm_ros.models.checkpoint import open_checkpoint, sha256
 from smolvlm_ros.models.errors import CheckpointError, LicenceError, ModelError
 from smolvlm_ros.models.model_card import card_licence, require_commercial
-from smolvlm_ros.models.registry import CHECKPOINTS, named
+from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, named
 
 # Weights as safetensors only: a pickle can run code when it is opened.
 FILES = ("*.json", "*.safetensors", "merges.txt", "*.jinja", "README.md", "LICENSE*")
@@ -55,7 +55,8 @@ def fetch(source: str, revision: str = "", allow_noncommercial: bool = False
 
     Args:
         source: a short name of the registry or a hub id.
-        revision: commit, tag or branch; empty for the registry's pinned one, or the newest.
+        revision: commit, tag or branch; empty for the registry's, or the newest of one it does not
+            know.
         allow_noncommercial: fetch also what may not be used commercially.
 
     Returns:
@@ -63,8 +64,8 @@ def fetch(source: str, revision: str = "", allow_noncommercial: bool = False
 
     Raises:
         LicenceError: it must not be used commercially.
-        CheckpointError: unknown, not to be had, damaged, or other files than those once fetched of
-            the same commit.
+        CheckpointError: unknown, not to be had, damaged, or other files than the registry's, or
+            than those once fetched of the same commit.
     """
     known = named(source)
     if known is not None and known.embedded:
@@ -81,6 +82,8 @@ def fetch(source: str, revision: str = "", allow_noncommercial: bool = False
         require_commercial(folder, hub_id, "allow_noncommercial (--allow-noncommercial)")
     open_checkpoint(folder)  # refuses pickles and damaged weights
     files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    if known is not None and folder.name == known.revision:
+        _check_weights(known, files, folder)
     made = Fetched(hub_id, folder.name, known.licence if known else card_licence(folder), files)
     _record(made)
     return folder, made
@@ -91,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoints", nargs="+", metavar="NAME",
                         help="short name (see smolvlm_ros audit) or hub id")
     parser.add_argument("--revision", default="", help="commit, tag or branch on the hub (default: "
-                        "the registry's pinned one, or the newest)")
+                        "the registry's commit, or the newest of one it does not know)")
     parser.add_argument("--allow-noncommercial", action="store_true",
                         help="fetch also weights whose licence forbids commercial use")
 
@@ -116,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
 def _downloaded(hub_id: str, revision: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
+        from huggingface_hub.errors import LocalEntryNotFoundError, RevisionNotFoundError
     except ImportError as error:
         raise CheckpointError("fetching needs huggingface_hub; install the extra with: "
                               "pip install 'smolvlm_ros[fetch]'") from error
@@ -126,11 +129,22 @@ def _downloaded(hub_id: str, revision: str) -> Path:
     except LocalEntryNotFoundError as error:
         raise CheckpointError(f"{hub_id} cannot be fetched: no network and no copy on this "
                               "machine; connect, or give the checkpoint's folder") from error
+    except RevisionNotFoundError as error:
+        raise CheckpointError(f"{hub_id} has no commit {revision} on the hub (any more); give "
+                              "--revision main for its newest, which nobody checked") from error
     except Exception as error:  # network, authentication and hub errors share no base class
         said = str(error).partition("\n")[0]
         raise CheckpointError(f"{hub_id} cannot be fetched ({type(error).__name__}: {said}); check "
                               "the name, the network and the free disk space, and run it again: it "
                               "goes on where it stopped") from error
+
+
+def _check_weights(known: KnownCheckpoint, files: Mapping[str, str], folder: Path) -> None:
+    found = files.get("model.safetensors", "missing")
+    if known.weights_sha256 and found != known.weights_sha256:
+        raise CheckpointError(f"{folder / 'model.safetensors'}: SHA-256 is {found}, that of "
+                              f"{known.name} is {known.weights_sha256}; it is damaged or was "
+                              "tampered with: delete it and fetch again")
 
 
 def _record(made: Fetched) -> None:

@@ -57,8 +57,8 @@ class KnownCheckpoint:
         smaller: name of the next smaller choice, empty for none.
         variant: depth only: 'indoor' or 'outdoor'.
         max_depth_m: depth only: the range it was trained for, in metres.
-        revision: commit on the hub that was checked; empty while none is pinned, which means the
-            hub's newest.
+        revision: commit on the hub that is fetched, 40 hexadecimal digits; a hub's branch may move.
+        weights_sha256: of that commit's `model.safetensors`; empty where it is not known.
         part: for one that comes with the package: its folder in `world/checkpoints`. It is for the
             embedded world only.
     """
@@ -75,6 +75,7 @@ class KnownCheckpoint:
     variant: str = ""
     max_depth_m: float = 0.0
     revision: str = ""
+    weights_sha256: str = ""
     part: str = ""
 
     @property
@@ -88,7 +89,8 @@ class KnownCheckpoint:
         return self.hub_id or self.name
 
 
-def _depth(size: str, scene: str, parameters_million: float, smaller: str) -> KnownCheckpoint:
+def _depth(size: str, scene: str, parameters_million: float, smaller: str, revision: str,
+           weights_sha256: str) -> KnownCheckpoint:
     stem = f"depth-anything-v2-metric-{scene}"
     free = size == "small"
     return KnownCheckpoint(
@@ -99,28 +101,44 @@ def _depth(size: str, scene: str, parameters_million: float, smaller: str) -> Kn
         memory_mib=451 if free else 0,
         memory_note="ONNX Runtime, fp32, 518x686" if free else "",
         smaller=f"{stem}-{smaller}" if smaller else "", variant=scene,
-        max_depth_m={"indoor": 20.0, "outdoor": 80.0}[scene])
+        max_depth_m={"indoor": 20.0, "outdoor": 80.0}[scene], revision=revision,
+        weights_sha256=weights_sha256)
 
 
 CHECKPOINTS: tuple[KnownCheckpoint, ...] = (
-    _depth("small", "indoor", 24.8, ""),
-    _depth("base", "indoor", 97.5, "small"),
-    _depth("large", "indoor", 335.3, "base"),
-    _depth("small", "outdoor", 24.8, ""),
-    _depth("base", "outdoor", 97.5, "small"),
-    _depth("large", "outdoor", 335.3, "base"),
+    _depth("small", "indoor", 24.8, "", "8078d68a9c75a972131914f6afd0c1723be0da7f",
+           "e990eb82fbf11b05b7813261196a2b841bdcf5a05f64396724a8987fa90504a3"),
+    _depth("base", "indoor", 97.5, "small", "c6d9784685727bfc6d0a7b5452ce94afaee1e7f5",
+           "8b902f5d9a8c8a9520f3a8c6a00afe442b464eff5aaf0cb405d1da721cd9f79f"),
+    _depth("large", "indoor", 335.3, "base", "d2fc6a93601aabb1139a3bf0ebfcb4e89c67817f",
+           "04d3295ff4f9cbee72b8998a85930fe870b45ba4431e7af47415fbded02388ca"),
+    _depth("small", "outdoor", 24.8, "", "fd2c22027eaf20374204f14099b8341e1925ad39",
+           "ad065c77a7421ca55159a1f0db9433397a607690f2d76bb8a6fc54b1be7a3124"),
+    _depth("base", "outdoor", 97.5, "small", "5b575fded0346068343a6d96d0ce3ab6dbc9fb49",
+           "1f2e9ed13ee39126686994669f8d1bfd9cd8f093a4d2a0891e5a0e5263b480c9"),
+    _depth("large", "outdoor", 335.3, "base", "4eab4cf1983c2801c515804005214de56a4b67cc",
+           "15f7de4b22f1b1194847ea694ee9ed6395563ba5cd52b70b87901f183c232c9a"),
     KnownCheckpoint("smolvlm2-256m", Task.VLM, "HuggingFaceTB/SmolVLM2-256M-Video-Instruct",
-                    APACHE, True, 256, 906, "torch, bf16; fp32 takes 1468"),
+                    APACHE, True, 256, 906, "torch, bf16; fp32 takes 1468",
+                    revision="067788b187b95ebe7b2e040b3e4299e342e5b8fd"),
     KnownCheckpoint("smolvlm2-500m", Task.VLM, "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
-                    APACHE, True, 500, 1386, "torch, bf16; fp32 takes 2422", "smolvlm2-256m"),
+                    APACHE, True, 500, 1386, "torch, bf16; fp32 takes 2422", "smolvlm2-256m",
+                    revision="7b375e1b73b11138ff12fe22c8f2822d8fe03467"),
     KnownCheckpoint("smolvlm2-2.2b", Task.VLM, "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
-                    APACHE, True, 2200, 4720, "torch, bf16", "smolvlm2-500m"),
-    KnownCheckpoint("d-fine-n", Task.DETECTION, "ustc-community/dfine-nano-coco",
-                    APACHE, True, 3.8),
-    KnownCheckpoint("d-fine-s", Task.DETECTION, "ustc-community/dfine-small-coco",
-                    APACHE, True, 10.4, smaller="d-fine-n"),
-    KnownCheckpoint("rt-detr-v2-r18", Task.DETECTION, "PekingU/rtdetr_v2_r18vd",
-                    APACHE, True, 20.0, smaller="d-fine-s"),
+                    APACHE, True, 2200, 4720, "torch, bf16", "smolvlm2-500m",
+                    revision="482adb537c021c86670beed01cd58990d01e72e4"),
+    KnownCheckpoint(
+        "d-fine-n", Task.DETECTION, "ustc-community/dfine-nano-coco", APACHE, True, 3.8,
+        revision="066438d3d8f0da137a37b38fdf3368fd4afceced",
+        weights_sha256="19e06bdc873da819920a8d373b879721a5b9759d822f8213220bb09abbdab58b"),
+    KnownCheckpoint(
+        "d-fine-s", Task.DETECTION, "ustc-community/dfine-small-coco", APACHE, True, 10.4,
+        smaller="d-fine-n", revision="f79e65b5fbb33ceb9d3ebba042955d7410c608f8",
+        weights_sha256="a144baff3a27bfd538fe37b11fa8d4fca5744b8c054b5301e7c699a1379cd18f"),
+    KnownCheckpoint(
+        "rt-detr-v2-r18", Task.DETECTION, "PekingU/rtdetr_v2_r18vd", APACHE, True, 20.0,
+        smaller="d-fine-s", revision="5650961749fa93567c0d46fc7f43ea4f9e914107",
+        weights_sha256="d18309d0d7ea57048138885c4c6ecfcb1e24506fc6153b94ad484f8ab62c7115"),
     KnownCheckpoint("world-depth-indoor", Task.DEPTH, "", APACHE, True, 2.2, variant="indoor",
                     max_depth_m=20.0, part="depth-indoor"),
     KnownCheckpoint("world-depth-outdoor", Task.DEPTH, "", APACHE, True, 2.2, variant="outdoor",

@@ -106,8 +106,9 @@ def _named(config: EngineConfig) -> Found:
     if at_hand is None and config.allow_download:
         at_hand = download(hub_id, config, revision)
     if at_hand is None:
-        raise EngineError(f"model {config.model!r} ({hub_id}) is not on this machine; fetch it "
-                          "where there is a network, set allow_download, or give its folder")
+        raise EngineError((not config.revision and _at_another_commit(known)) or (
+            f"model {config.model!r} ({hub_id}) is not on this machine; fetch it where there is a "
+            "network, set allow_download, or give its folder"))
     return _checked(at_hand, config, known.name if known else hub_id)
 
 
@@ -120,6 +121,8 @@ def _automatic(config: EngineConfig) -> Found | NoEngine:
     for known in _by_size():
         folder = cached(known.hub_id, known.revision)
         if folder is None:
+            other = _at_another_commit(known)
+            reasons += [other] if other else []
             continue
         try:
             found = _checked(folder, config, known.name)
@@ -186,6 +189,16 @@ def cached(hub_id: str, revision: str = "") -> Path | None:
                                       allow_patterns=list(FILES), ignore_patterns=["onnx/*"]))
     except Exception:  # the client's own, and the disk's: there is none to be had
         return None
+
+
+def _at_another_commit(known: KnownCheckpoint | None) -> str:
+    """What to do where the hub's cache holds a known checkpoint, but not the registry's commit."""
+    folder = cached(known.hub_id) if known is not None else None
+    if known is None or folder is None or folder.name == known.revision:
+        return ""
+    return (f"{known.name} is on this machine at commit {folder.name}, and {known.revision} is the "
+            "one that was checked; fetch that, or set engine.model to its name and "
+            f"engine.revision to {folder.name}")
 
 
 def download(hub_id: str, config: EngineConfig, revision: str = "") -> Path:

@@ -1,6 +1,7 @@
 """`smolvlm_ros fetch`: safe files only, checked, hashes written down; without a network."""
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ import numpy as np
 import pytest
 
 from smolvlm_ros.cli import main
+from smolvlm_ros.models import fetching
 from smolvlm_ros.models.checkpoint import sha256
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.fetching import fetch, record_path
+from smolvlm_ros.models.registry import named
 
 hub = pytest.importorskip("huggingface_hub", reason="the extra fetch is not installed")
+errors = pytest.importorskip("huggingface_hub.errors")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -62,6 +66,31 @@ def test_other_files_under_the_same_commit_are_refused(fetched: dict[str, Any]) 
     _weights(fetched["folder"] / "model.safetensors", 2.0)
     with pytest.raises(CheckpointError, match="model.safetensors is not what was fetched before"):
         fetch("owner/name")
+
+
+def test_the_registry_s_commit_is_fetched_and_its_weights_are_checked(
+        fetched: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    known = named("d-fine-n")
+    assert known is not None
+    folder = fetched["folder"].rename(fetched["folder"].with_name(known.revision))
+    monkeypatch.setattr(hub, "snapshot_download",
+                        lambda hub_id, **options: fetched.update(options) or str(folder))
+    with pytest.raises(CheckpointError, match=f"that of d-fine-n is {known.weights_sha256}"):
+        fetch("d-fine-n")
+    assert fetched["revision"] == known.revision and not record_path().exists()
+    mine = dataclasses.replace(known, weights_sha256=sha256(folder / "model.safetensors"))
+    monkeypatch.setattr(fetching, "named", lambda source: mine)
+    assert fetch("d-fine-n")[1].commit == known.revision
+
+
+def test_a_commit_that_is_gone_is_said_with_what_to_do(fetched: dict[str, Any],
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: Any, **__: Any) -> str:
+        kind = errors.RevisionNotFoundError
+        raise kind.__new__(kind)  # what it is made of differs between the client's versions
+    monkeypatch.setattr(hub, "snapshot_download", gone)
+    with pytest.raises(CheckpointError, match="has no commit 0677.* give --revision main"):
+        fetch("smolvlm2-256m")
 
 
 def test_damaged_weights_are_refused_and_not_noted(fetched: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """The known checkpoints."""
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from smolvlm_ros.models import CHECKPOINTS, Task, find, named
@@ -20,6 +22,9 @@ def test_each_is_complete_and_consistent() -> None:
         assert not known.smaller or known.smaller in names, known.name
         assert (known.memory_mib > 0) == bool(known.memory_note)
         assert bool(known.variant) == (known.task is Task.DEPTH)
+        # A branch of the hub may move: every one of it is fetched at one commit.
+        assert bool(re.fullmatch("[0-9a-f]{40}", known.revision)) is not known.embedded
+        assert re.fullmatch("([0-9a-f]{64})?", known.weights_sha256)
 
 
 def test_smaller_choices_end() -> None:

@@ -44,6 +44,23 @@ def test_a_checkpoint_in_the_cache_is_found(hub_cache) -> None:
     assert checkpoint.cached(HUB_ID, "0" * 40) is None
 
 
+def test_one_at_another_commit_than_the_registry_s_is_not_taken_silently(hub_cache) -> None:
+    other = "ab" * 20
+    repository = hub_cache / ("models--" + HUB_ID.replace("/", "--"))
+    folder = make_folder(repository / "snapshots" / other)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(other)
+    with pytest.raises(EngineError, match=f"at commit {other}, and 0677.*engine.revision to {other}"):
+        checkpoint.locate(EngineConfig(model="smolvlm2-256m"))
+    made = checkpoint.locate(EngineConfig())
+    assert isinstance(made, NoEngine) and f"at commit {other}" in made.reason
+    asked = EngineConfig(model="smolvlm2-256m", revision=other)
+    found = checkpoint.locate(asked)
+    assert isinstance(found, checkpoint.Found) and found.checkpoint.folder == folder
+    with pytest.raises(EngineError, match="not on this machine"):
+        checkpoint.locate(asked.changed(revision="cd" * 20))
+
+
 @pytest.mark.parametrize(
     ("raised", "text"),
     [(LocalEntryNotFoundError("offline"), "no network and no copy"),
