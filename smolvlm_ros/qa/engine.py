@@ -85,7 +85,7 @@ class EngineConfig(Settings):
     adapters: tuple[str, ...] = setting(
         (), "LoRA adapters of that model: folders that peft wrote (adapter_config.json and "
         "adapter_model.safetensors). They are added to the weights, one after the other.", le=16)
-    revision: str = setting("", "Commit of a hub id; empty for the registry's, for others the newest.")
+    revision: str = setting("", "Commit of a hub id; empty for the registry's, or the newest.")
     allow_download: bool = setting(False, "Fetch a model that is not on this machine.")
     allow_noncommercial: bool = setting(
         False, "Load also weights whose README.md forbids commercial use.")

@@ -50,7 +50,8 @@ def test_one_at_another_commit_than_the_registry_s_is_not_taken_silently(hub_cac
     folder = make_folder(repository / "snapshots" / other)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(other)
-    with pytest.raises(EngineError, match=f"at commit {other}, and 0677.*engine.revision to {other}"):
+    text = f"at commit {other}, and 0677.*engine.revision to {other}"
+    with pytest.raises(EngineError, match=text):
         checkpoint.locate(EngineConfig(model="smolvlm2-256m"))
     made = checkpoint.locate(EngineConfig())
     assert isinstance(made, NoEngine) and f"at commit {other}" in made.reason
