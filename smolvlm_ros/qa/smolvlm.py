@@ -18,6 +18,7 @@ from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.qa import loading
 from smolvlm_ros.qa.checkpoint import Found
 from smolvlm_ros.qa.engine import EngineConfig, EngineError
+from smolvlm_ros.qa.packing import Packed, chunks, pack
 from smolvlm_ros.qa.prompt import MAX_PROMPT, chat_prefix, chat_question, clean_text, video_prefix
 from smolvlm_ros.qa.tile import Tile
 from smolvlm_ros.qa.tokens import Tokens
@@ -25,6 +26,7 @@ from smolvlm_ros.qa.verdict import Frame, YesNo
 
 _FEATURE_DIFFERENCE = 1e-3  # relative; identical images give 0, different ones 0.1 and more
 _CANARY_QUESTION = "Is there a circle?"
+_PASS_TOKENS = 512          # of questions that share a forward pass
 
 
 class SmolVlmEngine:
@@ -52,6 +54,8 @@ class SmolVlmEngine:
         self._config = config
         self._device = loaded.device
         self._model: Any = loaded.model
+        # INT8 scales a pass by its largest value, so that questions in it would change each other.
+        self._pass_tokens = 1 if loaded.dtype == "int8" else _PASS_TOKENS
         self._prefixes: OrderedDict[bytes, Any] = OrderedDict()  # keys and values, by image
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vlm")
@@ -82,16 +86,15 @@ class SmolVlmEngine:
 
     def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
         """See `Engine.yes_no`."""
-        asked = [self._clean(question) for question in questions]
+        ids = [self.tokens.encode(chat_question(self._clean(question), self._config.yes_no_hint))
+               for question in questions]
         answers = []
-        started = time.perf_counter()  # the image's cost is part of the first answer's
-        for question in asked:
+        for chunk in chunks(ids, self._pass_tokens):
+            started = time.perf_counter()
             with self._lock:
-                logits = self._answer(image_rgb, chat_question(question, self._config.yes_no_hint))
-            p_yes, mass = self.tokens.yes_no(logits)
-            now = time.perf_counter()
-            answers.append(YesNo(p_yes, mass, 1e3 * (now - started)))
-            started = now
+                rows = self._answers(image_rgb, chunk)
+            ms = 1e3 * (time.perf_counter() - started) / len(chunk)
+            answers += [YesNo(*self.tokens.yes_no(logits), ms) for logits in rows]
         return answers
 
     def stream(self, image_rgb: NDArray[np.uint8], question: str, max_tokens: int = 0,
@@ -137,8 +140,9 @@ class SmolVlmEngine:
         hook = self._model.model.connector.register_forward_hook(
             lambda module, inputs, output: features.append(output.float().cpu().numpy()))
         try:
-            question = chat_question(_CANARY_QUESTION, self._config.yes_no_hint)
-            logits = [self._answer(image, question) for image in (first, 255 - first[::-1, ::-1])]
+            ids = self.tokens.encode(chat_question(_CANARY_QUESTION, self._config.yes_no_hint))
+            logits = [self._answers(image, [ids])[0]
+                      for image in (first, 255 - first[::-1, ::-1])]
         finally:
             hook.remove()
             self._prefixes.clear()
@@ -169,7 +173,7 @@ class SmolVlmEngine:
             if should_stop():
                 return
             with self._lock:
-                made.append(int(np.argmax(self._forward(ids, cache))))
+                made.append(int(np.argmax(self._forward(pack([ids]), cache)[0])))
             ids = made[-1:]
             ended = made[-1] in self.tokens.ends
             text = self.tokens.decode(made)
@@ -181,77 +185,112 @@ class SmolVlmEngine:
             if ended:
                 return
 
-    def _answer(self, image_rgb: NDArray[np.uint8], text: str) -> NDArray[np.float32]:
-        """Logits of the first token after the prompt, (vocabulary,) float32; the lock is held."""
-        cache = self._prefix(image_rgb)
-        ids = self.tokens.encode(text)
+    def _answers(self, image_rgb: NDArray[np.uint8], questions: Sequence[Sequence[int]]
+                 ) -> NDArray[np.float32]:
+        """Logits of the first token after each prompt, (N, vocabulary) float32; the lock is held.
+
+        One pass for all questions, and for the image too where it was not seen before.
+        """
+        key, cache = self._remembered(image_rgb)
         try:
-            logits = self._forward(ids, cache)
-            # Negative: takes the question away again and leaves the prefix. A positive length
+            if cache is None and self._pass_tokens > 1:
+                cache = self._empty()
+                rows = self._forward(pack(questions, self._prefix_ids), cache,
+                                     self.tile.pixels(image_rgb))
+            else:
+                cache = self._seen(image_rgb) if cache is None else cache
+                rows = self._forward(pack(questions, past=cache.get_seq_length()), cache)
+            # Negative: takes the questions away again and leaves the prefix. A positive length
             # does not work in all versions of transformers.
-            cache.crop(-len(ids))
+            cache.crop(-sum(map(len, questions)))
         except BaseException:
             self._prefixes.clear()  # half a question may be in it
             raise
-        return logits
+        self._remember(key, cache)
+        return rows
 
     def _prefix(self, image_rgb: NDArray[np.uint8]) -> Any:
         """Keys and values of system prompt and image, computed or remembered; the lock is held."""
-        if self._model is None:
-            raise EngineError(f"{self.name} is closed")
+        key, cache = self._remembered(image_rgb)
+        cache = self._seen(image_rgb) if cache is None else cache
+        self._remember(key, cache)
+        return cache
+
+    def _remembered(self, image_rgb: NDArray[np.uint8]) -> tuple[bytes, Any]:
+        """The image's key, and its keys and values, which are taken out; None when not there."""
         image = np.ascontiguousarray(image_rgb)
         key = hashlib.blake2b(image.data, digest_size=16,
                               key=repr(image.shape).encode()).digest()
-        cache = self._prefixes.pop(key, None)
-        if cache is None:
-            from transformers import DynamicCache
+        return key, self._prefixes.pop(key, None)
 
-            while len(self._prefixes) >= self._config.prefix_frames:
-                self._prefixes.popitem(last=False)
-            cache = DynamicCache(config=self._model.config)
-            self._forward(self._prefix_ids, cache, self.tile.pixels(image))
+    def _remember(self, key: bytes, cache: Any) -> None:
+        while len(self._prefixes) >= self._config.prefix_frames:
+            self._prefixes.popitem(last=False)
         self._prefixes[key] = cache
+
+    def _seen(self, image_rgb: NDArray[np.uint8]) -> Any:
+        """Keys and values of system prompt and image."""
+        cache = self._empty()
+        self._forward(pack([self._prefix_ids]), cache, self.tile.pixels(image_rgb))
         return cache
 
-    def _video(self, frames: Sequence[Frame]) -> Any:
-        """Keys and values of several frames in their order; the lock is held."""
+    def _empty(self) -> Any:
+        """No keys and values yet."""
         from transformers import DynamicCache
 
         if self._model is None:
             raise EngineError(f"{self.name} is closed")
+        return DynamicCache(config=self._model.config)
+
+    def _video(self, frames: Sequence[Frame]) -> Any:
+        """Keys and values of several frames in their order; the lock is held."""
         seconds = [frame.stamp_s - frames[0].stamp_s for frame in frames]
         ids = self.tokens.encode(video_prefix(self.tokens.image_text, seconds,
                                               self._config.system_prompt))
-        cache = DynamicCache(config=self._model.config)
-        self._forward(ids, cache, np.stack([self.tile.pixels(f.image_rgb) for f in frames]))
+        cache = self._empty()
+        self._forward(pack([ids]), cache, np.stack([self.tile.pixels(f.image_rgb) for f in frames]))
         return cache
 
     def _copied(self, cache: Any) -> Any:
         return self._thread.submit(copy.deepcopy, cache).result()
 
-    def _forward(self, ids: Sequence[int], cache: Any,
-                 pixels: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Logits after the last of `ids`, (vocabulary,) float32; `cache` grows by `ids`."""
+    def _forward(self, packed: Packed, cache: Any, pixels: NDArray[np.float32] | None = None
+                 ) -> NDArray[np.float32]:
+        """Logits after the ends, (N, vocabulary) float32; `cache` grows by all tokens."""
         if self._model is None:
             raise EngineError(f"{self.name} is closed")
-        return self._thread.submit(self._compute, ids, cache, pixels).result()
+        return self._thread.submit(self._compute, packed, cache, pixels).result()
 
-    def _compute(self, ids: Sequence[int], cache: Any,
-                 pixels: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    def _compute(self, packed: Packed, cache: Any, pixels: NDArray[np.float32] | None
+                 ) -> NDArray[np.float32]:
         """`_forward`, in the model's thread."""
         import torch
 
         try:
             with torch.inference_mode():
-                tokens = torch.tensor([list(ids)], dtype=torch.long, device=self._device)
+                tokens = torch.tensor([packed.ids], dtype=torch.long, device=self._device)
                 inputs = ({"input_ids": tokens} if pixels is None
                           else {"inputs_embeds": self._embed(tokens, pixels)})
-                output = self._model(past_key_values=cache, use_cache=True, logits_to_keep=1,
+                if packed.visible is not None and packed.positions is not None:
+                    inputs |= self._apart(packed.visible, packed.positions)
+                output = self._model(past_key_values=cache, use_cache=True,
+                                     logits_to_keep=torch.tensor(packed.ends, device=self._device),
                                      **inputs)
-                return output.logits[0, -1].float().cpu().numpy()  # type: ignore[no-any-return]
+                return output.logits[0].float().cpu().numpy()  # type: ignore[no-any-return]
         except (RuntimeError, MemoryError) as error:
             raise EngineError(f"{self.description} failed: {error}; out of memory? Use a smaller "
                               "model or a smaller dtype") from error
+
+    def _apart(self, visible: NDArray[np.bool_], positions: NDArray[np.int64]) -> dict[str, Any]:
+        """What keeps the questions of a pass apart: a mask of four dimensions, and positions."""
+        import torch
+
+        hidden = torch.from_numpy(~visible).to(self._device)
+        dtype = self._model.get_input_embeddings().weight.dtype
+        mask = torch.zeros(hidden.shape, dtype=dtype, device=self._device)
+        mask.masked_fill_(hidden, torch.finfo(dtype).min)
+        return {"attention_mask": mask[None, None],
+                "position_ids": torch.from_numpy(positions)[None].to(self._device)}
 
     def _embed(self, tokens: Any, pixels: NDArray[np.float32]) -> Any:
         """Embeddings of the prefix with the image's features in their places.

@@ -15,7 +15,12 @@ import tiny_smolvlm  # noqa: E402
 
 from smolvlm_ros.qa.engine import EngineConfig, EngineError, make_engine  # noqa: E402
 from smolvlm_ros.qa.policy import SceneQA  # noqa: E402
-from smolvlm_ros.qa.prompt import SYSTEM_PROMPT, YES_NO_HINT, QuestionError  # noqa: E402
+from smolvlm_ros.qa.prompt import (  # noqa: E402
+    SYSTEM_PROMPT,
+    YES_NO_HINT,
+    QuestionError,
+    chat_question,
+)
 from smolvlm_ros.qa.verdict import Answer, Frame  # noqa: E402
 
 QUESTION = "Is there a person in the room?"
@@ -76,18 +81,25 @@ def test_shared_prefix_equals_the_full_run(engine, plain) -> None:
         assert answer.p_yes == pytest.approx(yes / (yes + no), abs=1e-4)
 
 
-def test_logits_equal_those_of_the_full_run(engine, plain) -> None:
+@pytest.mark.parametrize("passes", [
+    [[QUESTION], [OTHER], [QUESTION]],                # with the image, then on its prefix
+    [[QUESTION, OTHER, "Is it?"], [OTHER, "Is it?"]]])
+def test_logits_equal_those_of_the_full_run(engine, plain, passes) -> None:
     image = picture(3)
-    from smolvlm_ros.qa.prompt import chat_question
+    engine._prefixes.clear()
+    for questions in passes:
+        ours = engine._answers(image, [ids_of(engine, f"{q} {YES_NO_HINT}") for q in questions])
+        for logits, question in zip(ours, questions, strict=True):
+            theirs = reference(plain, engine, image, f"{question} {YES_NO_HINT}")
+            assert np.abs(logits - theirs).max() < 1e-4
 
-    for question in (QUESTION, OTHER, QUESTION):
-        ours = engine._answer(image, chat_question(question, YES_NO_HINT))
-        theirs = reference(plain, engine, image, f"{question} {YES_NO_HINT}")
-        assert np.abs(ours - theirs).max() < 1e-4
+
+def ids_of(engine, question: str) -> list[int]:
+    return engine.tokens.encode(chat_question(question))
 
 
 def test_ids_equal_those_of_the_chat_template(engine, plain) -> None:
-    from smolvlm_ros.qa.prompt import chat_prefix, chat_question
+    from smolvlm_ros.qa.prompt import chat_prefix
 
     ours = engine.tokens.encode(chat_prefix(engine.tokens.image_text, SYSTEM_PROMPT))
     ours += engine.tokens.encode(chat_question(QUESTION))
@@ -105,9 +117,7 @@ def test_any_number_of_image_tokens_works(tmp_path) -> None:
     made = make_engine(EngineConfig(model=str(tiny_smolvlm.save(tmp_path, model, tokenizer, 36))))
     assert (made.tile.size, made.tile.tokens) == (36, 9)
     if tuple(map(int, transformers.__version__.split(".")[:2])) >= (5, 23):
-        from smolvlm_ros.qa.prompt import chat_question
-
-        ours = made._answer(picture(), chat_question(QUESTION))
+        ours = made._answers(picture(), [ids_of(made, QUESTION)])[0]
         assert np.abs(ours - reference((model, tokenizer), made, picture(), QUESTION)).max() < 1e-4
     made.close()
 
@@ -133,6 +143,23 @@ def test_two_questions_in_one_call_equal_two_calls(engine) -> None:
     apart = [engine.yes_no(image, [q])[0] for q in (OTHER, QUESTION)]
     assert [a.p_yes for a in both] == pytest.approx([a.p_yes for a in reversed(apart)], abs=1e-6)
     assert [a.mass for a in both] == pytest.approx([a.mass for a in reversed(apart)], abs=1e-6)
+
+
+def test_questions_share_a_pass_as_long_as_there_is_room(engine, monkeypatch) -> None:
+    passes = []
+    hook = engine._model.model.text_model.register_forward_hook(lambda *_: passes.append(1))
+    questions = [QUESTION, OTHER, "Is it?", "Is it not?"]
+    try:
+        engine._prefixes.clear()
+        packed = engine.yes_no(picture(9), questions)
+        assert len(passes) == 1
+        monkeypatch.setattr(engine, "_pass_tokens", len(ids_of(engine, QUESTION)))
+        apart = engine.yes_no(picture(9), questions)
+        assert len(passes) >= 4
+    finally:
+        hook.remove()
+    assert [a.p_yes for a in packed] == pytest.approx([a.p_yes for a in apart], abs=1e-6)
+    assert all(a.ms > 0 for a in packed)
 
 
 def test_the_image_is_computed_once_for_all_questions(engine) -> None:
@@ -288,6 +315,10 @@ def test_other_number_formats_are_near(tiny_checkpoint, engine, dtype) -> None:
     assert dtype in other.description
     p_other = other.yes_no(picture(), [QUESTION])[0].p_yes
     assert p_other == pytest.approx(engine.yes_no(picture(), [QUESTION])[0].p_yes, abs=0.15)
+    # What else is asked, and whether the image was seen before, changes no answer.
+    together = other.yes_no(picture(1), [OTHER, QUESTION])[1].p_yes
+    assert together == pytest.approx(other.yes_no(picture(1), [QUESTION])[0].p_yes,
+                                     abs=1e-6 if dtype == "int8" else 0.02)
     other.close()
 
 
