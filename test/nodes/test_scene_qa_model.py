@@ -318,7 +318,8 @@ def test_a_clock_that_goes_back_makes_the_same_stamps_other_frames(tiny_vlm: Pat
 
 def shows(b: QaBench, at: Any, seed: int) -> bool:
     shown = b.node.frames.shown_at(to_seconds(at))
-    return shown is not None and np.array_equal(shown.image_rgb, images.to_rgb(picture(at, seed)))
+    return (shown is not None and shown.stamp_s == to_seconds(at)
+            and np.array_equal(shown.image_rgb, images.to_rgb(picture(at, seed))))
 
 
 # Its threads -----------------------------------------------------------------------------------

@@ -64,7 +64,8 @@ def logits(checkpoint: Path, adapters: tuple[Path, ...] = (), **config: Any) -> 
     engine = make_engine(EngineConfig(model=str(checkpoint), num_threads=1, device="cpu",
                                       adapters=tuple(map(str, adapters)), **config))
     try:
-        return engine._answer(IMAGE, chat_question("Is the door open?"))
+        return engine._answers(IMAGE, [engine.tokens.encode(
+            chat_question("Is the door open?"))])[0]
     finally:
         engine.close()
 
@@ -84,7 +85,8 @@ def beside(checkpoint: Path, folder: Path, scales: dict[str, float]) -> np.ndarr
                     torch.nn.functional.linear(inputs[0], a), b)
             hooks.callback(layers[name].register_forward_hook(add).remove)
         try:
-            return engine._answer(IMAGE, chat_question("Is the door open?"))
+            return engine._answers(IMAGE, [engine.tokens.encode(
+            chat_question("Is the door open?"))])[0]
         finally:
             engine.close()
 
