@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 NODES = {"gate": "GateNode", "depth": "DepthNode", "detector": "DetectorNode",
-         "fusion": "FusionNode", "scene_qa": "SceneQaNode", "video_source": "VideoSourceNode"}
+         "fusion": "FusionNode", "scene_qa": "SceneQaNode", "anonymizer": "AnonymizerNode",
+         "video_source": "VideoSourceNode"}
 _MADE = "<!-- Made by docs/reference.py from the declarations in the code; change those. -->\n"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("depth", "detector", "funnel", "fusion", "gate", "scene_qa", "video_source")
+NAMES = ("anonymizer", "depth", "detector", "funnel", "fusion", "gate", "scene_qa",
+         "video_source")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,12 @@
-"""The whole funnel in one process: one Python, one model runtime, least memory."""
+"""The whole funnel in one process: one Python, one model runtime, least memory.
+
+With the argument `--anonymizer` the frames are covered in the same process, for recordings.
+"""
 from __future__ import annotations
 
+import sys
+
+from smolvlm_ros.nodes.anonymizer import AnonymizerNode
 from smolvlm_ros.nodes.depth import DepthNode
 from smolvlm_ros.nodes.detector import DetectorNode
 from smolvlm_ros.nodes.fusion import FusionNode
@@ -14,4 +20,5 @@ NODES = (SceneQaNode, FusionNode, DetectorNode, DepthNode, GateNode)
 
 def main(args: list[str] | None = None) -> int:
     """Entry point of `ros2 run smolvlm_ros funnel`."""
-    return run(NODES, args)
+    given = sys.argv[1:] if args is None else args
+    return run((AnonymizerNode, *NODES) if "--anonymizer" in given else NODES, args)

@@ -61,7 +61,7 @@ class PrivacyConfig(Settings):
 
     blur_faces: bool = setting(
         True, "Cover faces, and the head part of every person box, in what is sent to a server on "
-        "another machine and in the memory's pictures.", runtime=True)
+        "another machine, in the memory's pictures and in recordings.", runtime=True)
     blur_plates: bool = setting(True, "Cover licence plates, likewise.", runtime=True)
     cells: int = setting(2, "Coarse cells left across a head; 1 leaves one colour.", unit="cells",
                          ge=1, le=4, runtime=True)
@@ -198,7 +198,8 @@ def _searched(image_rgb: NDArray[np.uint8], search_edge: int) -> tuple[NDArray[n
     enlarged = min(max(search_edge / edge, 1.0), _MAX_ENLARGED)
     scale = enlarged if edge <= _MAX_SEARCH_EDGE else _MAX_SEARCH_EDGE / edge
     if scale != 1.0:
-        gray = cv2.resize(gray, None, fx=scale, fy=scale,
+        width, height = (max(1, round(side * scale)) for side in gray.shape[::-1])
+        gray = cv2.resize(gray, (width, height),
                           interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
     return np.asarray(cv2.equalizeHist(gray), np.uint8), scale
 

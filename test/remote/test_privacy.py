@@ -142,3 +142,9 @@ def test_in_a_small_picture_that_is_kept_a_face_is_covered_too() -> None:
     before, after = (cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[40:60, 55:85]
                      for data in (small, kept))
     assert after.astype(float).std() < 0.5 * before.astype(float).std()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 2)])
+def test_an_odd_size_is_looked_at_like_any_other(size: tuple[int, int]) -> None:
+    image = np.full((*size, 3), 90, np.uint8)
+    assert np.array_equal(redact(image, [], CONFIG).image_rgb, image)
