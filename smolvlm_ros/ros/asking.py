@@ -77,7 +77,7 @@ class Asker:
         if isinstance(node.engine, NoEngine):  # no frame is worth waiting for
             if free:
                 raise Unanswered(_Response.NO_MODEL, no_model(node.engine))
-            verdict = node.decide(question, node.frames.pick(0.0).frames)
+            verdict = node.answering.decide(question, node.frames.pick(0.0).frames)
         elif seconds:
             if subject is not None or request.high_stakes:
                 raise Unanswered(_Response.REFUSED, "a question about what was is asked of the "
@@ -94,7 +94,8 @@ class Asker:
             return
         else:
             frames = pick(node, request.frame, request.max_age_ms, deadline_s, subject).frames
-            verdict = self._await(node.ask(question, frames, deadline_s, _PRIORITY), deadline_s)
+            future = node.answering.ask(question, frames, deadline_s, _PRIORITY)
+            verdict = self._await(future, deadline_s)
             verdict = self._with_second(verdict, frames, deadline_s, request.high_stakes)
         response.verdict = node.publish_verdict(verdict, begin, request.zone, request.track_id)
         response.status = _STATUS.get(verdict.cause, _Response.OK)
@@ -104,7 +105,7 @@ class Asker:
                        subject: Subject | None) -> None:
         node = self._node
         frame = pick(node, request.frame, request.max_age_ms, deadline_s, subject).frames[-1]
-        notes = node.grounding.of(question, node.engine)
+        notes = node.answering.grounding.of(question, node.engine)
         key: Hashable = ("free", question, frame.stamp_s, frame.region, notes)
         prompt = grounded(question, [note.text for note in notes])
         future = node.scheduler.submit(key, lambda: _tell(node, frame.image_rgb, prompt),
@@ -189,7 +190,7 @@ def _tell(node: Any, image_rgb: Any, question: str) -> str:
     pieces = node.engine.stream(
         image_rgb, question,
         should_stop=lambda: node.scheduler.closed or time.monotonic() > until_s)
-    with node.model_watched():
+    with node.answering.failures_told():
         text = "".join(pieces)
     if node.scheduler.closed:
         raise Refused("scene QA is shutting down")

@@ -62,7 +62,7 @@ def _prepared(node: Any, request: Any) -> tuple[Frame, str]:
 def _stream(node: Any, goal: Any, frame: Frame, prompt: str, result: Any, begin: float) -> None:
     pieces = node.engine.stream(frame.image_rgb, prompt, goal.request.max_tokens,
                                 lambda: goal.is_cancel_requested or node.scheduler.closed)
-    with node.model_watched():
+    with node.answering.failures_told():
         for piece in pieces:
             if not result.tokens:
                 result.first_token_ms = (time.perf_counter() - begin) * 1e3

@@ -222,8 +222,9 @@ class EventQuestions:
             if not self._ask_again(item, verdict, frames):
                 self._guarded(item, partial(self._conclude, item, verdict, frames, begin))
         try:
-            node.ask(item.asked.question, frames, time.monotonic() + node.settings.timeout_s,
-                     _PRIORITY, item.asked).add_done_callback(answered)
+            deadline_s = time.monotonic() + node.settings.timeout_s
+            node.answering.ask(item.asked.question, frames, deadline_s, _PRIORITY,
+                               item.asked).add_done_callback(answered)
         except Exception as error:
             if not isinstance(error, Refused):  # a defect
                 self._report(item, error)

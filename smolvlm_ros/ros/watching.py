@@ -94,7 +94,7 @@ class Watching:
         frames, policy = self.frames(seconds), node.settings.policy
 
         def work() -> Verdict:
-            with node.model_watched():
+            with node.answering.failures_told():
                 return order.decide(question, asked, frames, node.engine, policy)
         key = ("past", question, _stamps(frames), policy)
         return node.scheduler.submit(key, work, deadline_s=deadline_s, priority=_PRIORITY,
@@ -109,7 +109,7 @@ class Watching:
         """
         node = self._node
         frames = self.frames(seconds)
-        notes = node.grounding.of(question, node.engine)
+        notes = node.answering.grounding.of(question, node.engine)
         prompt = grounded(question, [note.text for note in notes])
         response.frames = [node.stamps.stamp(frame.stamp_s) for frame in frames]
         response.notes = [str(note) for note in notes]
@@ -128,7 +128,7 @@ class Watching:
         def stop() -> bool:
             return node.scheduler.closed or time.monotonic() > until_s
         video = together(self._ring.config, node.engine)
-        with node.model_watched():
+        with node.answering.failures_told():
             if video is not None:
                 text = "".join(video.watch(frames, prompt, should_stop=stop))
             else:

@@ -70,7 +70,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str, **parameter
     monkeypatch.setenv("SMOLVLM_ROS_API_KEY", KEY)
     engine = Stated()
     made: Engine = engine
-    monkeypatch.setattr("smolvlm_ros.nodes.scene_qa.make_engine", lambda *_: made)
+    monkeypatch.setattr("smolvlm_ros.ros.answering.make_engine", lambda *_: made)
     values = {"escalation__enabled": True, "escalation__server__url": url,
               "escalation__server__model": "frontier", "escalation__server__backoff_s": 0.01,
               "escalation__budget_file": str(tmp_path / "budget.sqlite"), "templates": TEMPLATES,

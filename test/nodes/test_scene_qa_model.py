@@ -32,10 +32,9 @@ from sensor_msgs.msg import Image  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict  # noqa: E402
 from smolvlm_ros.srv import FindMoment  # noqa: E402
 
-from smolvlm_ros.nodes import scene_qa  # noqa: E402
 from smolvlm_ros.qa.policy import SceneQA  # noqa: E402
 from smolvlm_ros.qa.verdict import Answer, Frame, Verdict  # noqa: E402
-from smolvlm_ros.ros import event_questions, frame_supply, images  # noqa: E402
+from smolvlm_ros.ros import answering, event_questions, frame_supply, images  # noqa: E402
 from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
 
 # Random weights are never sure: with these any probability is a clear one.
@@ -326,7 +325,7 @@ def shows(b: QaBench, at: Any, seed: int) -> bool:
 
 def test_a_model_that_hangs_is_dead_in_the_node_s_health(tiny_vlm: Path,
                                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene_qa, "_END_S", 0.1)
+    monkeypatch.setattr(answering, "_END_S", 0.1)
     with qa_bench(engine__model=str(tiny_vlm), timeout_s=0.2) as b:
         b.two_frames()
         go_on = threading.Event()

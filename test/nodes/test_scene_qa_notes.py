@@ -43,7 +43,7 @@ class Listening:
 @contextmanager
 def bench(monkeypatch: pytest.MonkeyPatch, engine: Listening, *files: Path, **parameters: Any
           ) -> Iterator[QaBench]:
-    monkeypatch.setattr("smolvlm_ros.nodes.scene_qa.make_engine", lambda *_: engine)
+    monkeypatch.setattr("smolvlm_ros.ros.answering.make_engine", lambda *_: engine)
     monkeypatch.setattr("smolvlm_ros.nodes.scene_qa.CHECK_S", 0.05)
     with qa_bench(notes__files=[str(file) for file in files], frames__max_age_s=600.0,
                   **parameters) as b:

@@ -75,7 +75,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, engine: Any, candidate: Any = None, *
             raise EngineError("candidate is not there")
         return candidate
 
-    for module in ("smolvlm_ros.nodes.scene_qa", "smolvlm_ros.ros.shadowing"):
+    for module in ("smolvlm_ros.ros.answering", "smolvlm_ros.ros.shadowing"):
         monkeypatch.setattr(f"{module}.make_engine", make)
     with qa_bench(frames__max_age_s=600.0, video__history_s=300.0, timeout_s=60.0,
                   privacy__blur_faces=False, privacy__blur_plates=False, **parameters) as b:
@@ -158,7 +158,7 @@ def test_a_candidate_is_compared_without_effect(monkeypatch: pytest.MonkeyPatch)
             given = b.ask(question, YES_NO)
             assert (given.verdict.answer, given.verdict.model) == (answer, "seeing")
         candidate.wrong = False
-        wait_for(lambda: b.node._shadow._shadow.comparison.asked == 2, "both comparisons")
+        wait_for(lambda: b.node.answering.diagnostics()["shadow_asked"] == 2, "both comparisons")
         b.ask("Is there a red ball?", YES_NO)
         _, _, values = b.peer.await_status("scene_qa", lambda level, text, values:
                                            values.get("shadow_asked") == "3", "the comparison")
