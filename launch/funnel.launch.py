@@ -1,4 +1,4 @@
-"""Launches the funnel: gate, depth, detector, fusion and scene_qa.
+"""Launches the funnel: gate, depth, detector, fusion and scene_qa; to record, anonymizer as well.
 
 The nodes come up by themselves, consumers first, and one that dies is started again and comes back
 active. `ros2 launch smolvlm_ros funnel.launch.py --show-args` lists the arguments.
@@ -14,7 +14,12 @@ from launch_ros.actions import Node
 from smolvlm_ros.launching.arguments import flag, is_true, refuse_unknown_arguments
 from smolvlm_ros.launching.models import choose_models, models_argument
 from smolvlm_ros.launching.parameter_file import value_of
-from smolvlm_ros.launching.recording import recorder, require_recorder
+from smolvlm_ros.launching.recording import (
+    anonymizes,
+    check_recording,
+    record_arguments,
+    recorder,
+)
 from smolvlm_ros.launching.requirements import (
     require_namespace,
     require_package,
@@ -26,6 +31,7 @@ from smolvlm_ros.models.choice import PARAMS
 
 CONFIG = Path(__file__).parent.parent / "config"
 NODES = ("scene_qa", "fusion", "detector", "depth", "gate")  # consumers first
+ANONYMIZER = "anonymizer"
 RESPAWN_DELAY_S = 2.0
 STOP_S = "15"  # what a node may take to end a forward pass and release its model
 
@@ -63,8 +69,7 @@ def declared_arguments() -> list[DeclareLaunchArgument]:
                               description="What the nodes log."),
         flag("use_sim_time", "Take the time from /clock."),
         flag("rviz", "Show image, depth, objects and zones in rviz."),
-        flag("record", "Record what the funnel publishes, as MCAP, into the working directory, "
-             "faces and all; `smolvlm_ros cover` writes it anew without them."),
+        *record_arguments(),
     ]
 
 
@@ -80,8 +85,7 @@ def check(context: LaunchContext) -> None:
     choose_models(context, "", {})
     if is_true(context, "rviz"):
         require_package("rviz2", "rviz:=true")
-    if is_true(context, "record"):
-        require_recorder()
+    check_recording(context)
 
 
 def start_tools(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -107,11 +111,12 @@ def rviz(context: LaunchContext) -> Node:
 def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The nodes, one after the other, or at once where a lifecycle manager orders them."""
     namespace = context.launch_configurations["namespace"]
-    names = {node: full_name(context, namespace, node) for node in NODES}
+    nodes = (ANONYMIZER, *NODES) if anonymizes(context) else NODES
+    names = {node: full_name(context, namespace, node) for node in nodes}
     if is_true(context, "composed"):
-        stages = [Stage(node_process(context, "funnel", NODES), list(names.values()))]
+        stages = [Stage(node_process(context, "funnel", nodes), list(names.values()))]
     else:
-        stages = [Stage(node_process(context, node, [node]), [names[node]]) for node in NODES]
+        stages = [Stage(node_process(context, node, [node]), [names[node]]) for node in nodes]
     if is_true(context, "autostart"):
         return [start_in_order(context, stages)]
     return [stage.process for stage in stages]
@@ -125,6 +130,7 @@ def node_process(context: LaunchContext, executable: str, nodes: list[str] | tup
                for node in nodes]
     return Node(
         package="smolvlm_ros", executable=executable,
+        arguments=["--anonymizer"] if len(nodes) > 1 and ANONYMIZER in nodes else [],
         name=nodes[0] if len(nodes) == 1 else None,
         namespace=values["namespace"],
         parameters=[values["params_file"], {

@@ -90,7 +90,8 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
                         help="stop after so long")
     parser.add_argument("--loop", action="store_true", help="play again and again")
     parser.add_argument("--no-film", action="store_true", help="write no annotated.mp4")
-    parser.add_argument("--no-record", action="store_true", help="write no recording")
+    parser.add_argument("--no-record", action="store_true", help="write no recording; it holds the "
+                        "source's pictures as they are, faces too (see the command cover)")
     parser.set_defaults(run=_demo)
 
 

@@ -2,28 +2,51 @@
 from __future__ import annotations
 
 from launch import LaunchContext
-from launch.actions import ExecuteProcess
+from launch.actions import DeclareLaunchArgument, ExecuteProcess
 
+from smolvlm_ros.launching.arguments import flag, is_true
 from smolvlm_ros.launching.requirements import require_package
 from smolvlm_ros.launching.startup import full_name
-from smolvlm_ros.launching.topics import GLOBAL_TOPICS, TOPICS
+from smolvlm_ros.launching.topics import ANONYMIZED, GLOBAL_TOPICS, TOPICS, WITH_FACES
 
 _FLUSH_S = "20"  # what it may take to write what is still in memory when the launch ends
 
 
-def require_recorder() -> None:
-    """Refuse `record:=true` where rosbag2 or its MCAP storage is not installed.
+def record_arguments() -> list[DeclareLaunchArgument]:
+    """Declare the arguments."""
+    return [
+        flag("record", "Record what the funnel publishes, as MCAP, into the working directory. In "
+             "the frames heads, faces and licence plates are covered, by the node anonymizer, "
+             "which runs for that."),
+        flag("record_faces", "With record:=true, record the frames as they are, and what is drawn "
+             "on them: faces and all."),
+    ]
+
+
+def anonymizes(context: LaunchContext) -> bool:
+    """Whether frames are covered for the recording."""
+    return is_true(context, "record") and not is_true(context, "record_faces")
+
+
+def check_recording(context: LaunchContext) -> None:
+    """Refuse a recording where rosbag2 or its MCAP storage is not installed.
 
     Raises:
-        RuntimeError: naming the package.
+        RuntimeError: naming the package; or `record_faces` is given without `record`.
     """
+    if not is_true(context, "record"):
+        if is_true(context, "record_faces"):
+            raise RuntimeError("record_faces:=true records nothing by itself; give record:=true "
+                               "too, or leave it out")
+        return
     for package in ("ros2bag", "rosbag2_storage_mcap"):
         require_package(package, "record:=true")
 
 
 def recorder(context: LaunchContext, namespace: str) -> ExecuteProcess:
     """Records into a folder rosbag2_DATE_TIME in the working directory."""
-    topics = [full_name(context, namespace, topic) for topic in TOPICS]
+    pictures = ANONYMIZED if anonymizes(context) else WITH_FACES
+    topics = [full_name(context, namespace, topic) for topic in (*TOPICS, *pictures)]
     return ExecuteProcess(
         cmd=["ros2", "bag", "record", *topics, *GLOBAL_TOPICS, "--storage", "mcap"],
         name="record", output="both", sigterm_timeout=_FLUSH_S)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,6 +186,48 @@ def test_without_autostart_a_manager_has_the_say(launched: list[Launched], tmp_p
     assert funnel.left_over() == []
 
 
+RECORDER = """#!/bin/sh
+if [ "$1" = bag ]; then shift; echo "records $*"; exec sleep 1000; fi
+exec {ros2} "$@"
+"""
+
+
+@pytest.mark.parametrize("composed", [False, True])
+def test_a_recording_begins_with_the_anonymizer_and_gets_its_frames(
+        launched: list[Launched], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        composed: bool) -> None:
+    fake_recorder(tmp_path, monkeypatch)
+    demo = Launched("demo.launch.py", "source:=demo", "loop:=true", "namespace:=robot1",
+                    "record:=true", f"composed:={str(composed).lower()}")
+    launched.append(demo)
+    recorded = demo.lines[demo.wait_for(r"\[record-1\] records")].split()
+    assert "/robot1/gate/image_anonymized" in recorded and "/robot1/gate/image" not in recorded
+    # Like every consumer it is there before what it hears, and it comes back.
+    first = demo.wait_for(r"\[robot1\.anonymizer\]: active")
+    assert first < demo.wait_for(r"\[robot1\.scene_qa\]: active")
+    demo.wait_for(r"\[robot1\.video_source\]: active")
+    before, name = len(demo.lines), "funnel" if composed else "anonymizer"
+    os.kill(demo.pid(name), signal.SIGKILL)
+    demo.wait_for(r"\[robot1\.anonymizer\]: active", before)
+    assert hear("/robot1/gate/image_anonymized").encoding == "bgr8"
+    assert demo.interrupt() == 0
+    assert demo.left_over() == []
+
+
+def fake_recorder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """rosbag2's packages, and a `ros2 bag` that tells what it would record."""
+    for package in ("ros2bag", "rosbag2_storage_mcap"):
+        marker = folder / "share" / "ament_index" / "resource_index" / "packages" / package
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.write_text("")
+    program = folder / "bin" / "ros2"
+    program.parent.mkdir()
+    program.write_text(RECORDER.format(ros2=shutil.which("ros2")))
+    program.chmod(0o755)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{folder}:{os.environ['AMENT_PREFIX_PATH']}")
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+
 def fake_rviz(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package rviz2 whose programme tells its arguments, as no display is needed for that."""
     marker = folder / "share" / "ament_index" / "resource_index" / "packages" / "rviz2"
@@ -218,3 +261,26 @@ def ask_states(names: list[str]) -> dict[str, str]:
         node.destroy_node()
         rclpy.shutdown(context=context)
     return states
+
+
+def hear(topic: str) -> Any:
+    """The first image that comes on a topic."""
+    import rclpy
+    from sensor_msgs.msg import Image
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("hears_an_image", context=context)
+    executor = rclpy.executors.SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    heard: list[Any] = []
+    node.create_subscription(Image, topic, heard.append, 10)
+    end = time.monotonic() + PATIENCE_S
+    try:
+        while not heard and time.monotonic() < end:
+            executor.spin_once(timeout_sec=0.5)
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+    assert heard, f"nothing has come on {topic}"
+    return heard[0]

@@ -1,6 +1,7 @@
 """Arguments of the launch files: what is wrong is an error before anything starts."""
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from launch.actions import (
 LAUNCH = Path(__file__).parents[2] / "launch"
 FILES = sorted(p.name for p in LAUNCH.glob("*.launch.py"))
 FUNNEL = {"namespace", "params_file", "image", "camera_info", "composed", "autostart", "log_level",
-          "use_sim_time", "rviz", "record", "models"}
+          "use_sim_time", "rviz", "record", "record_faces", "models"}
 
 
 @pytest.fixture
@@ -81,6 +82,8 @@ WRONG = [
     ({"composed": "ture"}, 'Argument "composed" provided value "ture" is not valid'),
     ({"autostart": "1"}, 'Argument "autostart" provided value "1" is not valid'),
     ({"record": ""}, 'Argument "record" provided value "" is not valid'),
+    # Faces of a recording that nobody asked for.
+    ({"record_faces": "true"}, "record_faces:=true records nothing by itself"),
     # A level that does not exist.
     ({"log_level": "verbose"}, 'Argument "log_level" provided value "verbose" is not valid'),
     # Files that are missing or a folder.
@@ -177,13 +180,38 @@ def test_scope_gives_a_later_action_what_surrounded_it() -> None:
     assert seen == [("inside", "inside"), ("outside", "")]
 
 
-def test_recorder_writes_the_topics_of_its_namespace_as_mcap() -> None:
+@pytest.mark.parametrize("faces", [False, True])
+def test_recorder_writes_the_topics_of_its_namespace_as_mcap(faces: bool) -> None:
     from smolvlm_ros.launching.recording import recorder
     context = LaunchContext()
+    context.launch_configurations.update(record="true", record_faces=str(faces).lower())
     command = ["".join(context.perform_substitution(part) for part in word)
                for word in recorder(context, "robot1").cmd]
     # Humble has topics as positional arguments only; Jazzy takes them too.
     assert command[:3] == ["ros2", "bag", "record"] and command[-2:] == ["--storage", "mcap"]
-    topics = command[3:-2]
-    assert {"/robot1/objects", "/robot1/gate/image", "/tf", "/diagnostics"} <= set(topics)
+    topics = set(command[3:-2])
+    assert {"/robot1/objects", "/robot1/gate/camera_info", "/tf", "/diagnostics"} <= topics
+    with_faces = {"/robot1/gate/image", "/robot1/gate/image/compressed", "/robot1/annotated"}
+    covered = {"/robot1/gate/image_anonymized"}
+    assert topics & (with_faces | covered) == (with_faces if faces else covered)
     assert not any(topic.startswith("-") for topic in topics)
+
+
+@pytest.mark.parametrize(("record", "faces", "composed", "runs"), [
+    ("false", "false", "false", []), ("false", "false", "true", []),
+    ("true", "false", "false", ["anonymizer"]), ("true", "false", "true", ["--anonymizer"]),
+    ("true", "true", "false", []), ("true", "true", "true", [])])
+def test_the_anonymizer_runs_for_a_covered_recording_only(record: str, faces: str, composed: str,
+                                                          runs: list[str]) -> None:
+    spec = importlib.util.spec_from_file_location("funnel_launch", LAUNCH / "funnel.launch.py")
+    assert spec and spec.loader
+    funnel = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(funnel)
+    context = LaunchContext()
+    context.launch_configurations.update(
+        {a.name: "".join(context.perform_substitution(part) for part in a.default_value)
+         for a in funnel.declared_arguments()},
+        record=record, record_faces=faces, composed=composed, autostart="false")
+    words = [word for node in funnel.start_nodes(context) for word in (
+        node.node_executable, *(getattr(part, "text", "") for word in node.cmd for part in word))]
+    assert [word for word in words if word.strip("-") == "anonymizer"] == runs

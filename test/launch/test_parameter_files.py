@@ -9,7 +9,7 @@ import yaml
 
 from smolvlm_ros.fusion.zone_file import load_zones
 from smolvlm_ros.fusion.zones import Zone
-from smolvlm_ros.launching.topics import TOPICS
+from smolvlm_ros.launching.topics import ANONYMIZED, TOPICS, WITH_FACES
 from smolvlm_ros.sources import demo_scene
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -22,9 +22,10 @@ def nodes() -> dict[str, Any]:
     """Every node class by the name the node has."""
     for module in ("rclpy", "vision_msgs", "smolvlm_ros.msg"):
         pytest.importorskip(module, reason=f"the nodes' declarations need {module}")
+    from smolvlm_ros.nodes.anonymizer import AnonymizerNode
     from smolvlm_ros.nodes.funnel import NODES
     from smolvlm_ros.nodes.video_source import VideoSourceNode
-    return {kind.default_name: kind for kind in (*NODES, VideoSourceNode)}
+    return {kind.default_name: kind for kind in (AnonymizerNode, *NODES, VideoSourceNode)}
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -89,6 +90,10 @@ def test_example_zones_load_and_show_every_kind() -> None:
 
 
 def test_a_recording_holds_every_output_of_the_funnel(nodes: dict[str, Any]) -> None:
-    outputs = {end.name for name, kind in nodes.items() if name != "video_source"
+    outputs = {end.name: end for name, kind in nodes.items() if name != "video_source"
                for end in kind.interface.outputs}
-    assert set(TOPICS) == outputs
+    assert {*TOPICS, *WITH_FACES, *ANONYMIZED} == set(outputs)
+    # Without record_faces no picture is recorded but depth and what the anonymizer gives.
+    pictures = {name for name in (*TOPICS, *ANONYMIZED) if "Image" in outputs[name].type}
+    covered = {end.name for end in nodes["anonymizer"].interface.outputs}
+    assert pictures == {"depth/image_rect", *covered} and set(ANONYMIZED) == covered
