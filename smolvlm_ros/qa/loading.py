@@ -69,7 +69,8 @@ def _read(folder: str, dtype: Any) -> tuple[Any, Any, dict[str, Any]]:
     logging.disable_progress_bar()  # a node's log is no terminal
     try:
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **safe)
+            folder, dtype=dtype, use_safetensors=True, output_loading_info=True,
+            attn_implementation="sdpa", **safe)  # another may not read the mask of packed questions
     finally:
         if bars:
             logging.enable_progress_bar()

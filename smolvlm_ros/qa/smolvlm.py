@@ -2,10 +2,8 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,12 +17,14 @@ from smolvlm_ros.qa import loading
 from smolvlm_ros.qa.checkpoint import Found
 from smolvlm_ros.qa.engine import EngineConfig, EngineError
 from smolvlm_ros.qa.packing import Packed, chunks, pack
+from smolvlm_ros.qa.prefixes import Prefixes, remove_last
 from smolvlm_ros.qa.prompt import MAX_PROMPT, chat_prefix, chat_question, clean_text, video_prefix
 from smolvlm_ros.qa.tile import Tile
 from smolvlm_ros.qa.tokens import Tokens
 from smolvlm_ros.qa.verdict import Frame, YesNo
 
 _FEATURE_DIFFERENCE = 1e-3  # relative; identical images give 0, different ones 0.1 and more
+_PACKED_DIFFERENCE = 0.02   # relative; bfloat16 gives 0.004, positions that are off 0.07 and more
 _CANARY_QUESTION = "Is there a circle?"
 _PASS_TOKENS = 512          # of questions that share a forward pass
 
@@ -56,7 +56,7 @@ class SmolVlmEngine:
         self._model: Any = loaded.model
         # INT8 scales a pass by its largest value, so that questions in it would change each other.
         self._pass_tokens = 1 if loaded.dtype == "int8" else _PASS_TOKENS
-        self._prefixes: OrderedDict[bytes, Any] = OrderedDict()  # keys and values, by image
+        self._prefixes = Prefixes(config.prefix_frames)
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vlm")
         self._prefix_ids = self.tokens.encode(chat_prefix(self.tokens.image_text,
@@ -79,6 +79,7 @@ class SmolVlmEngine:
                      found.embedded)
         try:
             engine.check_sight()
+            engine.check_packing()
         except BaseException:
             engine.close()
             raise
@@ -156,6 +157,30 @@ class SmolVlmEngine:
             raise EngineError(f"{self.description}: two different images give the same "
                               "probabilities; the weights are broken, get the checkpoint again")
 
+    def check_packing(self) -> None:
+        """Questions of a pass must not change each other's answers; else each gets its own pass.
+
+        What tells is a question behind another one, and behind the same tokens in reverse: its
+        logits must stay the same, and be those of the same question in the first place.
+        """
+        if self._pass_tokens == 1:
+            return
+        image = canary_image(self.tile.size, self.tile.size)
+        ids = self.tokens.encode(chat_question(_CANARY_QUESTION, self._config.yes_no_hint))
+        try:
+            first, behind = self._answers(image, [ids, ids])
+            mixed = self._answers(image, [ids[::-1], ids])[1]
+            limit = _PACKED_DIFFERENCE * np.linalg.norm(first)
+            apart = all(np.linalg.norm(behind - other) <= limit for other in (first, mixed))
+        except (EngineError, ValueError, TypeError, IndexError):  # of a transformers that refuses
+            apart = False
+        finally:
+            self._prefixes.clear()
+        if not apart:
+            self._pass_tokens = 1
+            self.description += (", one question in a pass: this version of transformers does not "
+                                 "keep several apart")
+
     def _clean(self, question: str) -> str:
         return clean_text(question, "the question", MAX_PROMPT, self.tokens.special)
 
@@ -191,7 +216,7 @@ class SmolVlmEngine:
 
         One pass for all questions, and for the image too where it was not seen before.
         """
-        key, cache = self._remembered(image_rgb)
+        key, cache = self._prefixes.take(image_rgb)
         try:
             if cache is None and self._pass_tokens > 1:
                 cache = self._empty()
@@ -200,33 +225,19 @@ class SmolVlmEngine:
             else:
                 cache = self._seen(image_rgb) if cache is None else cache
                 rows = self._forward(pack(questions, past=cache.get_seq_length()), cache)
-            # Negative: takes the questions away again and leaves the prefix. A positive length
-            # does not work in all versions of transformers.
-            cache.crop(-sum(map(len, questions)))
-        except BaseException:
-            self._prefixes.clear()  # half a question may be in it
+            self._run(remove_last, cache, sum(map(len, questions)))
+        except EngineError:
+            self._prefixes.clear()  # memory for the next try
             raise
-        self._remember(key, cache)
+        self._prefixes.put(key, cache)
         return rows
 
     def _prefix(self, image_rgb: NDArray[np.uint8]) -> Any:
         """Keys and values of system prompt and image, computed or remembered; the lock is held."""
-        key, cache = self._remembered(image_rgb)
+        key, cache = self._prefixes.take(image_rgb)
         cache = self._seen(image_rgb) if cache is None else cache
-        self._remember(key, cache)
+        self._prefixes.put(key, cache)
         return cache
-
-    def _remembered(self, image_rgb: NDArray[np.uint8]) -> tuple[bytes, Any]:
-        """The image's key, and its keys and values, which are taken out; None when not there."""
-        image = np.ascontiguousarray(image_rgb)
-        key = hashlib.blake2b(image.data, digest_size=16,
-                              key=repr(image.shape).encode()).digest()
-        return key, self._prefixes.pop(key, None)
-
-    def _remember(self, key: bytes, cache: Any) -> None:
-        while len(self._prefixes) >= self._config.prefix_frames:
-            self._prefixes.popitem(last=False)
-        self._prefixes[key] = cache
 
     def _seen(self, image_rgb: NDArray[np.uint8]) -> Any:
         """Keys and values of system prompt and image."""
@@ -252,34 +263,41 @@ class SmolVlmEngine:
         return cache
 
     def _copied(self, cache: Any) -> Any:
-        return self._thread.submit(copy.deepcopy, cache).result()
+        return self._run(copy.deepcopy, cache)
 
     def _forward(self, packed: Packed, cache: Any, pixels: NDArray[np.float32] | None = None
                  ) -> NDArray[np.float32]:
         """Logits after the ends, (N, vocabulary) float32; `cache` grows by all tokens."""
         if self._model is None:
             raise EngineError(f"{self.name} is closed")
-        return self._thread.submit(self._compute, packed, cache, pixels).result()
+        rows: NDArray[np.float32] = self._run(self._compute, packed, cache, pixels)
+        return rows
+
+    def _run(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """What `work` gives, done in the model's thread."""
+        try:
+            return self._thread.submit(work, *arguments).result()
+        except EngineError:
+            raise
+        except (RuntimeError, MemoryError) as error:
+            raise EngineError(f"{self.description} failed: {error}; out of memory? Use a smaller "
+                              "model or a smaller dtype") from error
 
     def _compute(self, packed: Packed, cache: Any, pixels: NDArray[np.float32] | None
                  ) -> NDArray[np.float32]:
         """`_forward`, in the model's thread."""
         import torch
 
-        try:
-            with torch.inference_mode():
-                tokens = torch.tensor([packed.ids], dtype=torch.long, device=self._device)
-                inputs = ({"input_ids": tokens} if pixels is None
-                          else {"inputs_embeds": self._embed(tokens, pixels)})
-                if packed.visible is not None and packed.positions is not None:
-                    inputs |= self._apart(packed.visible, packed.positions)
-                output = self._model(past_key_values=cache, use_cache=True,
-                                     logits_to_keep=torch.tensor(packed.ends, device=self._device),
-                                     **inputs)
-                return output.logits[0].float().cpu().numpy()  # type: ignore[no-any-return]
-        except (RuntimeError, MemoryError) as error:
-            raise EngineError(f"{self.description} failed: {error}; out of memory? Use a smaller "
-                              "model or a smaller dtype") from error
+        with torch.inference_mode():
+            tokens = torch.tensor([packed.ids], dtype=torch.long, device=self._device)
+            inputs = ({"input_ids": tokens} if pixels is None
+                      else {"inputs_embeds": self._embed(tokens, pixels)})
+            if packed.visible is not None and packed.positions is not None:
+                inputs |= self._apart(packed.visible, packed.positions)
+            output = self._model(past_key_values=cache, use_cache=True,
+                                 logits_to_keep=torch.tensor(packed.ends, device=self._device),
+                                 **inputs)
+            return output.logits[0].float().cpu().numpy()  # type: ignore[no-any-return]
 
     def _apart(self, visible: NDArray[np.bool_], positions: NDArray[np.int64]) -> dict[str, Any]:
         """What keeps the questions of a pass apart: a mask of four dimensions, and positions."""

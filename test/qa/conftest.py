@@ -1,7 +1,9 @@
 """Fixtures of the scene QA tests."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,3 +17,22 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_smolvlm import make_checkpoint
 
     return make_checkpoint(tmp_path_factory.mktemp("tiny_smolvlm"))
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_checkpoint: Path) -> Iterator[Any]:
+    """The engine on it."""
+    from smolvlm_ros.qa.engine import EngineConfig, make_engine
+
+    made = make_engine(EngineConfig(model=str(tiny_checkpoint), num_threads=1))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_checkpoint: Path) -> tuple[Any, Any]:
+    """The same checkpoint through plain transformers: model and tokenizer."""
+    import transformers
+
+    model = transformers.AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
+    return model.eval(), transformers.AutoTokenizer.from_pretrained(tiny_checkpoint)

@@ -3,15 +3,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the extra vlm is not installed")
+pytest.importorskip("torch", reason="the extra vlm is not installed")
 transformers = pytest.importorskip("transformers", reason="the extra vlm is not installed")
 
 import tiny_smolvlm  # noqa: E402
+from plain_smolvlm import OTHER, QUESTION, chat, ids_of, picture, reference  # noqa: E402
 
 from smolvlm_ros.qa.engine import EngineConfig, EngineError, make_engine  # noqa: E402
 from smolvlm_ros.qa.policy import SceneQA  # noqa: E402
@@ -19,52 +19,11 @@ from smolvlm_ros.qa.prompt import (  # noqa: E402
     SYSTEM_PROMPT,
     YES_NO_HINT,
     QuestionError,
+    chat_prefix,
     chat_question,
 )
+from smolvlm_ros.qa.smolvlm import SmolVlmEngine  # noqa: E402
 from smolvlm_ros.qa.verdict import Answer, Frame  # noqa: E402
-
-QUESTION = "Is there a person in the room?"
-OTHER = "Is there no person in the room?"
-
-
-def picture(seed: int = 0, shape=(48, 64, 3)) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def engine(tiny_checkpoint):
-    made = make_engine(EngineConfig(model=str(tiny_checkpoint), num_threads=1))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def plain(tiny_checkpoint):
-    """The same checkpoint through plain transformers: model and tokenizer."""
-    model = transformers.AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
-    return model.eval(), transformers.AutoTokenizer.from_pretrained(tiny_checkpoint)
-
-
-def chat(question: str, image_text: str) -> str:
-    """The prompt as transformers' own chat template of SmolVLM makes it."""
-    from jinja2 import Template
-    from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE
-
-    messages = [
-        {"role": "system", "content": [{"type": "text", "text": SYSTEM_PROMPT}]},
-        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
-    text = Template(DEFAULT_CHAT_TEMPLATE).render(messages=messages, add_generation_prompt=True)
-    return text.replace("<image>", image_text)
-
-
-def reference(plain, engine, image, question) -> np.ndarray:
-    """Logits of the first answer token: one plain forward of the whole prompt, no cache."""
-    model, tokenizer = plain
-    ids = tokenizer(chat(question, engine.tokens.image_text), add_special_tokens=False,
-                    return_tensors="pt")["input_ids"]
-    pixels = torch.from_numpy(engine.tile.pixels(image))[None, None]
-    with torch.inference_mode():
-        return model(input_ids=ids, pixel_values=pixels).logits[0, -1].numpy()
 
 
 def test_shared_prefix_equals_the_full_run(engine, plain) -> None:
@@ -94,13 +53,7 @@ def test_logits_equal_those_of_the_full_run(engine, plain, passes) -> None:
             assert np.abs(logits - theirs).max() < 1e-4
 
 
-def ids_of(engine, question: str) -> list[int]:
-    return engine.tokens.encode(chat_question(question))
-
-
 def test_ids_equal_those_of_the_chat_template(engine, plain) -> None:
-    from smolvlm_ros.qa.prompt import chat_prefix
-
     ours = engine.tokens.encode(chat_prefix(engine.tokens.image_text, SYSTEM_PROMPT))
     ours += engine.tokens.encode(chat_question(QUESTION))
     theirs = plain[1](chat(QUESTION, engine.tokens.image_text), add_special_tokens=False)
@@ -185,91 +138,6 @@ def test_only_the_configured_number_of_frames_stays(engine) -> None:
     assert len(engine._prefixes) == 2
 
 
-def test_stream_equals_generate(engine, plain) -> None:
-    model, tokenizer = plain
-    image = picture(5)
-    text = chat("What is there?", engine.tokens.image_text)
-    inputs = tokenizer(text, add_special_tokens=False, return_tensors="pt")
-    out = model.generate(
-        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], do_sample=False,
-        pixel_values=torch.from_numpy(engine.tile.pixels(image))[None, None], max_new_tokens=12)
-    expected = tokenizer.decode(out[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True)
-    assert "".join(engine.stream(image, "What is there?", 12)) == expected
-
-
-def test_stream_gives_a_token_before_it_computes_the_next(engine) -> None:
-    steps = []
-    hook = engine._model.register_forward_hook(lambda *_: steps.append(1))
-    try:
-        pieces = engine.stream(picture(5), "What is there?", 12)
-        first = next(pieces)
-        while not first:
-            first = next(pieces)
-        made = len(steps)
-        next(pieces)
-        assert made < len(steps)
-    finally:
-        hook.remove()
-
-
-@pytest.mark.parametrize("allowed", [0, 1, 3])
-def test_stream_stops_within_one_token(engine, allowed) -> None:
-    image = picture(5)
-    engine.yes_no(image, [QUESTION])  # the prefix is there: every forward below is a token
-    steps = []
-    hook = engine._model.register_forward_hook(lambda *_: steps.append(1))
-    try:
-        list(engine.stream(image, "What is there?", 12, lambda: len(steps) >= allowed))
-        assert len(steps) == allowed
-    finally:
-        hook.remove()
-
-
-def test_a_verdict_between_two_tokens_changes_neither(engine) -> None:
-    image = picture(5)
-    alone = "".join(engine.stream(image, "What is there?", 12))
-    answer = engine.yes_no(image, [QUESTION])[0].p_yes
-    mixed = []
-    for piece in engine.stream(image, "What is there?", 12):
-        mixed.append(piece)
-        assert engine.yes_no(image, [QUESTION])[0].p_yes == pytest.approx(answer, abs=1e-6)
-    assert "".join(mixed) == alone
-
-
-def test_calls_from_several_threads_agree(engine) -> None:
-    images = [picture(seed) for seed in range(4)]
-    alone = [engine.yes_no(image, [QUESTION])[0].p_yes for image in images]
-    got: dict[int, list[float]] = {i: [] for i in range(4)}
-
-    def ask(i: int) -> None:
-        for _ in range(5):
-            got[i].append(engine.yes_no(images[i], [QUESTION])[0].p_yes)
-
-    threads = [threading.Thread(target=ask, args=(i,)) for i in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for i, values in got.items():
-        assert values == pytest.approx([alone[i]] * 5, abs=1e-6)
-
-
-def test_whoever_asks_the_model_computes_in_one_thread(engine) -> None:
-    computing: set[int] = set()
-    hook = engine._model.register_forward_hook(lambda *_: computing.add(threading.get_ident()))
-    try:
-        askers = [threading.Thread(target=lambda n=n: list(engine.stream(picture(n), "What?", 2)))
-                  for n in range(3)]
-        for asker in askers:
-            asker.start()
-        engine.yes_no(picture(), [QUESTION])
-        for asker in askers:
-            asker.join()
-    finally:
-        hook.remove()
-    assert len(computing) == 1 and threading.get_ident() not in computing
-
-
 def test_a_failed_pass_leaves_no_half_prefix(engine, monkeypatch) -> None:
     image = picture(6)
     before = engine.yes_no(image, [QUESTION])[0].p_yes
@@ -322,148 +190,58 @@ def test_other_number_formats_are_near(tiny_checkpoint, engine, dtype) -> None:
     other.close()
 
 
-def test_closed_engine_says_so(tiny_checkpoint) -> None:
-    made = make_engine(EngineConfig(model=str(tiny_checkpoint)))
-    pieces = made.stream(picture(), "What is there?")
-    next(pieces)
+def test_a_remembered_prefix_holds_no_memory_of_questions(engine) -> None:
+    engine._prefixes.clear()
+    engine.yes_no(picture(6), [QUESTION, OTHER, *(f"Is box {n} open?" for n in range(20))])
+    (cache,) = engine._prefixes._caches.values()
+    for layer in cache.layers:
+        for tensor in (layer.keys, layer.values):
+            assert tensor.untyped_storage().nbytes() == tensor.nbytes
+            assert tensor.shape[-2] == len(engine._prefix_ids)
+
+
+def test_no_more_frames_than_configured_are_in_memory_at_once(tiny_checkpoint, monkeypatch) -> None:
+    made = make_engine(EngineConfig(model=str(tiny_checkpoint), prefix_frames=1))
+    kept = []
+    forward = made._forward
+    monkeypatch.setattr(made, "_forward",
+                        lambda *a: kept.append(len(made._prefixes)) or forward(*a))
+    for seed in range(3):
+        made.yes_no(picture(seed), [QUESTION])
+    assert kept == [0, 0, 0] and len(made._prefixes) == 1
     made.close()
-    made.close()  # twice does no harm
-    with pytest.raises(EngineError, match="is closed"):
-        made.yes_no(picture(), [QUESTION])
-    with pytest.raises(EngineError, match="is closed"):
-        list(pieces)
 
 
-# --- checkpoints that must not be used -----------------------------------------------------------
+@pytest.mark.parametrize("lost", ["attention_mask", "position_ids", ""])
+def test_a_transformers_that_mixes_packed_questions_gets_them_one_by_one(
+        tiny_checkpoint, engine, monkeypatch, lost) -> None:
+    image = picture(3)
+    expected = [a.p_yes for a in engine.yes_no(image, [OTHER, QUESTION])]
+    apart = SmolVlmEngine._apart
 
-def copy_of(tiny_checkpoint, tmp_path):
-    return shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+    def broken(self, *arguments):
+        if not lost:
+            raise ValueError("attention_mask should be of shape (batch, length)")
+        return {k: v for k, v in apart(self, *arguments).items() if k != lost}
 
-
-def spoil(folder, change) -> None:
-    """Rewrite the weights after `change` edited them in place."""
-    from safetensors.torch import load_file, save_file
-
-    weights = load_file(folder / "model.safetensors")
-    change(weights)
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-
-
-def edit(path, **entries) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
-
-
-def test_canary_finds_a_blind_vision_tower(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-
-    def blind(weights) -> None:
-        for name, tensor in weights.items():
-            if "patch_embedding" in name:
-                tensor.zero_()
-
-    spoil(folder, blind)
-    with pytest.raises(EngineError, match="same features"):
-        make_engine(EngineConfig(model=str(folder)))
+    monkeypatch.setattr(SmolVlmEngine, "_apart", broken)
+    made = make_engine(EngineConfig(model=str(tiny_checkpoint)))
+    assert "one question in a pass" in made.description
+    assert [a.p_yes for a in made.yes_no(image, [OTHER, QUESTION])] == pytest.approx(expected,
+                                                                                     abs=1e-6)
+    made.close()
 
 
-def test_canary_finds_a_language_model_that_ignores_the_image(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-
-    def deaf(weights) -> None:
-        for name, tensor in weights.items():
-            if "text_model" in name and "v_proj" in name:
-                tensor.zero_()
-
-    spoil(folder, deaf)
-    with pytest.raises(EngineError, match="same probabilities"):
-        make_engine(EngineConfig(model=str(folder)))
+def test_questions_are_packed_where_that_works(engine) -> None:
+    assert engine._pass_tokens > 1 and "one question" not in engine.description
 
 
-def test_canary_finds_values_that_are_not_finite(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-
-    def break_head(weights) -> None:
-        weights["lm_head.weight"].fill_(float("nan"))
-
-    spoil(folder, break_head)
-    with pytest.raises(EngineError, match="not finite"):
-        make_engine(EngineConfig(model=str(folder)))
-
-
-def test_missing_weights_are_not_filled_with_random_numbers(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-    spoil(folder, lambda weights: weights.pop("model.connector.modality_projection.proj.weight"))
-    with pytest.raises(EngineError, match="random numbers"):
-        make_engine(EngineConfig(model=str(folder)))
-
-
-def test_tile_of_other_sizes_is_refused(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-    edit(folder / "preprocessor_config.json", max_image_size={"longest_edge": 30})
-    with pytest.raises(EngineError, match="divide"):
-        make_engine(EngineConfig(model=str(folder)))
-
-
-def test_processor_of_another_checkpoint_is_refused(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-    (folder / "processor_config.json").write_text('{"image_seq_len": 64}')
-    with pytest.raises(EngineError, match="64 tokens"):
-        make_engine(EngineConfig(model=str(folder)))
-
-
-def test_preprocessor_inside_processor_config_is_read(tiny_checkpoint, tmp_path) -> None:
-    # transformers 5 saves a processor as one file
-    folder = copy_of(tiny_checkpoint, tmp_path)
-    inner = json.loads((folder / "preprocessor_config.json").read_text())
-    (folder / "preprocessor_config.json").unlink()
-    with pytest.raises(EngineError, match="preprocessor_config.json"):
-        make_engine(EngineConfig(model=str(folder)))
-    (folder / "processor_config.json").write_text(json.dumps({"image_processor": inner}))
-    make_engine(EngineConfig(model=str(folder))).close()
-
-
-def test_tokenizer_without_single_answers_is_refused(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-    other = tiny_smolvlm.make_tokenizer(("nothing of the kind",))
-    tiny_smolvlm.save(folder, tiny_smolvlm.make_model(other), other)
-    with pytest.raises(EngineError, match="' Yes' as one token"):
-        make_engine(EngineConfig(model=str(folder)))
-
-
-def test_model_with_another_image_token_is_refused(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-    edit(folder / "config.json", image_token_id=7)
-    with pytest.raises(EngineError, match="do not belong together"):
-        make_engine(EngineConfig(model=str(folder)))
-
-
-def test_cuda_that_is_not_there_is_an_error(tiny_checkpoint) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    with pytest.raises(EngineError, match="no CUDA device"):
-        make_engine(EngineConfig(model=str(tiny_checkpoint), device="cuda"))
-
-
-def test_processor_without_its_entries_is_refused(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-    edit(folder / "preprocessor_config.json", image_mean=None)
-    with pytest.raises(EngineError, match="does not say how images are prepared"):
-        make_engine(EngineConfig(model=str(folder)))
-
-
-def test_tokenizer_of_another_model_is_refused(tiny_checkpoint, tmp_path, monkeypatch) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-    monkeypatch.setattr(tiny_smolvlm, "SPECIAL", tuple(
-        t for t in tiny_smolvlm.SPECIAL if t != "<global-img>"))
-    tiny_smolvlm.make_tokenizer().save_pretrained(folder)
-    with pytest.raises(EngineError, match="lacks '<global-img>'"):
-        make_engine(EngineConfig(model=str(folder)))
-
-
-def test_tokenizer_larger_than_the_model_is_refused(tiny_checkpoint, tmp_path) -> None:
-    folder = copy_of(tiny_checkpoint, tmp_path)
-    tokenizer = tiny_smolvlm.make_tokenizer()
-    tokenizer.add_tokens(["another word"])
-    tokenizer.save_pretrained(folder)
-    with pytest.raises(EngineError, match="ids up to"):
-        make_engine(EngineConfig(model=str(folder)))
+def test_whatever_attention_the_checkpoint_names_the_mask_is_read(tiny_checkpoint, tmp_path
+                                                                  ) -> None:
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "copy")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(
+        json.dumps({**config, "attn_implementation": "flash_attention_2"}))
+    made = make_engine(EngineConfig(model=str(folder)))
+    assert made._model.config.text_config._attn_implementation == "sdpa"
+    made.close()
