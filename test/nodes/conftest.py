@@ -34,6 +34,15 @@ def other_vlms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
+def patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that was asked for may take its time on a busy machine: it is not asked for again."""
+    from smolvlm_ros.ros import event_questions, frame_supply
+
+    for module in (frame_supply, event_questions):
+        monkeypatch.setattr(module, "ASK_AGAIN_S", 60.0)
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Five images, each brighter than the one before; they come at 10 Hz."""
     path = tmp_path / "images"

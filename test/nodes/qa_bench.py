@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from peer import Peer, fresh_namespace, running, stamp, textured, wait_for
+from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.action import ActionClient
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 from smolvlm_ros.action import DescribeScene
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent
@@ -125,6 +127,13 @@ class QaBench:
             **fields: Any) -> Any:
         request = AskScene.Request(question=question, mode=mode, **fields)
         return self.peer.call("scene_qa/ask", AskScene, request)
+
+    def set_parameter(self, name: str, value: Any) -> Any:
+        """Set one parameter, as a client does; returns what the node says to it."""
+        request = SetParametersAtomically.Request(
+            parameters=[Parameter(name, value=value).to_parameter_msg()])
+        return self.peer.call("scene_qa/set_parameters_atomically", SetParametersAtomically,
+                              request).result
 
     def pieces(self) -> list[Any]:
         """A list that fills with the feedback of ~/describe.

@@ -1,18 +1,15 @@
-"""The scene_qa node over real DDS with a real, tiny SmolVLM: verdicts, texts, frames, events."""
+"""The scene_qa node over real DDS with a real, tiny SmolVLM: verdicts, texts, frames."""
 from __future__ import annotations
 
 import math
-import shutil
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
-from peer import Peer, wait_for  # noqa: E402
+from peer import wait_for  # noqa: E402
 from qa_bench import (  # noqa: E402
     AUTO,
     FREE,
@@ -20,34 +17,22 @@ from qa_bench import (  # noqa: E402
     NO_FRAME,
     OK,
     REFUSED,
-    TEMPLATES,
     QaBench,
     ago,
-    picture,
     qa_bench,
 )
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa: E402
-from rcl_interfaces.srv import SetParametersAtomically  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict  # noqa: E402
-from smolvlm_ros.srv import FindMoment  # noqa: E402
 
 from smolvlm_ros.qa.policy import SceneQA  # noqa: E402
 from smolvlm_ros.qa.verdict import Answer, Frame, Verdict  # noqa: E402
-from smolvlm_ros.ros import answering, event_questions, frame_supply, images  # noqa: E402
+from smolvlm_ros.ros import images  # noqa: E402
 from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
 
 # Random weights are never sure: with these any probability is a clear one.
 EASY = {"policy__min_mass": 0.0, "policy__yes_threshold": 0.5, "policy__no_threshold": 0.49}
 THINGS = ("person", "box", "ball", "cone", "dog")
 ADJECTIVES = ("red", "open", "small")
-
-
-def set_string(peer: Peer, name: str, value: str) -> Any:
-    parameter = Parameter(name=name, value=ParameterValue(
-        type=ParameterType.PARAMETER_STRING, string_value=value))
-    return peer.call("scene_qa/set_parameters_atomically", SetParametersAtomically,
-                     SetParametersAtomically.Request(parameters=[parameter])).result
 
 
 def decided(b: QaBench, messages: Sequence[Any]) -> Verdict | None:
@@ -125,12 +110,8 @@ def test_the_same_question_on_the_same_frames_is_computed_once(tiny_vlm: Path) -
         assert len(calls) == 1
         assert again.verdict.p_yes == first.verdict.p_yes
         # Other thresholds make another verdict of it.
-        assert set_string(b.peer, "describe_prompt", "What is there?").successful
-        parameter = Parameter(name="policy.min_mass", value=ParameterValue(
-            type=ParameterType.PARAMETER_DOUBLE, double_value=0.9))
-        assert b.peer.call("scene_qa/set_parameters_atomically", SetParametersAtomically,
-                           SetParametersAtomically.Request(parameters=[parameter])
-                           ).result.successful
+        assert b.set_parameter("describe_prompt", "What is there?").successful
+        assert b.set_parameter("policy.min_mass", 0.9).successful
         assert "min_mass = 0.9" in b.ask().verdict.reason
         assert len(calls) == 2
 
@@ -170,13 +151,6 @@ def test_a_frame_that_is_too_old_is_refused(tiny_vlm: Path) -> None:
         assert b.ask(frame=7).status == REFUSED
 
 
-@pytest.fixture
-def patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A frame that was asked for may take its time on a busy machine: it is not asked for again."""
-    for module in (frame_supply, event_questions):
-        monkeypatch.setattr(module, "ASK_AGAIN_S", 60.0)
-
-
 @pytest.mark.usefixtures("patient_requests")
 def test_a_fresh_frame_is_asked_of_the_gate(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm)) as b:
@@ -200,204 +174,3 @@ def test_without_a_fresh_frame_the_answer_says_why(tiny_vlm: Path) -> None:
         gate.refusal = ""
         answer = b.ask(frame=FRESH, timeout_ms=300)
         assert answer.status == NO_FRAME and "no fresh frame came in time" in answer.message
-
-
-# Zone events ------------------------------------------------------------------------------------
-
-@pytest.mark.usefixtures("patient_requests")
-def test_an_event_s_second_frame_is_asked_of_the_gate(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
-                  second_frame_timeout_s=60.0) as b:
-        gate = b.gate(passes=[0.0])
-        first = b.frame()
-        b.event(at=first.header.stamp)
-        wait_for(lambda: b.verdicts, "the verdict")
-        (verdict,) = b.verdicts
-        assert gate.requests == 1
-        assert (verdict.zone, verdict.track_id) == ("door", "7")
-        assert verdict.pass_questions[0] == "Is the person in door lying on the floor?"
-        assert to_seconds(verdict.header.stamp) - to_seconds(first.header.stamp) >= 0.5
-
-
-@pytest.mark.usefixtures("patient_requests")
-def test_an_event_without_a_frame_of_its_own_gets_two_new_ones(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
-                  second_frame_timeout_s=60.0) as b:
-        b.two_frames()  # of before: the scene may have been another
-        gate = b.gate(passes=[0.0, 0.0])
-        event = b.event()
-        wait_for(lambda: b.verdicts, "the verdict")
-        (verdict,) = b.verdicts
-        assert gate.requests == 2 and len(verdict.pass_stamps) >= 2
-        stamps = [to_seconds(s) for s in verdict.pass_stamps]
-        assert min(stamps) >= to_seconds(event.header.stamp) - 1e-3
-
-
-def test_an_event_whose_second_frame_does_not_come_is_unsure(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
-                  second_frame_timeout_s=0.3) as b:
-        b.frame()
-        b.event()
-        wait_for(lambda: b.verdicts, "the verdict")
-        assert b.verdicts[0].answer == SceneVerdict.UNSURE
-        assert "two frames" in b.verdicts[0].reason
-
-
-def test_an_event_that_cannot_be_answered_in_time_gets_a_verdict_that_says_so(tiny_vlm: Path
-                                                                              ) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, queue__max_waiting=1,
-                  second_frame_timeout_s=0.1) as b:
-        b.two_frames()
-        hold = threading.Event()
-        b.node.scheduler.submit("blocks", hold.wait, deadline_s=math.inf, priority=9)
-        wait_for(lambda: len(b.node.scheduler) == 0, "the worker to be busy")
-        b.event(zone="a")
-        b.event(zone="b")  # one may wait
-        wait_for(lambda: b.verdicts, "the refusal")
-        hold.set()
-        wait_for(lambda: len(b.verdicts) == 2, "the other verdict")
-        refused = next(v for v in b.verdicts if not v.pass_questions)
-        assert refused.answer == SceneVerdict.UNSURE and "max_waiting" in refused.reason
-        assert refused.header.stamp.sec > 0 and refused.zone == "b"
-
-
-def test_who_waits_for_frames_when_the_node_is_deactivated_gets_a_verdict(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
-                  second_frame_timeout_s=60.0) as b:
-        b.event()
-        b.peer.await_status("scene_qa", lambda level, text, values:
-                            values["pending_events"] == "1", "the question to wait")
-        assert b.node.trigger_deactivate().name == "SUCCESS"
-        wait_for(lambda: b.verdicts, "the verdict")
-        assert b.verdicts[0].answer == SceneVerdict.UNSURE and b.verdicts[0].zone == "door"
-        assert "shutting down" in b.verdicts[0].reason
-
-
-def test_one_question_s_failure_keeps_no_other_from_its_verdict(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, crop__of="frame",
-                  second_frame_timeout_s=60.0) as b:
-        for zone in ("a", "b"):
-            b.event(zone=zone, at=ago(2.0))
-        b.peer.await_status("scene_qa", lambda level, text, values:
-                            values["pending_events"] == "2", "the questions to wait")
-        frames = b.node._questions._frames
-
-        def fails(item: Any) -> Any:
-            if item.event.zone == "a":
-                raise MemoryError("no space for a crop")
-            return frames(item)
-        b.node._questions._frames = fails
-        b.two_frames()
-        wait_for(lambda: len(b.verdicts) == 2, "both verdicts")
-        failed, asked = sorted(b.verdicts, key=lambda v: v.zone)
-        assert "no space for a crop" in failed.reason and len(asked.pass_questions) >= 2
-        b.peer.await_error("scene_qa", "no space for a crop")
-
-
-def test_a_clock_that_goes_back_makes_the_same_stamps_other_frames(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, crop__of="frame",
-                  second_frame_timeout_s=60.0) as b:
-        calls = []
-        yes_no = b.node.engine.yes_no
-        b.node.engine.yes_no = lambda *a: calls.append(a) or yes_no(*a)
-        stamps = [ago(5.0), ago(4.0)]
-        for seed in (1, 2):
-            for stamp in stamps:
-                b.peer.send("gate/image", picture(stamp, seed))
-                wait_for(lambda s=stamp, n=seed: shows(b, s, n), "the frame in the node")
-            b.ask()
-            if seed == 1:
-                b.event()  # two frames since now: they do not come
-                wait_for(lambda: len(b.node._questions), "the question to wait")
-                b.frame(0.0)
-        assert len(calls) == 2
-        verdict = wait_for(lambda: [v for v in b.verdicts if v.zone], "the event's verdict")[0]
-        assert "went back" in verdict.reason
-
-
-def shows(b: QaBench, at: Any, seed: int) -> bool:
-    shown = b.node.frames.shown_at(to_seconds(at))
-    return (shown is not None and shown.stamp_s == to_seconds(at)
-            and np.array_equal(shown.image_rgb, images.to_rgb(picture(at, seed))))
-
-
-# Its threads -----------------------------------------------------------------------------------
-
-def test_a_model_that_hangs_is_dead_in_the_node_s_health(tiny_vlm: Path,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering, "_END_S", 0.1)
-    with qa_bench(engine__model=str(tiny_vlm), timeout_s=0.2) as b:
-        b.two_frames()
-        go_on = threading.Event()
-        b.node.engine.yes_no = lambda *_: go_on.wait(60)
-        try:
-            assert b.ask().status == REFUSED
-            b.peer.await_error("scene_qa", "scene_qa is dead: ")
-        finally:
-            go_on.set()
-
-
-def test_a_long_search_does_not_keep_frames_from_coming() -> None:
-    with qa_bench() as b:
-        go_on, begun = threading.Event(), threading.Event()
-
-        def searches(_: Any) -> Any:
-            begun.set()
-            assert go_on.wait(60)
-            raise ValueError("nothing")
-        b.node._memory._store.find = searches
-        found = b.peer.call_async("scene_qa/find_moment", FindMoment, FindMoment.Request())
-        try:
-            wait_for(begun.is_set, "the search")
-            b.frame()
-            assert not found.done()
-        finally:
-            go_on.set()
-        wait_for(found.done, "its answer")
-
-
-# Checkpoints ------------------------------------------------------------------------------------
-
-def test_a_broken_checkpoint_refuses_to_configure_until_another_is_set(
-        tiny_vlm: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(tiny_vlm, broken)
-    weights = broken / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:5000])
-    with qa_bench(active=False, engine__model=str(broken)) as b:
-        assert b.node.trigger_configure().name == "FAILURE"
-        b.peer.await_error("scene_qa", "configure failed: ")
-        assert str(broken) in b.peer.status("scene_qa")[1]
-        assert set_string(b.peer, "engine.model", str(tmp_path / "none")).successful
-        assert b.node.trigger_configure().name == "FAILURE"
-        b.peer.await_error("scene_qa", str(tmp_path / "none"))
-        assert set_string(b.peer, "engine.model", str(tiny_vlm)).successful
-        assert b.node.trigger_configure().name == "SUCCESS"
-        assert b.node.trigger_activate().name == "SUCCESS"
-        b.peer.await_status("scene_qa", lambda level, text, values:
-                            level == 0 and values.get("model") == tiny_vlm.name, "health")
-        refused = set_string(b.peer, "engine.model", "none")  # not while it is loaded
-        assert not refused.successful and "clean the node up first" in refused.reason
-
-
-def test_a_model_that_fails_is_an_error_and_its_return_ends_it(tiny_vlm: Path) -> None:
-    from smolvlm_ros.qa.engine import EngineError
-
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, crop__of="frame",
-                  second_frame_timeout_s=0.1) as b:
-        b.two_frames()
-        yes_no = b.node.engine.yes_no
-
-        def fails(*_: Any) -> Any:
-            raise EngineError("out of memory")
-        b.node.engine.yes_no = fails
-        answer = b.ask()
-        assert answer.status == REFUSED and "the model failed: out of memory" in answer.message
-        b.peer.await_error("scene_qa", "the model failed: out of memory")
-        b.event()
-        wait_for(lambda: b.verdicts, "the event's verdict")
-        assert b.verdicts[0].answer == SceneVerdict.UNSURE
-        assert "out of memory" in b.verdicts[0].reason
-        b.node.engine.yes_no = yes_no
-        assert b.ask().status == OK
-        b.peer.await_status("scene_qa", lambda level, text, values: level == 0, "health again")

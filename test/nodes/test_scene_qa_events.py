@@ -1,0 +1,135 @@
+"""Zone events at the scene_qa node with a real, tiny SmolVLM: every one gets its verdict."""
+from __future__ import annotations
+
+import math
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
+from peer import wait_for  # noqa: E402
+from qa_bench import TEMPLATES, QaBench, ago, picture, qa_bench  # noqa: E402
+from smolvlm_ros.msg import SceneVerdict  # noqa: E402
+
+from smolvlm_ros.ros import images  # noqa: E402
+from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
+
+
+@pytest.mark.usefixtures("patient_requests")
+def test_an_event_s_second_frame_is_asked_of_the_gate(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
+                  second_frame_timeout_s=60.0) as b:
+        gate = b.gate(passes=[0.0])
+        first = b.frame()
+        b.event(at=first.header.stamp)
+        wait_for(lambda: b.verdicts, "the verdict")
+        (verdict,) = b.verdicts
+        assert gate.requests == 1
+        assert (verdict.zone, verdict.track_id) == ("door", "7")
+        assert verdict.pass_questions[0] == "Is the person in door lying on the floor?"
+        assert to_seconds(verdict.header.stamp) - to_seconds(first.header.stamp) >= 0.5
+
+
+@pytest.mark.usefixtures("patient_requests")
+def test_an_event_without_a_frame_of_its_own_gets_two_new_ones(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
+                  second_frame_timeout_s=60.0) as b:
+        b.two_frames()  # of before: the scene may have been another
+        gate = b.gate(passes=[0.0, 0.0])
+        event = b.event()
+        wait_for(lambda: b.verdicts, "the verdict")
+        (verdict,) = b.verdicts
+        assert gate.requests == 2 and len(verdict.pass_stamps) >= 2
+        stamps = [to_seconds(s) for s in verdict.pass_stamps]
+        assert min(stamps) >= to_seconds(event.header.stamp) - 1e-3
+
+
+def test_an_event_whose_second_frame_does_not_come_is_unsure(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
+                  second_frame_timeout_s=0.3) as b:
+        b.frame()
+        b.event()
+        wait_for(lambda: b.verdicts, "the verdict")
+        assert b.verdicts[0].answer == SceneVerdict.UNSURE
+        assert "two frames" in b.verdicts[0].reason
+
+
+def test_an_event_that_cannot_be_answered_in_time_gets_a_verdict_that_says_so(tiny_vlm: Path
+                                                                              ) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, queue__max_waiting=1,
+                  second_frame_timeout_s=0.1) as b:
+        b.two_frames()
+        hold = threading.Event()
+        b.node.scheduler.submit("blocks", hold.wait, deadline_s=math.inf, priority=9)
+        wait_for(lambda: len(b.node.scheduler) == 0, "the worker to be busy")
+        b.event(zone="a")
+        b.event(zone="b")  # one may wait
+        wait_for(lambda: b.verdicts, "the refusal")
+        hold.set()
+        wait_for(lambda: len(b.verdicts) == 2, "the other verdict")
+        refused = next(v for v in b.verdicts if not v.pass_questions)
+        assert refused.answer == SceneVerdict.UNSURE and "max_waiting" in refused.reason
+        assert refused.header.stamp.sec > 0 and refused.zone == "b"
+
+
+def test_who_waits_for_frames_when_the_node_is_deactivated_gets_a_verdict(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
+                  second_frame_timeout_s=60.0) as b:
+        b.event()
+        b.peer.await_status("scene_qa", lambda level, text, values:
+                            values["pending_events"] == "1", "the question to wait")
+        assert b.node.trigger_deactivate().name == "SUCCESS"
+        wait_for(lambda: b.verdicts, "the verdict")
+        assert b.verdicts[0].answer == SceneVerdict.UNSURE and b.verdicts[0].zone == "door"
+        assert "shutting down" in b.verdicts[0].reason
+
+
+def test_one_question_s_failure_keeps_no_other_from_its_verdict(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, crop__of="frame",
+                  second_frame_timeout_s=60.0) as b:
+        for zone in ("a", "b"):
+            b.event(zone=zone, at=ago(2.0))
+        b.peer.await_status("scene_qa", lambda level, text, values:
+                            values["pending_events"] == "2", "the questions to wait")
+        frames = b.node._questions._frames
+
+        def fails(item: Any) -> Any:
+            if item.event.zone == "a":
+                raise MemoryError("no space for a crop")
+            return frames(item)
+        b.node._questions._frames = fails
+        b.two_frames()
+        wait_for(lambda: len(b.verdicts) == 2, "both verdicts")
+        failed, asked = sorted(b.verdicts, key=lambda v: v.zone)
+        assert "no space for a crop" in failed.reason and len(asked.pass_questions) >= 2
+        b.peer.await_error("scene_qa", "no space for a crop")
+
+
+def test_a_clock_that_goes_back_makes_the_same_stamps_other_frames(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, crop__of="frame",
+                  second_frame_timeout_s=60.0) as b:
+        calls = []
+        yes_no = b.node.engine.yes_no
+        b.node.engine.yes_no = lambda *a: calls.append(a) or yes_no(*a)
+        stamps = [ago(5.0), ago(4.0)]
+        for seed in (1, 2):
+            for stamp in stamps:
+                b.peer.send("gate/image", picture(stamp, seed))
+                wait_for(lambda s=stamp, n=seed: shows(b, s, n), "the frame in the node")
+            b.ask()
+            if seed == 1:
+                b.event()  # two frames since now: they do not come
+                wait_for(lambda: len(b.node._questions), "the question to wait")
+                b.frame(0.0)
+        assert len(calls) == 2
+        verdict = wait_for(lambda: [v for v in b.verdicts if v.zone], "the event's verdict")[0]
+        assert "went back" in verdict.reason
+
+
+def shows(b: QaBench, at: Any, seed: int) -> bool:
+    shown = b.node.frames.shown_at(to_seconds(at))
+    return (shown is not None and shown.stamp_s == to_seconds(at)
+            and np.array_equal(shown.image_rgb, images.to_rgb(picture(at, seed))))
