@@ -44,7 +44,7 @@ class AnonymizerSettings(NodeSettings):
     """Parameters of the anonymizer."""
 
     boxes_wait_s: float = setting(
-        2.0, "How long a frame waits for the detections of its stamp; then the boxes of its "
+        5.0, "How long a frame waits for the detections of its stamp; then the boxes of its "
         "neighbours and the faces that are found must do.", unit="s", ge=0.0, le=60.0,
         runtime=True)
     dead_after_s: float = setting(10.0, "Time on one frame after which covering counts as dead, an "

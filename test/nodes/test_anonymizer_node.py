@@ -24,6 +24,7 @@ from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from smolvlm_ros.nodes import anonymizer as module  # noqa: E402
+from smolvlm_ros.nodes import funnel as funnel_module  # noqa: E402
 from smolvlm_ros.nodes.anonymizer import AnonymizerNode  # noqa: E402
 from smolvlm_ros.remote.privacy import PrivacyError, Redacted, redact  # noqa: E402
 from smolvlm_ros.ros import images  # noqa: E402
@@ -219,6 +220,17 @@ def test_while_nobody_listens_nothing_is_taken_or_computed() -> None:
         peer.destroy_subscription(recorder)
         wait_for(lambda: not any(map(peer.count_subscribers, topics)), "the end of listening")
         assert len(f.node._join) == 0 and f.node.stats.counters()["frames"] == 1
+
+
+@pytest.mark.parametrize("arguments", [["--anonymizer"], []])
+def test_in_the_process_of_the_funnel_on_demand(arguments: list[str],
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(funnel_module, "run", lambda kinds, args: made.extend(
+        kind.default_name for kind in kinds))
+    funnel_module.main(arguments)
+    stages = ["scene_qa", "fusion", "detector", "depth", "gate"]
+    assert made == (["anonymizer", *stages] if arguments else stages)
 
 
 def stuck(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
