@@ -14,6 +14,7 @@ _HOMOGRAPHY_CORNERS = 30
 _MIN_INLIER_SHARE = 0.4
 _RANSAC_PX = 0.8
 _RANSAC_TRIES = 400
+_IDENTITY = np.eye(3)
 
 
 def corners_of(grey: NDArray[np.uint8], usable: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -61,6 +62,11 @@ def fit(source: NDArray[np.float32], target: NDArray[np.float32], shape: tuple[i
     return found if plausible(found, shape[1], shape[0]) else None
 
 
+def is_identity(transform: NDArray[np.float64]) -> bool:
+    """True for a transform that leaves all in place."""
+    return bool((transform == _IDENTITY).all())
+
+
 def view_corners(width: int, height: int) -> NDArray[np.float32]:
     """The four corners of a view, shape (4, 1, 2), clockwise from the upper left."""
     right, low = width - 1, height - 1
@@ -88,6 +94,8 @@ def view_change(transform: NDArray[np.float64], width: int, height: int) -> floa
         width: of both views, pixels.
         height: of both views, pixels.
     """
+    if is_identity(transform):
+        return 0.0
     corners = view_corners(width, height)
     quad = cv2.perspectiveTransform(corners, transform)
     if not cv2.isContourConvex(quad):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +25,8 @@ class Light:
         """The image as it would look in this frame's light, shape and dtype kept."""
         if self is IDENTITY:
             return image
-        lit = image * np.float32(self.gain) + np.float32(self.offset)
+        lit = image * np.float32(self.gain)
+        lit += np.float32(self.offset)
         return lit if self.rows is None else lit * self.rows[:, None]
 
     def flat(self) -> Light:
@@ -53,22 +55,22 @@ def fit_light(scene: NDArray[np.float32], image: NDArray[np.float32],
         image: shape (H, W), the same view in another light.
         usable: shape (H, W), True where both are known and nothing moves.
     """
-    picked = usable[::_STRIDE, ::_STRIDE]
-    a, b = scene[::_STRIDE, ::_STRIDE][picked], image[::_STRIDE, ::_STRIDE][picked]
-    inside = (b > 3) & (b < 252)
-    a, b = a[inside], b[inside]
+    thin = np.ascontiguousarray(image[::_STRIDE, ::_STRIDE])
+    picked = usable[::_STRIDE, ::_STRIDE] & (thin > 3) & (thin < 252)
+    a, b = scene[::_STRIDE, ::_STRIDE][picked], thin[picked]
     if len(a) < 50:
         return IDENTITY
     gain, offset = _line(a, b)
     for _ in range(2):
         error = np.abs(b - gain * a - offset)
-        near = error <= max(2.0, 1.5 * float(np.partition(error, len(error) // 2)[len(error) // 2]))
+        middle = float(np.partition(error, len(error) // 2)[len(error) // 2])
+        near = np.flatnonzero(error <= max(2.0, 1.5 * middle))
         gain, offset = _line(a[near], b[near])
     return Light(gain, offset, _row_gains(scene, image, usable, gain, offset))
 
 
 def _line(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[float, float]:
-    mean_a, mean_b = float(a.mean()), float(b.mean())
+    mean_a, mean_b = cv2.mean(a)[0], cv2.mean(b)[0]
     centred = a - mean_a
     variance = float(centred @ centred)
     if variance < 25.0 * len(a):  # too flat for a gain: all of it is offset
@@ -82,7 +84,7 @@ def _row_gains(scene: NDArray[np.float32], image: NDArray[np.float32], usable: N
                gain: float, offset: float) -> NDArray[np.float32] | None:
     ratio = image[:, ::5] / np.maximum(gain * scene[:, ::5] + offset, np.float32(16.0))
     ratio[~usable[:, ::5]] = 1.0
-    rows = np.partition(ratio, ratio.shape[1] // 2, axis=1)[:, ratio.shape[1] // 2]
+    rows = np.sort(ratio, axis=1)[:, ratio.shape[1] // 2]
     if float(np.abs(rows - 1.0).max()) < _ROW_LEAST:
         return None
     return np.clip(rows, *_ROW_LIMITS).astype(np.float32)

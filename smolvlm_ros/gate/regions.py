@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from smolvlm_ros.gate.homography import is_identity
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -51,22 +53,40 @@ def find_blobs(differs: NDArray[np.bool_], active: NDArray[np.bool_],
     covered = np.zeros(differs.shape, bool)
     if np.count_nonzero(solid) < min_area_px:
         return [], covered
+    part = around(solid, _JOIN.shape[0] // 2)
+    solid = solid[part]
     joined = cv2.dilate(solid, _JOIN)
     count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
         joined, 8, cv2.CV_32S, cv2.CCL_GRANA)
     areas = np.bincount(labels[solid > 0], minlength=count)
-    moving = np.bincount(labels[active & (solid > 0)], minlength=count)
-    edges = np.bincount(labels[sharp], minlength=count)
+    moving = np.bincount(labels[active[part] & (solid > 0)], minlength=count)
+    edges = np.bincount(labels[sharp[part]], minlength=count)
     big = (areas >= min_area_px) & (edges >= _SHARP * np.sqrt(areas))
     big[0] = False
     blobs = []
     for index in np.flatnonzero(big):
         left, top, width, height = (float(v) for v in stats[index, :4])
+        left, top = left + part[1].start, top + part[0].start
         box = (min(left + 2, left + width / 2), min(top + 2, top + height / 2),
                max(left + width - 2, left + width / 2), max(top + height - 2, top + height / 2))
         blobs.append(Blob(box, int(areas[index]), int(moving[index])))
-    covered = np.take(big, np.asarray(labels, np.int32))
+    covered[part] = big[labels]
     return blobs, covered
+
+
+def around(mask: NDArray[Any], margin_px: int) -> tuple[slice, slice]:
+    """The smallest part of an image that holds all pixels of a mask, and a margin around them.
+
+    Args:
+        mask: shape (H, W), bool or uint8.
+        margin_px: cut off at the border of the image.
+
+    Returns:
+        rows and columns, for `image[part]`; next to nothing for an empty mask.
+    """
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return (slice(max(top - margin_px, 0), top + height + margin_px),
+            slice(max(left - margin_px, 0), left + width + margin_px))
 
 
 def extent(box: Box) -> float:
@@ -94,6 +114,8 @@ def near(a: Box, b: Box,
 def moved_box(box: Box, matrix: NDArray[np.float64]
               ) -> Box:
     """The upright box around a box whose corners a homography has moved."""
+    if is_identity(matrix):
+        return box
     left, top, right, bottom = box
     corners = np.array([[[left, top]], [[right, top]], [[right, bottom]], [[left, bottom]]])
     moved = cv2.perspectiveTransform(corners, matrix)[:, 0]

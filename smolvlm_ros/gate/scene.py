@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from smolvlm_ros.gate.config import GateConfig
 from smolvlm_ros.gate.frame import KNOWN_MIN, UNKNOWN
 from smolvlm_ros.gate.light import Light, fit_light
+from smolvlm_ros.gate.regions import around
 
 _KERNEL = np.ones((3, 3), np.uint8)
 _SETTLE_FRAMES = 3
@@ -28,7 +29,6 @@ class Comparison:
         image: the frame, warped to the scene, UNKNOWN where it does not reach.
         known: True where both scene and frame are known.
         light: the global change of light that was found.
-        expected: the scene in this frame's light.
         deviation: how far the frame is from the scene, levels.
         differs: something stands there that is not the scene.
         active: it also changed within the last moments.
@@ -38,7 +38,6 @@ class Comparison:
     image: NDArray[np.float32]
     known: NDArray[np.bool_]
     light: Light
-    expected: NDArray[np.float32]
     deviation: NDArray[np.float32]
     differs: NDArray[np.bool_]
     active: NDArray[np.bool_]
@@ -73,23 +72,20 @@ class Scene:
             config: the limits.
         """
         known = (image > KNOWN_MIN) & (self.age > 0)
-        expected = np.clip(light.apply(self.mean), 0.0, 255.0)
-        limit = config.noise_factor * self.noise + np.float32(config.min_contrast)
-        high, low = cv2.dilate(expected, _KERNEL), cv2.erode(expected, _KERNEL)
-        change = image - expected
-        settled = known & (self.age >= _SETTLE_FRAMES)
-        recent = light.apply(self.fast)
-        if tolerant:
-            deviation = np.maximum(np.maximum(image - high, low - image), np.float32(0.0))
-            late, soon = cv2.dilate(recent, _KERNEL), cv2.erode(recent, _KERNEL)
-            lately = np.maximum(image - late, soon - image)
-        else:
-            deviation, lately = np.abs(change), np.abs(image - recent)
-        differs = (deviation > limit) & settled
-        active = differs & (lately > limit)
-        span = cv2.dilate(change, _KERNEL) - cv2.erode(change, _KERNEL)
-        sharp = differs & (span > limit + _SHADOW_DEPTH * (high - low))
-        return Comparison(image, known, light, expected, deviation, differs, active, sharp)
+        expected = light.apply(self.mean).clip(0.0, 255.0)
+        limit = config.noise_factor * self.noise
+        limit += np.float32(config.min_contrast)
+        deviation = _deviation(image, expected, tolerant)
+        differs = (deviation > limit) & known & (self.age >= _SETTLE_FRAMES)
+        active, sharp = np.zeros_like(differs), np.zeros_like(differs)
+        part = around(differs, 1)
+        image_part, limit = image[part], limit[part]
+        lately = _deviation(image_part, light.apply(self.fast)[part], tolerant)
+        active[part] = differs[part] & (lately > limit)
+        expected = expected[part]
+        span = _span(image_part - expected)
+        sharp[part] = differs[part] & (span > limit + _SHADOW_DEPTH * _span(expected))
+        return Comparison(image, known, light, deviation, differs, active, sharp)
 
     def learn(self, seen: Comparison, covered: NDArray[np.bool_], dt_s: float, background_s: float
               ) -> None:
@@ -101,22 +97,23 @@ class Scene:
             dt_s: time since the last frame, seconds.
             background_s: time constant of the mean, seconds.
         """
-        image, known = seen.image, seen.known
-        fresh = (image > KNOWN_MIN) & (self.age == 0)
-        self.age += known
+        known, open_view = seen.known, seen.known & ~covered
+        cv2.accumulate(known.view(np.uint8), self.age)
         newest = 1.0 / self.age.clip(2.0)
-        open_view = known & ~covered
-        image = seen.light.without_rows(image)
-        lit, fast = seen.light.flat().apply(self.mean), seen.light.flat().apply(self.fast)
-        change = image - lit
-        rate = np.maximum(newest, np.float32(min(1.0, dt_s / background_s)))
-        rate *= open_view & (image > 1) & (image < 254)
-        self.mean = _where(known, lit + rate * change, self.mean)
-        rate = np.maximum(newest, np.float32(min(1.0, dt_s / _NOISE_S))) * open_view
-        self.noise = self.noise + rate * (np.minimum(seen.deviation, _NOISE_MAX) - self.noise)
-        fast_rate = np.float32(min(1.0, dt_s / _FAST_S))
-        self.fast = _where(known, fast + fast_rate * (image - fast), self.fast)
-        self._reveal(image, fresh)
+        image = seen.light.without_rows(seen.image)
+        mean = seen.light.flat().apply(self.mean)
+        taken = _blend(mean, image, np.maximum(newest, _share(dt_s, background_s)))
+        np.copyto(mean, taken, where=open_view & (image > 1) & (image < 254))
+        fast = self._follow(image, seen.light, _share(dt_s, _FAST_S))
+        noise = _blend(self.noise, np.minimum(seen.deviation, _NOISE_MAX),
+                       np.maximum(newest, _share(dt_s, _NOISE_S)))
+        np.copyto(self.noise, noise, where=open_view)
+        if known.all():
+            self.mean, self.fast = mean, fast
+        else:
+            np.copyto(self.mean, mean, where=known)
+            np.copyto(self.fast, fast, where=known)
+            self._reveal(image, ~known & (seen.image > KNOWN_MIN))
 
     def absorb(self, image: NDArray[np.float32], where: NDArray[np.bool_]) -> None:
         """Make what is seen there part of the scene."""
@@ -144,6 +141,13 @@ class Scene:
         other.age = np.where(valid, np.floor(moved[..., 3]), other.age)
         return other
 
+    def _follow(self, image: NDArray[np.float32], light: Light, share: np.float32
+                ) -> NDArray[np.float32]:
+        """`fast` in that light, with its share of the frame."""
+        rest = 1.0 - float(share)
+        return np.asarray(cv2.addWeighted(self.fast, rest * light.gain, image, float(share),
+                                          rest * light.offset), np.float32)
+
     def _reveal(self, image: NDArray[np.float32], fresh: NDArray[np.bool_]) -> None:
         """Take pixels that come into view for the first time as they are."""
         if fresh.any():
@@ -162,6 +166,29 @@ def estimate_noise(image: NDArray[np.float32]) -> float:
     return float(np.median(response[1:-1, 1:-1])) / (0.6745 * 6.0)
 
 
-def _where(known: NDArray[np.bool_], new: NDArray[np.float32], old: NDArray[np.float32]
-           ) -> NDArray[np.float32]:
-    return new if known.all() else np.where(known, new, old)
+def _deviation(image: NDArray[np.float32], expected: NDArray[np.float32], tolerant: bool
+               ) -> NDArray[np.float32]:
+    """How far a frame is from what is expected there, or from the nearest within a pixel."""
+    if not tolerant:
+        return np.asarray(cv2.absdiff(image, expected), np.float32)
+    above = image - cv2.dilate(expected, _KERNEL)
+    below = cv2.erode(expected, _KERNEL) - image
+    return np.maximum(np.maximum(above, below), np.float32(0.0))
+
+
+def _span(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Highest less lowest value within a pixel."""
+    return np.asarray(cv2.morphologyEx(image, cv2.MORPH_GRADIENT, _KERNEL), np.float32)
+
+
+def _share(dt_s: float, time_s: float) -> np.float32:
+    """What a running mean with that time constant takes of a frame."""
+    return np.float32(min(1.0, dt_s / time_s))
+
+
+def _blend(old: NDArray[np.float32], new: NDArray[np.float32],
+           share: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
+    """old + share * (new - old)."""
+    step = cv2.subtract(new, old)
+    step *= share
+    return np.asarray(cv2.add(old, step), np.float32)

@@ -12,7 +12,7 @@ from smolvlm_ros.gate.camera_motion import Reference
 from smolvlm_ros.gate.config import GateConfig
 from smolvlm_ros.gate.decision import Region
 from smolvlm_ros.gate.frame import UNKNOWN
-from smolvlm_ros.gate.homography import corner_shift, view_change
+from smolvlm_ros.gate.homography import corner_shift, is_identity, view_change
 from smolvlm_ros.gate.light import Light
 from smolvlm_ros.gate.regions import find_blobs, moved_box, near
 from smolvlm_ros.gate.residual import ResidualMotion
@@ -187,7 +187,7 @@ class SceneWatch:
         if np.count_nonzero(self._covered) > _TOO_MUCH * self._covered.size:
             self._covered = np.zeros_like(self._covered)  # no thing, but a scene that lies askew
         warped = _warp(image, self._transform)
-        noise = float(self._scene.noise.mean())
+        noise = cv2.mean(self._scene.noise)[0]
         light = self._scene.light(warped, self._covered)
         drift = self._reference.drift(light.without_rows(warped), self._covered, noise)
         if drift.shift_px < _STILL_PX and drift.outliers < _OUTLIERS:
@@ -249,8 +249,8 @@ class SceneWatch:
         known_px = max(int(np.count_nonzero(seen.known)), 1)
         min_area_px = config.min_area * seen.image.size
         blobs, covered = find_blobs(seen.differs, seen.active, seen.sharp, min_area_px)
-        back = np.linalg.inv(self._transform)
-        others = [moved_box(box, back) for box in self._movers.movers(stamp_s)]
+        others = [moved_box(box, np.linalg.inv(self._transform))
+                  for box in self._movers.movers(stamp_s)]
         onsets = self._tracker.update(blobs, min_area_px, stamp_s, config, others)
         tracks = [t for t in self._tracker.tracks if t.confirmed]
         self._absorb(seen, covered, stamp_s, config)
@@ -259,7 +259,7 @@ class SceneWatch:
         self._scene.learn(seen, keep, dt_s, _TRAVEL_LEARN_S if travelling else config.background_s)
         self._covered = cv2.dilate(keep.view(np.uint8), _COVERED_MARGIN).view(bool)
         if (stamp_s - self._referenced_s > _REFRESH_S and not self._moving(stamp_s)
-                and np.array_equal(self._transform, np.eye(3))):
+                and is_identity(self._transform)):
             known = np.where(self._scene.age > 0, self._scene.mean, np.float32(UNKNOWN))
             self._reference, self._referenced_s = Reference(known, self._covered), stamp_s
         fraction = np.count_nonzero(seen.active & covered) / known_px
@@ -283,7 +283,7 @@ class SceneWatch:
 
 def _warp(image: NDArray[np.float32], transform: NDArray[np.float64]) -> NDArray[np.float32]:
     """The frame in the scene's pixels, UNKNOWN where it does not reach."""
-    if np.array_equal(transform, np.eye(3)):
+    if is_identity(transform):
         return image
     return np.asarray(cv2.warpPerspective(
         image, transform, image.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

@@ -13,7 +13,7 @@ from smolvlm_ros.gate.camera_motion import Reference, frame_motion
 from smolvlm_ros.gate.frame import UNKNOWN, mask_image, reduce_image, work_size
 from smolvlm_ros.gate.homography import corner_shift, plausible, view_change
 from smolvlm_ros.gate.light import IDENTITY, fit_light
-from smolvlm_ros.gate.regions import Blob, find_blobs, moved_box, near, overlap
+from smolvlm_ros.gate.regions import Blob, around, find_blobs, moved_box, near, overlap
 from smolvlm_ros.gate.scene import Scene, estimate_noise
 from smolvlm_ros.gate.tracks import Tracker, at_border
 
@@ -142,6 +142,33 @@ def test_blobs_leave_out_specks_and_soft_shadows() -> None:
     assert np.abs(np.array(blob.box) - (50, 40, 70, 70)).max() <= 1
     assert blob.area == pytest.approx(600, abs=10) and covered[50, 60] and not covered[5, 5]
     assert find_blobs(differs, differs, sharp, 3000)[0] == []
+
+
+# in the middle, in two corners, and nowhere: as large as the mask, its margin cut at the border
+@pytest.mark.parametrize(("box", "expected"), [
+    ((30, 40, 50, 60), (28, 38, 52, 62)), ((0, 0, 5, 4), (0, 0, 7, 6)),
+    ((150, 110, 160, 120), (148, 108, 160, 120)), ((0, 0, 0, 0), (0, 0, 2, 2))])
+def test_around_holds_the_mask_and_its_margin(box: tuple[int, ...], expected: tuple[int, ...]
+                                              ) -> None:
+    left, top, right, bottom = box
+    mask = NONE.copy()
+    mask[top:bottom, left:right] = True
+    held = np.zeros_like(mask)
+    held[around(mask, 2)] = True
+    left, top, right, bottom = expected
+    assert held[top:bottom, left:right].all()
+    assert np.count_nonzero(held) == (right - left) * (bottom - top)
+
+
+def test_blobs_lie_where_they_are_seen_at_the_borders_too() -> None:
+    mask = NONE.copy()
+    boxes = [(0, 0, 20, 20), (140, 100, 160, 120), (60, 50, 80, 70)]
+    for left, top, right, bottom in boxes:
+        mask[top:bottom, left:right] = True
+    blobs, covered = find_blobs(mask, mask, mask, 30)
+    assert len(blobs) == 3 and covered[mask].mean() > 0.98
+    for box in boxes:
+        assert min(np.abs(np.subtract(blob.box, box)).max() for blob in blobs) <= 2
 
 
 def test_overlap_and_near() -> None:
