@@ -28,7 +28,7 @@ _INDOORS, _OUTDOORS, _VEHICLES = (2.0, 8.5), (2.5, 12.0), (6.5, 18.0)
 
 
 def sample(seed: int, scene: str | None = None, *, camera: str | None = None,
-           model: CameraModel = CAMERA) -> WorldFrame:
+           model: CameraModel = CAMERA, reach: float = 1.0) -> WorldFrame:
     """One scene with up to five people and things, each class there in half of the scenes.
 
     Classes, colours and postures are drawn independently of each other, cameras as worlds have
@@ -40,6 +40,8 @@ def sample(seed: int, scene: str | None = None, *, camera: str | None = None,
         scene: 'corridor', 'room' or 'path'; None for any.
         camera: 'static', 'robot' or 'drone'; None for any.
         model: the camera model, without distortion.
+        reach: greatest distance of things, over the usual one (8.5 m indoors, 12 m outdoors); far
+            ones become more frequent too.
 
     Returns:
         The scene, its index -1 and its time 0.
@@ -60,7 +62,7 @@ def sample(seed: int, scene: str | None = None, *, camera: str | None = None,
     half = lens.exposure_s / 2
     pose = way.pose(time_s)
     moved = np.linalg.inv(way.pose(time_s + half)) @ way.pose(time_s - half)
-    present = _Crowd(scenery, pose, model, rng).present()
+    present = _Crowd(scenery, pose, model, reach, rng).present()
     shot = Shot(pose, moved, float(rng.uniform(0.75, 1.06)), present, (seed, _STREAM, 1))
     picture = Renderer(scenery, model, lens).draw(shot)
     return frame_of(scenery, model, shot, picture, (), 0.0, -1)
@@ -75,8 +77,9 @@ class _Crowd:
     """Puts people and things where a camera sees them."""
 
     def __init__(self, scenery: Scenery, pose: NDArray[np.float64], model: CameraModel,
-                 rng: np.random.Generator) -> None:
+                 reach: float, rng: np.random.Generator) -> None:
         self.scenery, self.pose, self.rng = scenery, pose, rng
+        self.reach = reach
         self.half_angle = math.atan(0.5 * model.width / model.fx)
         self.taken: list[tuple[Place, float]] = []
 
@@ -122,10 +125,11 @@ class _Crowd:
         """A place in sight, with room around it, mostly not behind somebody else."""
         near, far = (_VEHICLES if class_name == palette.VEHICLE else
                      _OUTDOORS if self.scenery.outdoor else _INDOORS)
+        far *= self.reach
         low_x, low_y, high_x, high_y = self.scenery.area
         yaw = math.atan2(self.pose[1, 2], self.pose[0, 2])
         for _ in range(_TRIES):
-            distance = near * (far / near) ** self.rng.random()
+            distance = near * (far / near) ** (self.rng.random() ** (1 / self.reach))
             bearing = yaw + self.rng.uniform(-0.88, 0.88) * self.half_angle
             x = float(self.pose[0, 3] + distance * math.cos(bearing))
             y = float(self.pose[1, 3] + distance * math.sin(bearing))

@@ -151,7 +151,7 @@ class AnswerTask:
         self._learner = learner
         self._views, self._device, self._batch_size = views, device, batch_size
         self._packer, self._asker = Packer(tokenizer), Asker(views)
-        self._sight = SightTask(learner, views, device, batch_size, steps)
+        self._sight = SightTask(learner, views, device, batch_size, steps=0)
         self._frozen_steps, self._steps, self._begun = frozen_steps, steps, begun
         self._answers = [int(tokenizer(t, add_special_tokens=False)["input_ids"][0])
                          for t in (" No", " Yes")]

@@ -27,7 +27,7 @@ from smolvlm_ros.world.training.vlm_views import (
 BLOCK = 2000              # scenes in a set of files, so that more can be added later
 FRAME_SHARE = 0.65        # of a batch; things are smaller in them, which is harder
 WINDOW = 6                # patches along the edge of a window
-_WINDOW_FRAMES = 0.85     # of the windows, cut out of frames
+SIGHT_FRAME_SHARE = 0.85  # where only the tower learns
 _SMALL = 0.5              # a thing's chance of a window falls with its area to this power
 _GAIN = (0.85, 1.15)
 _ANYWHERE = 0.15          # of the windows, around nothing in particular
@@ -99,15 +99,16 @@ class Views:
                           for name in ("clear", "unclear"))
         return torch.from_numpy(clear).float(), torch.from_numpy(unclear).float()
 
-    def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> Batch:
-        """Views by chance, half of them frames, in a mirror or not, brighter or darker."""
-        scenes, views = self._chosen(size, rng)
+    def batch(self, size: int, rng: np.random.Generator, device: torch.device,
+              frame_share: float = FRAME_SHARE) -> Batch:
+        """Views by chance, so many of them frames, in a mirror or not, brighter or darker."""
+        scenes, views = self._chosen(size, rng, frame_share)
         return self.of(scenes, views, device, _Change.by_chance(size, rng))
 
     def windows(self, size: int, rng: np.random.Generator, device: torch.device) -> Batch:
         """Windows of views, mostly around something: of a quarter of the patches, nearly all
         teach. What a window shows clearly is told by its area alone."""
-        scenes, views = self._chosen(size, rng, _WINDOW_FRAMES)
+        scenes, views = self._chosen(size, rng, SIGHT_FRAME_SHARE)
         change = _Change.by_chance(size, rng)
         tiles, shares, corners = [], [], []
         for scene, view, mirrored in zip(scenes, views, change.mirrored, strict=True):
@@ -137,7 +138,7 @@ class Views:
         return replace(batch, clear=torch.from_numpy(stacked("clear")).to(device).float(),
                        unclear=torch.from_numpy(stacked("unclear")).to(device).float())
 
-    def _chosen(self, size: int, rng: np.random.Generator, frame_share: float = FRAME_SHARE
+    def _chosen(self, size: int, rng: np.random.Generator, frame_share: float
                 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         frames = rng.random(size) < frame_share
         return (rng.integers(len(self), size=size),

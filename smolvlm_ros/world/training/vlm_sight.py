@@ -9,13 +9,19 @@ import torch
 from torch.nn import functional
 
 from smolvlm_ros.world.training.precision import mixed
-from smolvlm_ros.world.training.vlm_batches import WINDOW, Batch, Views, token_targets
+from smolvlm_ros.world.training.vlm_batches import (
+    SIGHT_FRAME_SHARE,
+    WINDOW,
+    Batch,
+    Views,
+    token_targets,
+)
 from smolvlm_ros.world.training.vlm_network import Learner
 from smolvlm_ros.world.training.vlm_views import CATEGORIES, CELLS, COLOURS, KINDS
 
 _BACKGROUND = 0.25       # weight of a patch without any thing
 _WINDOWS = 0.85          # of the batches before the last part of the run
-_WHOLE = 0.2             # share of the run, at its end, with whole tiles only
+_WHOLE = 0.25            # share of the run, at its end, with whole tiles only
 _PEOPLE = 2              # the first kinds are people
 
 
@@ -133,7 +139,7 @@ class SightTask:
         views: to learn from.
         device: where the learner is.
         batch_size: whole tiles in a batch.
-        steps: of the whole part.
+        steps: of the whole part; 0 for whole tiles only.
         fresh_steps: in so many first steps the heads are fitted, and the tower stays as it is: it
             knows how to see already, and fresh heads would spoil it.
 
@@ -157,7 +163,7 @@ class SightTask:
             size = self._batch_size * (CELLS // WINDOW) ** 2
             batch = self._views.windows(size, rng, self._device)
         else:
-            batch = self._views.batch(self._batch_size, rng, self._device)
+            batch = self._views.batch(self._batch_size, rng, self._device, SIGHT_FRAME_SHARE)
         with mixed(self._device):
             with torch.set_grad_enabled(step >= self._fresh_steps):
                 patches, tokens = self._learner.see(batch.tiles, batch.corners)
