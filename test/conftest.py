@@ -4,9 +4,12 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 _KEPT = contextlib.ExitStack()
+_LEFT_THREADS_S = 10.0
 
 
 def pytest_configure() -> None:
@@ -42,5 +45,12 @@ def _take_time_for_examples() -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Gives the domain back."""
+    """Gives the domain back, and waits for threads that a busy machine has not let end yet.
+
+    One that is inside C++ when the interpreter ends takes the process down with an abort.
+    """
     _KEPT.close()
+    end_s = time.monotonic() + _LEFT_THREADS_S
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, end_s - time.monotonic()))
