@@ -97,4 +97,4 @@ def test_a_name_that_is_no_node_is_one_line(capsys: pytest.CaptureFixture[str]) 
 
     assert main(["gaet"]) == 2 and main([]) == 2
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == 2 and "'gaet' is not a node; use one of depth, " in said[0]
+    assert len(said) == 2 and "'gaet' is not a node; use one of anonymizer, depth, " in said[0]
