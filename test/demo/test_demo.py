@@ -80,9 +80,10 @@ def test_it_ends_well_and_leaves_no_process(played: tuple[Path, str, int]) -> No
 def test_the_gate_saw_every_frame_and_passed_few(summary: dict[str, Any]) -> None:
     assert summary["frames_in"] == 315  # of sources.demo_scene
     assert 2 <= summary["frames_passed"] <= 0.15 * summary["frames_in"]
-    # each of the two visits (from 2.0 s and from 12.0 s) passes soon after coming into view
+    # Each of the two visits (from 2.0 s and from 12.0 s) passes soon after coming into view; a busy
+    # machine loses frames, and the gate is at once only for those it gets (test/gate).
     for begin in (2.0, 12.0):
-        assert any(begin <= s <= begin + 1.0 for s in summary["passed_stamps"])
+        assert any(begin <= s <= begin + 3.0 for s in summary["passed_stamps"])
 
 
 def test_each_visit_enters_and_leaves_the_zone(summary: dict[str, Any]) -> None:
