@@ -39,7 +39,7 @@ class VideoConfig(Settings):
     every_s: float = setting(5.0, "A frame is kept at least this often, while frames come.",
                              unit="s", ge=0.1, le=600.0, runtime=True)
     max_tokens: int = setting(
-        640, "Image tokens of all frames of a question at most: fewer frames for a model whose "
+        1024, "Image tokens of all frames of a question at most: fewer frames for a model whose "
         "image has more tokens.", unit="tokens", ge=64, le=16384, runtime=True)
     how: str = setting(
         AUTO, "'together': all frames in one prompt, as SmolVLM2 was trained on videos; 'each': "
