@@ -3,9 +3,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from smolvlm_ros.models.checkpoint import sha256
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
-from smolvlm_ros.models.registry import named
+from smolvlm_ros.models.registry import KnownCheckpoint, named
+
+WEIGHTS = "model.safetensors"
 
 
 def local_folder(source: str, revision: str = "") -> Path:
@@ -14,7 +17,8 @@ def local_folder(source: str, revision: str = "") -> Path:
     Only safetensors and JSON files are fetched, so no pickle can come along.
 
     Raises:
-        CheckpointError: when it is neither a folder nor can be downloaded.
+        CheckpointError: when it is neither a folder nor can be downloaded, or its weights are not
+            the registry's.
     """
     folder = Path(source).expanduser()
     if folder.exists():
@@ -29,8 +33,8 @@ def local_folder(source: str, revision: str = "") -> Path:
     pinned = known.revision if known else ""
     try:
         from huggingface_hub import snapshot_download
-        return Path(snapshot_download(hub_id, revision=revision or pinned or None,
-                                      allow_patterns=["*.safetensors", "*.json"]))
+        folder = Path(snapshot_download(hub_id, revision=revision or pinned or None,
+                                        allow_patterns=["*.safetensors", "*.json"]))
     except ImportError as error:
         raise CheckpointError(f"{source} is not here and huggingface_hub, which would fetch it, is "
                               "not installed; install the extra 'export'") from error
@@ -38,3 +42,25 @@ def local_folder(source: str, revision: str = "") -> Path:
         raise CheckpointError(f"{hub_id} cannot be downloaded "
                               f"({str(error).partition(chr(10))[0]}); is there a network? "
                               "Give a local folder otherwise") from error
+    weights = folder / WEIGHTS
+    check_weights(known, folder, sha256(weights) if weights.is_file() else "")
+    return folder
+
+
+def check_weights(known: KnownCheckpoint | None, folder: Path, digest: str) -> None:
+    """Hold downloaded weights against the registry; nothing is said of another commit's.
+
+    Args:
+        known: the checkpoint that was asked for; None for one that the registry does not hold.
+        folder: of the hub's cache, named after its commit.
+        digest: SHA-256 of its weights; empty where there are none.
+
+    Raises:
+        CheckpointError: they are other ones.
+    """
+    if known is None or not known.weights_sha256 or folder.name != known.revision:
+        return
+    if digest != known.weights_sha256:
+        raise CheckpointError(f"{folder / WEIGHTS}: SHA-256 is {digest or 'missing'}, that of "
+                              f"{known.name} is {known.weights_sha256}; it is damaged or was "
+                              "tampered with: delete it and fetch again")

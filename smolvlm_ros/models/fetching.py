@@ -16,8 +16,9 @@ from typing import Any
 
 from smolvlm_ros.models.checkpoint import open_checkpoint, sha256
 from smolvlm_ros.models.errors import CheckpointError, LicenceError, ModelError
+from smolvlm_ros.models.fetch import WEIGHTS, check_weights
 from smolvlm_ros.models.model_card import card_licence, require_commercial
-from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, named
+from smolvlm_ros.models.registry import CHECKPOINTS, named
 
 # Weights as safetensors only: a pickle can run code when it is opened.
 FILES = ("*.json", "*.safetensors", "merges.txt", "*.jinja", "README.md", "LICENSE*")
@@ -82,8 +83,7 @@ def fetch(source: str, revision: str = "", allow_noncommercial: bool = False
         require_commercial(folder, hub_id, "allow_noncommercial (--allow-noncommercial)")
     open_checkpoint(folder)  # refuses pickles and damaged weights
     files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
-    if known is not None and folder.name == known.revision:
-        _check_weights(known, files, folder)
+    check_weights(known, folder, files.get(WEIGHTS, ""))
     made = Fetched(hub_id, folder.name, known.licence if known else card_licence(folder), files)
     _record(made)
     return folder, made
@@ -137,14 +137,6 @@ def _downloaded(hub_id: str, revision: str) -> Path:
         raise CheckpointError(f"{hub_id} cannot be fetched ({type(error).__name__}: {said}); check "
                               "the name, the network and the free disk space, and run it again: it "
                               "goes on where it stopped") from error
-
-
-def _check_weights(known: KnownCheckpoint, files: Mapping[str, str], folder: Path) -> None:
-    found = files.get("model.safetensors", "missing")
-    if known.weights_sha256 and found != known.weights_sha256:
-        raise CheckpointError(f"{folder / 'model.safetensors'}: SHA-256 is {found}, that of "
-                              f"{known.name} is {known.weights_sha256}; it is damaged or was "
-                              "tampered with: delete it and fetch again")
 
 
 def _record(made: Fetched) -> None:

@@ -13,6 +13,7 @@ from smolvlm_ros.cli import main
 from smolvlm_ros.models import fetching
 from smolvlm_ros.models.checkpoint import sha256
 from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.fetch import local_folder
 from smolvlm_ros.models.fetching import fetch, record_path
 from smolvlm_ros.models.registry import named
 
@@ -78,6 +79,8 @@ def test_the_registry_s_commit_is_fetched_and_its_weights_are_checked(
     with pytest.raises(CheckpointError, match=f"that of d-fine-n is {known.weights_sha256}"):
         fetch("d-fine-n")
     assert fetched["revision"] == known.revision and not record_path().exists()
+    with pytest.raises(CheckpointError, match="SHA-256 is"):  # used by name, without fetch
+        local_folder("d-fine-n")
     mine = dataclasses.replace(known, weights_sha256=sha256(folder / "model.safetensors"))
     monkeypatch.setattr(fetching, "named", lambda source: mine)
     assert fetch("d-fine-n")[1].commit == known.revision
