@@ -26,6 +26,7 @@ from smolvlm_ros.srv import AskScene, FindMoment  # noqa: E402
 
 from smolvlm_ros.qa.engine import Engine  # noqa: E402
 from smolvlm_ros.qa.verdict import YesNo  # noqa: E402
+from smolvlm_ros.remote.opinion import SecondOpinion  # noqa: E402
 
 KEY = "test-key-0123456789-abcdefghij"
 QUESTION = "Is the person lying on the floor?"
@@ -253,12 +254,20 @@ def test_deactivated_while_the_server_hangs_everybody_gets_an_answer(
 
 def test_told_to_hurry_while_the_server_hangs_it_does_not_wait_for_it(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    close, waits_s = SecondOpinion.close, []
+
+    def noted(opinion: SecondOpinion, timeout_s: float = 5.0) -> bool:
+        waits_s.append(timeout_s)
+        return close(opinion, timeout_s)
+
+    monkeypatch.setattr(SecondOpinion, "close", noted)
     with serving(hang) as server, bench(monkeypatch, tmp_path, server.url) as (b, _):
         two_crops(b)
         waiting = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(
             question=QUESTION, mode=YES_NO, track_id="7"))
         wait_for(lambda: server.requests, "the request")
         b.node.hurry()
+        assert waits_s == [0.0]
         wait_for(waiting.done, "the client's answer")
         assert waiting.result().verdict.answer == SceneVerdict.UNSURE
         assert b.node.trigger_deactivate().name == "SUCCESS"
