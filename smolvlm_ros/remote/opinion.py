@@ -141,6 +141,14 @@ class SecondOpinion:
                     self._known.popitem(last=False)
             return future
 
+    def forget(self) -> None:
+        """Answer nothing with what is known: the clock was set back, and a stamp comes again.
+
+        Who waits for an outcome already still gets it.
+        """
+        with self._lock:
+            self._known.clear()
+
     def close(self, timeout_s: float = 5.0) -> bool:
         """End what is under way and answer what waits; False when that took too long."""
         waiting: list[Future[Outcome]] = []

@@ -31,6 +31,11 @@ class Persons:
             while len(self._boxes) > self._kept:
                 self._boxes.popitem(last=False)
 
+    def forget(self) -> None:
+        """Drop all boxes: the clock was set back, and a stamp may come again with another view."""
+        with self._lock:
+            self._boxes.clear()
+
     def at(self, stamp_s: float) -> tuple[Box, ...]:
         """The boxes of the persons in the whole frame of that stamp."""
         with self._lock:

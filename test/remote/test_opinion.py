@@ -118,6 +118,19 @@ def test_the_same_question_on_the_same_crops_is_sent_once(tmp_path: Path) -> Non
         assert opinion.close() and len(server.requests) == 2
 
 
+def test_after_the_clock_was_set_back_nothing_old_answers(tmp_path: Path) -> None:
+    with serving(SAYS_YES) as server:
+        opinion = SecondOpinion(escalation(server, tmp_path))
+        assert opinion.ask(case()).result(30).answer is YES
+        opinion.forget()  # the stamp comes again, and may show another scene
+        assert opinion.ask(case()).result(30).answer is YES
+        assert opinion.close() and len(server.requests) == 2
+    persons = Persons()
+    persons.tell(10.0, [(1.0, 2.0, 3.0, 4.0)])
+    persons.forget()
+    assert persons.at(10.0) == ()
+
+
 def test_a_server_that_hangs_ends_at_the_question_s_deadline_and_at_the_node_s_end(
         tmp_path: Path) -> None:
     with serving(lambda handler, request: server.ended.wait(60)) as server:
