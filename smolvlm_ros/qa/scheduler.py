@@ -1,27 +1,33 @@
 """One model, many askers: a bounded queue with priorities and deadlines.
 
 What cannot be answered in time is refused at once, with the reason, instead of late. The same
-question on the same frame is computed once, however many ask it.
+question on the same frame is computed once, however many ask it. Every third turn goes to a lower
+priority where one waits: those who ask without a pause do not keep it from its turn.
 """
 from __future__ import annotations
 
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 from smolvlm_ros.settings import Settings, setting
 
 _SAMPLES = 8  # durations of which the median is the estimate
+_SHARE = 3    # every third turn is a lower priority's, so that none waits for ever
 
 
 class Refused(RuntimeError):  # noqa: N818 - it is an answer, not a failure
     """A request was not, or will not be, answered; the text says why."""
+
+
+class TooLate(Refused):
+    """The answer would not be there in time."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +45,33 @@ class SchedulerConfig(Settings):
 
 @dataclass
 class _Job:
-    key: Hashable
+    key: tuple[int, Hashable]
     work: Callable[[], Any]
     kind: str
     priority: int
-    deadline_s: float  # of the most patient of those who ask; later it is of use to nobody
     order: int
-    futures: list[Future[Any]] = field(default_factory=list)
-    first_deadline_s: float = float("inf")  # of the least patient: it says whose turn it is
+    askers: list[tuple[Future[Any], float]]  # and until when each can use the answer
+    keep: bool = False
+    given_up: bool = False  # it was told that nobody wants it: not to be joined any more
 
-    def __post_init__(self) -> None:
-        self.first_deadline_s = min(self.first_deadline_s, self.deadline_s)
+    @property
+    def futures(self) -> list[Future[Any]]:
+        return [future for future, _ in self.askers]
+
+    @property
+    def deadline_s(self) -> float:
+        """Of the most patient of those who ask; later it is of use to nobody."""
+        return max(deadline_s for _, deadline_s in self.askers)
 
     @property
     def rank(self) -> tuple[int, float, int]:
         """Least runs first: high priority, then early deadline, then first come."""
-        return -self.priority, self.first_deadline_s, self.order
+        return -self.priority, min(deadline_s for _, deadline_s in self.askers), self.order
+
+    def joined(self, other: _Job) -> _Job:
+        """This one, for those who ask the same in `other` too."""
+        return replace(self, priority=max(self.priority, other.priority),
+                       askers=self.askers + other.askers, keep=self.keep or other.keep)
 
 
 class Scheduler:
@@ -75,9 +92,11 @@ class Scheduler:
         self._started_s = 0.0
         self._closed = False
         self._count = 0
+        self._epoch = 0  # part of every key: after `forget` the same keys are others
+        self._passed_over = 0  # turns since a lower priority that waited had one
         self._durations: dict[str, deque[tuple[float, float]]] = {}
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
-        self._refused: deque[tuple[_Job, str]] = deque()  # not told yet
+        self._refused: deque[tuple[_Job, Refused]] = deque()  # not told yet
 
     def __len__(self) -> int:
         """Requests that wait."""
@@ -100,44 +119,59 @@ class Scheduler:
         return self._running is not None or bool(self._waiting)
 
     def submit(self, key: Hashable, work: Callable[[], Any], *, deadline_s: float,
-               priority: int = 0, kind: str = "verdict") -> Future[Any]:
+               priority: int = 0, kind: str = "verdict", keep: bool = False) -> Future[Any]:
         """Queue a request, or join the same one that waits, runs or was just answered.
 
         Args:
             key: what is asked, and of which frames; equal keys share one computation.
-            work: computes the answer, in the worker's thread.
+            work: computes the answer, in the worker's thread; see `wanted`.
             deadline_s: on the clock; the answer must be there by then.
-            priority: higher runs first.
+            priority: higher runs first, but for every third turn.
             kind: requests of one kind take about the same time.
+            keep: it comes only once: in a full queue it takes the place of one that does not keep
+                its own, and loses its own only to a higher priority that keeps its place too.
 
         Returns:
             A future of the answer; it raises `Refused` when it became too late meanwhile.
 
         Raises:
-            Refused: the answer would be too late, the queue is full, or the scheduler is
-                closed.
+            Refused: the answer would be too late (`TooLate`), the queue is full, or the scheduler
+                is closed.
         """
         future: Future[Any] = Future()
         with self._changed:
             if self._closed:
                 raise Refused("scene QA is shutting down")
-            if key in self._answers:
-                future.set_result(self._answers[key])
-                return future
-            if self._running is not None and self._running.key == key:
-                self._running.futures.append(future)
+            own_key = (self._epoch, key)
+            if own_key in self._answers:
+                future.set_result(self._answers[own_key])
                 return future
             now_s = self._clock()
-            job = _Job(key, work, kind, priority, deadline_s, self._count, [future])
-            reason = self._late(job, now_s)
-            if reason:
-                raise Refused(reason)
-            self._insert(job)
+            running = self._running
+            if running is not None and running.key == own_key and not running.given_up:
+                reason = _late(self._rest_s(now_s), deadline_s - now_s, 0)
+                if reason:
+                    raise TooLate(reason)
+                running.askers.append((future, deadline_s))
+                return future
+            job = _Job(own_key, work, kind, priority, self._count, [(future, deadline_s)], keep)
+            self._insert(job, now_s)
             self._count += 1
             self._drop_late(now_s)
             self._changed.notify()
         self._tell_refused()
         return future
+
+    def wanted(self) -> bool:
+        """For the work that runs: False when nobody can use its answer any more, since all have
+        cancelled or their time is over. It may end then, with an error."""
+        with self._changed:
+            job, now_s = self._running, self._clock()
+            wanted = job is not None and any(
+                not future.cancelled() and now_s < deadline_s for future, deadline_s in job.askers)
+            if job is not None and not wanted:
+                job.given_up = True
+            return wanted
 
     def run_next(self, timeout_s: float | None = None) -> bool:
         """Wait for a request and answer it, in the calling thread.
@@ -151,8 +185,9 @@ class Scheduler:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed, timeout_s)
             self._drop_late(self._clock())
-            job = min(self._waiting, key=lambda waiting: waiting.rank, default=None)
-            if job is not None:
+            job = None
+            if self._waiting:
+                job, self._passed_over = _next(sorted(self._waiting, key=_rank), self._passed_over)
                 self._waiting.remove(job)
                 self._running, self._started_s = job, self._clock()
         self._tell_refused()
@@ -179,16 +214,18 @@ class Scheduler:
             jobs = [*self._waiting, *([self._running] if self._running else [])]
             refused = [future for job in jobs for future in job.futures]
             for job in jobs:
-                job.futures = []
+                job.askers = []
             self._waiting.clear()
             self._answers.clear()
             self._changed.notify_all()
         for future in refused:
-            _refuse(future, "scene QA is shutting down")
+            _refuse(future, Refused("scene QA is shutting down"))
 
     def forget(self) -> None:
-        """Forget the answers: the same keys mean something else from now on."""
+        """The same keys mean something else from now on: what was answered is forgotten, and what
+        waits or runs is answered for those who asked it before, and shared with nobody."""
         with self._changed:
+            self._epoch += 1
             self._answers.clear()
 
     def cost_s(self, kind: str) -> float:
@@ -204,76 +241,118 @@ class Scheduler:
         self._running = None
         samples = self._durations.setdefault(job.kind, deque(maxlen=_SAMPLES))
         samples.append((now_s, now_s - self._started_s))
-        if outcome.exception() is None and not self._closed:
+        same_epoch = job.key[0] == self._epoch
+        if outcome.exception() is None and same_epoch and not self._closed:
             self._answers[job.key] = outcome.result()
         while len(self._answers) > self.config.remember:
             self._answers.popitem(last=False)
         return job.futures
 
-    def _insert(self, job: _Job) -> None:
-        """Put it into the queue, together with the same request when that waits already."""
+    def _insert(self, job: _Job, now_s: float) -> None:
+        """Put it into the queue, together with the same request when that waits already.
+
+        Raises:
+            Refused: it would be too late there, or the queue is full.
+        """
         twin = next((other for other in self._waiting if other.key == job.key), None)
+        put = job if twin is None else twin.joined(job)
+        others = [other for other in self._waiting if other is not twin]
+        need_s, ahead = self._rest_s(now_s), 0
+        for other in self._turns([*others, put]):
+            need_s += self.cost_s(other.kind)
+            if other is put:
+                break
+            ahead += 1
+        reason = _late(need_s, job.deadline_s - now_s, ahead)
+        if reason:
+            raise TooLate(reason)
         if twin is None:
             self._make_room(job)
+            self._waiting.append(put)
         else:
-            self._waiting.remove(twin)
-            job.futures = twin.futures + job.futures
-            job.priority = max(twin.priority, job.priority)
-            job.first_deadline_s = min(twin.first_deadline_s, job.first_deadline_s)
-            job.deadline_s = max(twin.deadline_s, job.deadline_s)
-            job.order = twin.order
-        self._waiting.append(job)
+            self._waiting = [*others, put]
 
-    def _ahead_s(self, job: _Job, now_s: float) -> float:
-        """Expected time until the job may start."""
-        ahead_s = sum(self.cost_s(other.kind) for other in self._waiting
-                      if other.rank < job.rank and other.key != job.key)
-        if self._running is not None:
-            ahead_s += max(0.0, self.cost_s(self._running.kind) - (now_s - self._started_s))
-        return ahead_s
+    def _turns(self, jobs: Sequence[_Job]) -> Iterator[_Job]:
+        """The jobs in the order in which they will run."""
+        left, passed_over = sorted(jobs, key=_rank), self._passed_over
+        while left:
+            job, passed_over = _next(left, passed_over)
+            left.remove(job)
+            yield job
 
-    def _late(self, job: _Job, now_s: float) -> str:
-        """Why the job would be too late; '' when it is in time."""
-        need_s = self._ahead_s(job, now_s) + self.cost_s(job.kind)
-        left_s = job.deadline_s - now_s
-        if need_s <= left_s and left_s > 0:
-            return ""
-        ahead = sum(other.rank < job.rank for other in self._waiting)
-        return (f"an answer would take about {need_s:.2f} s ({ahead} ahead in the queue), "
-                f"{max(left_s, 0.0):.2f} s are left; allow more time or ask less often")
+    def _rest_s(self, now_s: float) -> float:
+        """Expected time until what runs is done."""
+        if self._running is None:
+            return 0.0
+        return max(0.0, self.cost_s(self._running.kind) - (now_s - self._started_s))
 
     def _drop_late(self, now_s: float) -> None:
         """Refuse what has become too late by what was put before it; drop the cancelled."""
-        for job in sorted(self._waiting, key=lambda waiting: waiting.rank):
+        ahead, need_s = 0, self._rest_s(now_s)
+        for job in tuple(self._turns(self._waiting)):
+            cost_s = self.cost_s(job.kind)
             abandoned = all(future.cancelled() for future in job.futures)
-            reason = self._late(job, now_s)
+            reason = _late(need_s + cost_s, job.deadline_s - now_s, ahead)
             if abandoned or reason:
                 self._waiting.remove(job)
-                self._refused.append((job, reason))
+                self._refused.append((job, TooLate(reason)))
+            else:
+                ahead, need_s = ahead + 1, need_s + cost_s
 
     def _make_room(self, job: _Job) -> None:
         if len(self._waiting) < self.config.max_waiting:
             return
-        last = max(self._waiting, key=lambda waiting: waiting.rank)
-        if last.priority >= job.priority:
+        loses = [other for other in self._waiting if job.keep >= other.keep
+                 and (job.keep > other.keep or job.priority > other.priority)]
+        if not loses:
             raise Refused(f"{len(self._waiting)} requests wait already (max_waiting); "
-                               "ask again later")
+                          "ask again later")
+        last = max(loses, key=lambda waiting: waiting.rank)
         self._waiting.remove(last)
-        self._refused.append((last, "a request of higher priority took its place in the full "
-                              "queue"))
+        self._refused.append((last, Refused("a request that goes before it took its place in the "
+                                            "full queue; ask again later")))
 
     def _tell_refused(self) -> None:
         """Called without the lock: what the futures call may take its time."""
         while self._refused:
             with suppress(IndexError):  # another thread was quicker
-                job, reason = self._refused.popleft()
+                job, refusal = self._refused.popleft()
                 for future in job.futures:
-                    _refuse(future, reason)
+                    _refuse(future, refusal)
 
 
-def _refuse(future: Future[Any], reason: str) -> None:
+def _rank(job: _Job) -> tuple[int, float, int]:
+    return job.rank
+
+
+def _next(ranked: Sequence[_Job], passed_over: int) -> tuple[_Job, int]:
+    """Whose turn it is: the first in rank's; every third time, of those of lower priority, the one
+    that has waited longest.
+
+    Args:
+        ranked: those that wait, by rank; one at least.
+        passed_over: turns since a lower priority that waited had one.
+
+    Returns:
+        The job, and `passed_over` after it.
+    """
+    lower = [job for job in ranked if job.priority < ranked[0].priority]
+    if lower and passed_over >= _SHARE - 1:
+        return min(lower, key=lambda job: job.order), 0
+    return ranked[0], passed_over + 1 if lower else 0
+
+
+def _late(need_s: float, left_s: float, ahead: int) -> str:
+    """Why an answer would be too late; empty when it is in time."""
+    if need_s <= left_s and left_s > 0:
+        return ""
+    return (f"an answer would take about {need_s:.2f} s ({ahead} ahead in the queue), "
+            f"{max(left_s, 0.0):.2f} s are left; allow more time or ask less often")
+
+
+def _refuse(future: Future[Any], refusal: Refused) -> None:
     outcome: Future[Any] = Future()
-    outcome.set_exception(Refused(reason))
+    outcome.set_exception(refusal)
     _settle(future, outcome)
 
 

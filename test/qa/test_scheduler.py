@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from smolvlm_ros.qa.scheduler import Refused, Scheduler, SchedulerConfig
+from smolvlm_ros.qa.scheduler import Refused, Scheduler, SchedulerConfig, TooLate
 
 
 class Clock:
@@ -75,7 +75,7 @@ def test_too_late_is_refused_at_once_with_numbers(scheduler, clock) -> None:
         scheduler.submit("q", lambda: 1, deadline_s=clock.now_s + 1.5)
     # What waits before it counts too.
     scheduler.submit("a", lambda: 1, deadline_s=clock.now_s + 3.0)
-    with pytest.raises(Refused, match=r"about 4\.00 s \(1 ahead"):
+    with pytest.raises(TooLate, match=r"about 4\.00 s \(1 ahead"):
         scheduler.submit("q", lambda: 1, deadline_s=clock.now_s + 3.5)
     scheduler.submit("q", lambda: 1, deadline_s=clock.now_s + 4.0)
 
@@ -139,7 +139,7 @@ def test_full_queue_refuses_the_newcomer_or_the_least(clock) -> None:
     with pytest.raises(Refused, match="2 requests wait already"):
         scheduler.submit("c", lambda: 1, deadline_s=150.0)
     scheduler.submit("zone", lambda: 1, deadline_s=400.0, priority=1)
-    assert "higher priority" in str(last.exception(0))
+    assert "goes before it" in str(last.exception(0))
     assert len(scheduler) == 2
 
 
@@ -172,6 +172,156 @@ def test_a_joined_request_keeps_its_turn_and_lives_for_the_more_patient(schedule
     assert scheduler.run_next(0)
     assert order == ["same"]
     assert hasty.done() and patient.done()
+
+
+def test_who_joins_what_runs_is_refused_where_the_rest_of_it_takes_too_long(scheduler, clock
+                                                                            ) -> None:
+    learn(scheduler, clock, 2.0)
+    joined = []
+
+    def ask_meanwhile() -> str:
+        clock.now_s += 1.5  # half a second is left of the two
+        with pytest.raises(TooLate, match=r"about 0\.50 s \(0 ahead.*0\.40 s are left"):
+            scheduler.submit("same", lambda: "other", deadline_s=clock.now_s + 0.4)
+        joined.append(scheduler.submit("same", lambda: "other", deadline_s=clock.now_s + 0.6))
+        clock.now_s += 5.0  # it takes longer than expected
+        with pytest.raises(TooLate, match=r"0\.00 s are left"):
+            scheduler.submit("same", lambda: "other", deadline_s=clock.now_s)
+        return "mine"
+
+    first = scheduler.submit("same", ask_meanwhile, deadline_s=1e9)
+    assert scheduler.run_next(0)
+    assert first.result(0) == joined[0].result(0) == "mine"
+    assert len(scheduler) == 0
+
+
+def test_after_forgetting_the_same_key_is_another_question(scheduler) -> None:
+    scheduler.submit("same", lambda: "before", deadline_s=200.0)
+    assert scheduler.run_next(0)
+    later = []
+
+    def running() -> str:
+        waits = scheduler.submit("same", lambda: "too early", deadline_s=200.0)
+        assert waits.done() and waits.result(0) == "before"  # remembered
+        other = scheduler.submit("waits", lambda: "old", deadline_s=200.0)
+        scheduler.forget()
+        for key in ("same", "runs", "waits"):
+            later.append(scheduler.submit(key, lambda key=key: f"new {key}", deadline_s=200.0))
+        later.append(other)
+        return "old"
+
+    first = scheduler.submit("runs", running, deadline_s=200.0)
+    while scheduler.run_next(0):
+        pass
+    # Who asked before is answered from what was then, and nobody else is.
+    assert first.result(0) == "old" and later.pop().result(0) == "old"
+    assert [f.result(0) for f in later] == ["new same", "new runs", "new waits"]
+    again = scheduler.submit("runs", lambda: "not needed", deadline_s=200.0)
+    assert again.done() and again.result(0) == "new runs"
+
+
+def test_work_is_wanted_while_an_asker_waits_whose_time_is_not_over(scheduler, clock) -> None:
+    told = []
+
+    def works() -> str:
+        hasty, patient = futures
+        told.append(scheduler.wanted())
+        assert hasty.cancel()
+        told.append(scheduler.wanted())  # for the other one
+        clock.now_s = 199.0
+        told.append(scheduler.wanted())
+        clock.now_s = 200.0
+        told.append(scheduler.wanted())  # its time is over, although it has not said so
+        # What gives up is not joined any more.
+        futures.append(scheduler.submit("same", lambda: "anew", deadline_s=300.0))
+        told.append(scheduler.wanted())
+        raise Refused("nobody wants it")
+
+    futures = [scheduler.submit("same", works, deadline_s=deadline_s)
+               for deadline_s in (500.0, 200.0)]
+    assert not scheduler.wanted()  # nothing runs
+    assert scheduler.run_next(0) and scheduler.run_next(0)
+    assert told == [True, True, True, False, False]
+    assert futures[2].result(0) == "anew"
+
+
+def test_nothing_is_wanted_after_the_end(scheduler) -> None:
+    told = []
+    scheduler.submit("a", lambda: [scheduler.close(), told.append(scheduler.wanted())],
+                     deadline_s=200.0)
+    scheduler.run_next(0)
+    assert told == [False]
+
+
+def test_every_third_turn_is_a_lower_priority_s(scheduler) -> None:
+    order = []
+
+    def ask(name, priority, deadline_s=900.0) -> None:
+        scheduler.submit(name, lambda: order.append(name), priority=priority, deadline_s=deadline_s)
+
+    for n in range(6):
+        ask(f"ask {n}", 2)
+    for n in range(2):
+        ask(f"event {n}", 1, 800.0 - n)
+    ask("high stakes", 3)
+    while scheduler.run_next(0):
+        pass
+    # Of the lower priorities the one that has waited longest has the turn.
+    assert order == ["high stakes", "ask 0", "event 0", "ask 1", "ask 2", "event 1", "ask 3",
+                     "ask 4", "ask 5"]
+
+
+def test_who_asks_without_a_pause_does_not_starve_a_lower_priority(scheduler, clock) -> None:
+    learn(scheduler, clock, 0.5)
+    event = scheduler.submit("event", lambda: work(clock, 0.5), priority=1, keep=True,
+                             deadline_s=clock.now_s + 20.0)
+    asked, refused, begin_s = 0, 0, clock.now_s
+    while clock.now_s < begin_s + 30.0:
+        while asked < 3 * (clock.now_s - begin_s) + 6:  # three a second, each with two to wait
+            asked += 1
+            try:
+                scheduler.submit(asked, lambda: work(clock, 0.5), priority=2,
+                                 deadline_s=clock.now_s + 20.0)
+            except Refused:
+                refused += 1
+        scheduler.run_next(0)
+        if event.done():
+            break
+    assert event.exception(0) is None
+    assert clock.now_s - begin_s <= 3 * 0.5 and not refused
+
+
+def test_a_slow_model_s_full_queue_leaves_a_lower_priority_its_turn(scheduler, clock) -> None:
+    learn(scheduler, clock, 3.0)
+    futures = [scheduler.submit(n, lambda: work(clock, 3.0), priority=2,
+                                deadline_s=clock.now_s + 20.0) for n in range(6)]
+    with pytest.raises(TooLate):
+        scheduler.submit(6, lambda: 1, priority=2, deadline_s=clock.now_s + 20.0)
+    event = scheduler.submit("event", lambda: work(clock, 3.0), priority=1, keep=True,
+                             deadline_s=clock.now_s + 20.0)
+    while scheduler.run_next(0):
+        pass
+    assert event.exception(0) is None
+    # The last one has no time left by it, and was told so at once.
+    assert [isinstance(f.exception(0), TooLate) for f in futures] == [False] * 5 + [True]
+
+
+def test_what_comes_only_once_loses_its_place_to_no_request_that_does_not(clock) -> None:
+    scheduler = Scheduler(SchedulerConfig(max_waiting=2), clock)
+    events = [scheduler.submit("event", lambda: 1, deadline_s=900.0, priority=1, keep=True)]
+    ask = scheduler.submit("ask", lambda: 1, deadline_s=200.0, priority=2)
+    # It takes the place of one that does not keep it, whose priority is higher.
+    events.append(scheduler.submit("other event", lambda: 1, deadline_s=900.0, priority=1,
+                                   keep=True))
+    assert "ask again later" in str(ask.exception(0))
+    for priority, keep in ((9, False), (1, True)):
+        with pytest.raises(Refused, match="2 requests wait already"):
+            scheduler.submit("more", lambda: 1, deadline_s=200.0, priority=priority, keep=keep)
+    events.append(scheduler.submit("high stakes", lambda: 1, deadline_s=900.0, priority=3,
+                                   keep=True))
+    while scheduler.run_next(0):
+        pass
+    assert [isinstance(event.exception(0), Refused) for event in events] == [False, True, False]
 
 
 def test_only_so_many_answers_are_remembered(clock) -> None:
