@@ -1,4 +1,4 @@
-"""When time may go on for the zones: the gate's word on dropped frames, minding those under way."""
+"""When time may go on for the zones: what the gate's word on dropped frames is worth."""
 from __future__ import annotations
 
 from smolvlm_ros.fusion.track import TrackConfig
@@ -9,7 +9,9 @@ class FramesUnderWay:
 
     A dropped frame says that nothing has changed since the last one that passed. But what passed
     takes its time through depth and detection: until it is fused, a later stamp would overtake
-    it, and the zones would leave it out as late. Not safe for several threads at once.
+    it, and the zones would leave it out as late. And it says nothing before a frame has been fused,
+    in the beginning and again after the camera was frozen: who was seen before that may have gone.
+    Not safe for several threads at once.
 
     Args:
         reorder_s: as in `TrackConfig`: what is further back is of a new clock.
@@ -18,19 +20,27 @@ class FramesUnderWay:
     def __init__(self, reorder_s: float = TrackConfig().reorder_s) -> None:
         self.reorder_s = reorder_s
         self._waiting_s: float | None = None  # the newest passed frame that is not fused
-        self._fused_s = float("-inf")
+        self._fused_s = self._frozen_s = float("-inf")  # of the newest frame that was
         self._newest_s = float("-inf")
 
-    def decided(self, stamp_s: float, passed: bool) -> bool:
-        """Note what the gate decided; True when the zones may be told this stamp."""
+    def decided(self, stamp_s: float, passed: bool, frozen: bool = False) -> bool:
+        """Note what the gate decided; True when the zones may be told this stamp.
+
+        Args:
+            stamp_s: of the frame.
+            passed: the gate let it through.
+            frozen: the camera keeps sending one image under fresh stamps.
+        """
         if stamp_s < self._newest_s - self.reorder_s:  # a recording that loops
-            self._waiting_s = None
+            self._waiting_s, self._frozen_s = None, float("-inf")
         self._newest_s = stamp_s
+        if frozen:
+            self._frozen_s = stamp_s
         if passed:  # its decision may come later than it has gone through
             done = stamp_s <= self._fused_s <= stamp_s + self.reorder_s
             self._waiting_s = None if done else stamp_s
             return False
-        return self._waiting_s is None
+        return self._waiting_s is None and self._fused_s > self._frozen_s
 
     def fused(self, stamp_s: float) -> None:
         """Note that a frame has gone through."""

@@ -53,7 +53,8 @@ IMAGE_INFO = Endpoint("gate/camera_info", "sensor_msgs/msg/CameraInfo", "Tells t
 IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The same frames, to draw on; subscribed "
                  "to only while somebody looks at annotated.", qos="image_qos")
 GATE_STATE = Endpoint("gate/state", "smolvlm_ros/msg/GateState", "The frames the gate dropped: "
-                      "they tell that time goes on and nothing changes. Optional.", qos="image_qos")
+                      "they tell that time goes on and nothing changes, unless the camera is "
+                      "frozen. Optional.", qos="image_qos")
 OBJECTS = Endpoint("objects", "vision_msgs/msg/Detection3DArray", "Objects of each frame with "
                    "position, covariance, size, class and track id. An empty list means that "
                    "nothing was seen: when depth or TF is missing nothing is published, and "
@@ -185,7 +186,7 @@ class FusionNode(FunnelNode[FusionSettings]):
     def _on_gate_state(self, message: GateState) -> None:
         with self._lock:
             stamp_s = self._stamps.seconds(message.header.stamp)
-            self._zones.decided(stamp_s, message.passed)
+            self._zones.decided(stamp_s, message.passed, message.frozen)
 
     def _on_measure(self, request: Any, response: Any) -> Any:
         self.stats.count("measurements")

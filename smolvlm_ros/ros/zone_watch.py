@@ -95,9 +95,9 @@ class ZoneWatch:
         self._under_way.fused(stamp_s)
         return {z.name: self._monitor.occupants(z.name) for z in self._monitor.zones}
 
-    def decided(self, stamp_s: float, passed: bool) -> None:
+    def decided(self, stamp_s: float, passed: bool, frozen: bool) -> None:
         """Take the gate's decision on a frame: time goes on while nothing changes."""
-        if self._under_way.decided(stamp_s, passed) and self._monitor.zones:
+        if self._under_way.decided(stamp_s, passed, frozen) and self._monitor.zones:
             self._tell(self._monitor.tick(stamp_s))
 
     def configure(self, zones: Sequence[Zone]) -> None:

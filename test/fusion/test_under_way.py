@@ -5,12 +5,12 @@ import pytest
 
 from smolvlm_ros.fusion import FramesUnderWay
 
-PASS, DROP, FUSED = "pass", "drop", "fused"
+PASS, DROP, FUSED, FROZEN = "pass", "drop", "fused", "frozen"
 
 
 @pytest.mark.parametrize(("story", "told"), [
-    # Nothing has passed: nothing is under way.
-    ([(DROP, 1.0), (DROP, 2.0)], [1.0, 2.0]),
+    # Nothing has been fused yet: what the zones know may be of long ago.
+    ([(DROP, 1.0), (PASS, 2.0), (DROP, 2.1), (FUSED, 2.0), (DROP, 2.2)], [2.2]),
     # From a frame's passing to its end nothing is told, however long it takes.
     ([(PASS, 1.0), (DROP, 1.1), (DROP, 60.0), (FUSED, 1.0), (DROP, 60.1)], [60.1]),
     # The newest counts: one before it may have been replaced on its way.
@@ -18,11 +18,17 @@ PASS, DROP, FUSED = "pass", "drop", "fused"
     # A newer frame that came through means that an older one never will.
     ([(PASS, 1.0), (FUSED, 1.5), (DROP, 1.6)], [1.6]),
     # The decision may arrive after the frame it is about has gone through.
-    ([(DROP, 0.9), (FUSED, 1.0), (PASS, 1.0), (DROP, 1.1)], [0.9, 1.1]),
+    ([(DROP, 0.9), (FUSED, 1.0), (PASS, 1.0), (DROP, 1.1)], [1.1]),
     # A recording loops while a frame of its end is under way: that one is waited for no longer,
     # and when it comes through it does not stand for one of the new time.
-    ([(PASS, 90.0), (DROP, 0.1), (PASS, 0.2), (FUSED, 90.0), (DROP, 0.3), (FUSED, 0.2),
-      (DROP, 0.4)], [0.1, 0.4]),
+    ([(FUSED, 80.0), (PASS, 90.0), (DROP, 0.1), (PASS, 0.2), (FUSED, 90.0), (DROP, 0.3),
+      (FUSED, 0.2), (DROP, 0.4)], [0.1, 0.4]),
+    # A frozen camera shows no time passing, nor does the first word after it: only a new frame that
+    # has gone through, not one of before.
+    ([(FUSED, 1.0), (DROP, 1.5), (FROZEN, 2.0), (FROZEN, 9.0), (DROP, 9.1), (FUSED, 1.6),
+      (DROP, 9.2), (PASS, 9.3), (FUSED, 9.3), (DROP, 9.4)], [1.5, 9.4]),
+    # Where a recording loops, its frozen end is of the old time.
+    ([(FUSED, 80.0), (FROZEN, 90.0), (PASS, 0.1), (FUSED, 0.1), (DROP, 0.2)], [0.2]),
     # A frame slightly out of order is no new clock.
     ([(PASS, 5.0), (DROP, 4.5), (FUSED, 5.0), (DROP, 5.1)], [5.1]),
 ])
@@ -32,6 +38,6 @@ def test_what_is_told(story: list[tuple[str, float]], told: list[float]) -> None
     for what, stamp_s in story:
         if what == FUSED:
             frames.fused(stamp_s)
-        elif frames.decided(stamp_s, what == PASS):
+        elif frames.decided(stamp_s, what == PASS, what == FROZEN):
             heard.append(stamp_s)
     assert heard == told

@@ -1,6 +1,7 @@
 """The fusion node over real DDS: zones, and its life cycle with them."""
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
 from fusion_bench import (  # noqa: E402
+    BOX,
     LOOKS_AHEAD,
     OPTICAL,
     OUTSIDE_M,
@@ -111,6 +113,26 @@ def test_the_zones_time_does_not_overtake_a_frame_that_is_under_way() -> None:
         assert b.kinds() == [(ZoneEvent.ENTER, 0), (ZoneEvent.LEAVE, 5)]
 
 
+@pytest.mark.parametrize("stayed", [True, False])
+def test_a_frozen_camera_lets_nobody_dwell_until_a_new_frame_shows_who_is_there(
+        stayed: bool) -> None:
+    with bench(zones=ZONES) as b:
+        b.gate(0, passed=True)
+        b.send(0)
+        b.await_objects(1)
+        b.gate(5)
+        for number in range(6, 30, 3):
+            b.gate(number, frozen=True)
+        b.gate(30)  # it has thawed, and the gate sees nothing new at first
+        b.gate(31, passed=True)
+        b.send(31, boxes=(BOX,) if stayed else ())
+        b.await_objects(2)
+        for number in range(32, 42):
+            b.gate(number)
+        wait_for(lambda: len(b.events) >= 2, "the dwell or the leave")
+        assert b.kinds()[1:] == [(ZoneEvent.DWELL, 31) if stayed else (ZoneEvent.LEAVE, 36)]
+
+
 def test_zones_change_while_running_and_bad_ones_change_nothing() -> None:
     with bench(zones=ZONES) as b:
         b.send(0)
@@ -171,6 +193,26 @@ def test_zones_that_cannot_be_read_refuse_to_configure_until_they_can() -> None:
         assert b.node.trigger_activate().name == "SUCCESS"
         b.send(0)
         assert len(b.await_objects(1).detections) == 1
+
+
+def test_who_was_in_a_zone_before_a_pause_does_not_dwell_through_it() -> None:
+    with bench(zones=ZONES) as b:
+        b.send(0)
+        wait_for(lambda: b.events, "the enter")
+        assert b.node.trigger_deactivate().name == "SUCCESS"
+        assert b.node.trigger_activate().name == "SUCCESS"
+        numbers = itertools.count(30)
+
+        def heard() -> bool:  # the first may come before the new subscriptions are known
+            b.gate(next(numbers))
+            return b.node._zones._under_way._newest_s > 0
+        wait_for(heard, "a dropped frame's decision")
+
+        def left() -> bool:
+            b.send(next(numbers), boxes=())
+            return len(b.events) >= 2
+        wait_for(left, "the leave")
+        assert [kind for kind, _ in b.kinds()] == [ZoneEvent.ENTER, ZoneEvent.LEAVE]
 
 
 def test_deactivated_and_activated_again_it_works_and_leaves_nothing_behind() -> None:
