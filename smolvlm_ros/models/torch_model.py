@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from smolvlm_ros.models.checkpoint import Checkpoint
 from smolvlm_ros.models.errors import CheckpointError, ModelError
+from smolvlm_ros.models.pip_packages import TORCH, install
 
 OPSET = 17  # of the legacy exporter, which gave the fastest graphs of those measured
 INPUT = "pixel_values"
@@ -36,7 +37,7 @@ def load(checkpoint: Checkpoint, architecture: str, purpose: str = "exporting") 
         from transformers.utils import logging
     except ImportError as error:
         raise ModelError(f"{purpose} needs torch and transformers ({error}); "
-                         "install the extra 'export'") from error
+                         f"{install(TORCH)}") from error
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     kind: Any = getattr(transformers, architecture)

@@ -93,8 +93,8 @@ def test_tensorrt_is_for_the_other_backend() -> None:
         config("any", provider="tensorrt")
 
 
-def test_without_torch_the_extra_is_named(checkpoint_folder: Path,
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_what_to_install_is_named(checkpoint_folder: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
-    with pytest.raises(DepthError, match="back-end torch needs torch and transformers.*'export'"):
+    with pytest.raises(DepthError, match="needs torch and transformers.*pip install torch"):
         make_estimator(config(checkpoint_folder))

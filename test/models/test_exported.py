@@ -134,11 +134,11 @@ def test_a_failure_says_the_last_words_and_leaves_no_file(
         exported.exported(Task.DEPTH, str(folder))
 
 
-def test_without_torch_the_extra_is_named(tmp_path: Path,
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_what_to_install_is_named(tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exported.importlib.util, "find_spec",
                         lambda name: None if name == "torch" else name)
-    with pytest.raises(ModelError, match=r"needs torch; .*smolvlm_ros\[export\]"):
+    with pytest.raises(ModelError, match="needs torch; .*pip install torch .*onnx; or"):
         exported.exported(Task.DEPTH, str(checkpoint(tmp_path / "mine")))
 
 

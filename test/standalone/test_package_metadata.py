@@ -4,9 +4,12 @@ from __future__ import annotations
 import ast
 import configparser
 import functools
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+
+from smolvlm_ros.models import pip_packages
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ElementTree.parse(ROOT / "package.xml").getroot()
@@ -125,6 +128,25 @@ def test_one_description_and_licence() -> None:
     assert PACKAGE.findtext("description") == metadata["description"]
     assert PACKAGE.findtext("license") == metadata["license"] == "Apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_errors_name_the_packages_of_the_extras() -> None:
+    extras = setup_cfg()["options.extras_require"]
+
+    def names(extra: str) -> set[str]:
+        lines = [re.split("[ ;]", line)[0] for line in extras[extra].splitlines() if line]
+        return {name for line in lines for name in (
+            names(line.split("[")[1][:-1]) if "[" in line else {line})}
+
+    for extra in ("vlm", "export", "train", "fetch"):
+        told = getattr(pip_packages, extra.upper())
+        assert {name.split(">")[0] for name in told} == names(extra)
+    # A package of ours is on no index: an error that named it would send people to a stranger's.
+    assert "smolvlm_ros" not in pip_packages.install(pip_packages.EXPORT)
+    assert '"transformers>=5.0"' in pip_packages.install(pip_packages.VLM)
+    assert "transformers >= 5.0;" in extras["vlm"]
+    for file in (ROOT / "smolvlm_ros").rglob("*.py"):
+        assert not re.search(r"pip install '?smolvlm_ros|install the extra", file.read_text())
 
 
 def test_every_pip_requirement_belongs_to_an_import() -> None:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from smolvlm_ros.models.pip_packages import TRAIN, install
+
 JOBS = {"depth-indoor": "depth", "depth-outdoor": "depth", "detector": "detector", "vlm": "vlm"}
 
 
@@ -22,8 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         from smolvlm_ros.world.training.options import Options
     except ImportError as error:
-        print(f"training: {error}; install the extra with: pip install 'smolvlm_ros[train]'",
-              file=sys.stderr)
+        print(f"training: {error}; {install(TRAIN)}", file=sys.stderr)
         return 2
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has SIGINT ignored
         signal.signal(number, signal.default_int_handler)
