@@ -52,6 +52,9 @@ def check_install(prefix: Path) -> None:
         assert os.access(launcher, os.X_OK), launcher
         assert launcher.read_text().startswith("#!/usr/bin/env python3\n")
     assert {file.name for file in (prefix / "lib/smolvlm_ros").iterdir()} == set(names)
+    # On the PATH the command alone: names such as gate are too common.
+    assert os.access(prefix / "bin/smolvlm_ros", os.X_OK)
+    assert [name for name in names if (prefix / "bin" / name).exists()] == ["smolvlm_ros"]
     for folder in ("launch", "config"):
         for source in (ROOT / folder).iterdir():
             if source.is_file():
@@ -114,9 +117,9 @@ def test_a_plain_build_stands_alone(tmp_path: Path) -> None:
     used = subprocess.run(
         ["bash", "-c", "source install/local_setup.bash && python3 -c '"
          "import smolvlm_ros, smolvlm_ros.settings as s; from smolvlm_ros.msg import GateState;"
-         "print(s.__file__); GateState()' && "
-         "install/smolvlm_ros/lib/smolvlm_ros/smolvlm_ros --help"],
+         "print(s.__file__); GateState()' && command -v smolvlm_ros && smolvlm_ros --help"],
         cwd=tmp_path, text=True, capture_output=True, check=False)
     assert used.returncode == 0, used.stderr
     assert used.stdout.startswith(str(prefix)), used.stdout
+    assert f"\n{prefix / 'bin/smolvlm_ros'}\n" in used.stdout, used.stdout
     assert "usage" in used.stdout.lower()
