@@ -4,6 +4,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros.recording.definitions import type_hash
+from smolvlm_ros.recording.pictures import uncoverable
 from smolvlm_ros.recording.recorder import McapRecorder, RecordingError, qos_of
 from smolvlm_ros.remote.persons import PERSON
 from smolvlm_ros.remote.privacy import Box, PrivacyConfig, PrivacyError, redact
@@ -41,7 +43,8 @@ class Covered:
     plates: int
 
 
-def cover_recording(path: Path, target: Path, config: PrivacyConfig | None = None) -> Covered:
+def cover_recording(path: Path, target: Path, config: PrivacyConfig | None = None,
+                    without: Iterable[str] = (), copied: Iterable[str] = ()) -> Covered:
     """Write a recording anew with faces and plates covered in its images.
 
     Persons come from its own Detection2DArray topics, by the stamps of their images. Depth images
@@ -51,10 +54,13 @@ def cover_recording(path: Path, target: Path, config: PrivacyConfig | None = Non
         path: rosbag2 folder or .mcap file; it is not changed.
         target: the folder to make.
         config: what is covered.
+        without: topics to leave out.
+        copied: topics to copy as they are, because they show nobody.
 
     Raises:
-        RecordingError: it cannot be read or written, or holds an image in a format that cannot be
-            covered; the target then holds nothing uncovered.
+        RecordingError: it cannot be read or written, or has no such topic. Or a topic may hold
+            pictures that cannot be covered (video, bytes of another meaning, an image format); the
+            target is not made then, or holds nothing uncovered.
         PrivacyError: faces cannot be looked for.
     """
     try:
@@ -70,7 +76,7 @@ def cover_recording(path: Path, target: Path, config: PrivacyConfig | None = Non
     except Exception as error:  # the reader raises errors of many kinds on bad bytes
         raise RecordingError(f"{path} cannot be read: {error}") from error
     try:
-        return _copy(reader, target, config or PrivacyConfig())
+        return _copy(reader, target, config or PrivacyConfig(), set(without), set(copied))
     finally:
         reader.close()
 
@@ -80,43 +86,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recording", type=Path, help="rosbag2 folder or .mcap file")
     parser.add_argument("target", type=Path, help="folder to make")
     parser.add_argument("--keep-plates", action="store_true", help="cover faces only")
+    parser.add_argument("--without", metavar="TOPIC", action="append", default=[],
+                        help="leave a topic out; may be given several times")
+    parser.add_argument("--copy", metavar="TOPIC", action="append", default=[],
+                        help="copy a topic as it is, because it shows nobody; likewise")
 
 
 def run(args: argparse.Namespace) -> int:
     """Cover a recording; the exit code is 2 where that was not possible."""
     try:
         done = cover_recording(args.recording, args.target,
-                               PrivacyConfig(blur_plates=not args.keep_plates))
+                               PrivacyConfig(blur_plates=not args.keep_plates),
+                               args.without, args.copy)
     except (RecordingError, PrivacyError) as error:
         print(f"cover: {error}", file=sys.stderr)
         return 2
     print(f"{args.target}: {done.messages} messages, of which {done.images} images with "
-          f"{done.heads} heads, {done.faces} faces and {done.plates} plates covered")
+          f"{done.heads} heads, {done.faces} faces and {done.plates} plates covered"
+          + "".join(f"; {what}: {', '.join(topics)}" for what, topics in
+                    (("left out", args.without), ("copied as they are", args.copy)) if topics))
     return 0
 
 
-def _copy(reader: Any, target: Path, config: PrivacyConfig) -> Covered:
+def _copy(reader: Any, target: Path, config: PrivacyConfig, without: set[str], copied: set[str]
+          ) -> Covered:
+    _check(reader, without, copied)
     persons = _persons(reader)
     counts = [0, 0, 0, 0]
+    kept = [c for c in reader.connections if c.topic not in without]
     with McapRecorder(target, max_mb=1e9) as recorder:
-        for connection in reader.connections:
+        for connection in kept:
             definition = connection.msgdef.data
             recorder.add_topic(connection.topic, connection.msgtype, definition,
                                digest=type_hash(connection.msgtype, definition)
                                if definition else "", qos=qos_of(connection))
-        for connection, stamp_ns, data in reader.messages():
-            if connection.msgtype in (IMAGE, COMPRESSED):
+        for connection, stamp_ns, data in reader.messages(connections=kept) if kept else ():
+            if connection.msgtype in (IMAGE, COMPRESSED) and connection.topic not in copied:
                 message = reader.deserialize(data, connection.msgtype)
                 try:
                     found = _cover(message, persons, config)
                 except ValueError as error:
-                    raise RecordingError(f"{connection.topic}: {error}; leave this topic out of "
-                                         "the recording") from error
+                    raise RecordingError(f"{connection.topic}: {error}; leave it out with "
+                                         f"--without {connection.topic}") from error
                 if found is not None:
                     data = reader.typestore.serialize_cdr(message, connection.msgtype)
                     counts = [a + b for a, b in zip(counts, (1, *found), strict=True)]
             recorder.add(connection.topic, bytes(data), stamp_ns)
         return Covered(recorder.count, *counts)
+
+
+def _check(reader: Any, without: set[str], copied: set[str]) -> None:
+    """Refuse what cannot be covered before anything is written."""
+    unknown = (without | copied) - {c.topic for c in reader.connections}
+    if unknown:
+        raise RecordingError(f"the recording has no topic {', '.join(sorted(unknown))}; see "
+                             "`ros2 bag info`")
+    found = uncoverable(reader, (IMAGE, COMPRESSED), without | copied)
+    if found:
+        topics = ", ".join(f"{topic} ({why})" for topic, why in sorted(found.items()))
+        raise RecordingError(f"faces cannot be covered in {topics}; leave each out with --without "
+                             "TOPIC, or, where it shows nobody, copy it with --copy TOPIC")
 
 
 def _persons(reader: Any) -> dict[int, list[Box]]:
@@ -144,19 +173,7 @@ def _cover(message: Any, persons: dict[int, list[Box]], config: PrivacyConfig
     """
     boxes = persons.get(_stamp_ns(message), [])
     if hasattr(message, "format"):
-        if "compressedDepth" in message.format:
-            return None
-        image = cv2.imdecode(np.asarray(message.data, np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ValueError(f"format {message.format!r} cannot be read")
-        done = redact(image[..., ::-1], boxes, config)
-        kind = ".png" if "png" in message.format else ".jpg"
-        made, data = cv2.imencode(kind, done.image_rgb[..., ::-1],
-                                  [] if kind == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        if not made:
-            raise ValueError("an image cannot be written again")
-        message.data = np.asarray(data, np.uint8).ravel()
-        return done.heads, done.faces, done.plates
+        return _cover_compressed(message, boxes, config)
     if message.encoding in _DEPTH:
         return None
     channels = _CHANNELS.get(message.encoding)
@@ -172,6 +189,35 @@ def _cover(message: Any, persons: dict[int, list[Box]], config: PrivacyConfig
     done = redact(colours, boxes, config)
     image[..., :min(channels, 3)] = done.image_rgb[..., :min(channels, 3)]
     message.data = data
+    return done.heads, done.faces, done.plates
+
+
+def _cover_compressed(message: Any, boxes: list[Box], config: PrivacyConfig
+                      ) -> tuple[int, int, int] | None:
+    """As `_cover`, of a CompressedImage."""
+    encoding = message.format.partition(";")[0].strip()
+    if "compressedDepth" in message.format:
+        return None
+    try:  # unchanged: not turned by EXIF either, which would part it from its boxes
+        image = cv2.imdecode(np.asarray(message.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ValueError(f"format {message.format!r} cannot be read")
+    if encoding in _DEPTH and image.dtype == np.uint16 and image.ndim == 2:
+        return None
+    if image.dtype != np.uint8 or (image.ndim == 2 and encoding.startswith("bayer_")):
+        raise ValueError(f"format {message.format!r} holds {image.dtype} values or a mosaic, in "
+                         "which faces cannot be looked for")
+    grey = image.ndim == 2
+    bgr = np.repeat(image[..., None], 3, 2) if grey else image[..., :3]
+    done = redact(np.ascontiguousarray(bgr[..., ::-1]), boxes, config)
+    kind = ".png" if "png" in message.format else ".jpg"
+    made, data = cv2.imencode(kind, done.image_rgb[..., 0] if grey else done.image_rgb[..., ::-1],
+                              [] if kind == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not made:
+        raise ValueError("an image cannot be written again")
+    message.data = np.asarray(data, np.uint8).ravel()
     return done.heads, done.faces, done.plates
 
 

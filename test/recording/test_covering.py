@@ -20,6 +20,9 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore  # noqa: E
 HEADS = PrivacyConfig(blur_plates=False)
 HEAD, REST = np.s_[14:34, 46:64], np.s_[80:110, 90:150]
 DETECTIONS = "vision_msgs/msg/Detection2DArray"
+COMPRESSED, CLOUD = "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/PointCloud2"
+BYTES, LAYOUT = "std_msgs/msg/UInt8MultiArray", "std_msgs/msg/MultiArrayLayout"
+STRING = "std_msgs/msg/String"
 
 
 def stripes() -> np.ndarray:
@@ -112,6 +115,100 @@ def test_a_picture_in_which_faces_cannot_be_looked_for_is_refused(
         recorder.add("/raw", bytes(store.serialize_cdr(image, "sensor_msgs/msg/Image")), 1)
     with pytest.raises(RecordingError, match=f"/raw: encoding '{encoding}' cannot be covered"):
         cover_recording(tmp_path / "bag", tmp_path / "out", HEADS)
+
+
+def compressed(store: Any, text: str, data: np.ndarray) -> Any:
+    t = store.types
+    header = t["std_msgs/msg/Header"](t["builtin_interfaces/msg/Time"](7, 9), "camera")
+    return t[COMPRESSED](header, text, data)
+
+
+def record(path: Path, store: Any, *messages: tuple[str, str, Any], definition: str = "") -> Path:
+    with McapRecorder(path) as recorder:
+        for number, (topic, kind, message) in enumerate(messages):
+            recorder.add_topic(topic, kind, definition if "/Packet" in kind else "")
+            recorder.add(topic, bytes(store.serialize_cdr(message, kind)), number + 1)
+    return path
+
+
+def test_a_video_is_not_copied_uncovered(tmp_path: Path, store: Any,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    video, text = "some_video_transport/msg/Packet", "string codec\nuint8[] data\n"
+    store.register(get_types_from_msg(text, video))
+    t = store.types
+    made = [("/video", video, t[video]("h264", np.arange(100, dtype=np.uint8))),
+            ("/blob", BYTES, t[BYTES](t[LAYOUT]([], 0), np.zeros(64, np.uint8))),
+            ("/state", BYTES, t[BYTES](t[LAYOUT]([], 0), np.zeros(8, np.uint8))),
+            ("/said", STRING, t[STRING]("hello"))]
+    bag = record(tmp_path / "bag", store, *made, definition=text)
+    with pytest.raises(RecordingError, match=r"covered in /blob .*, /video \(bytes in some_video_"
+                       r".*--without TOPIC"):
+        cover_recording(bag, tmp_path / "out", HEADS)
+    assert not (tmp_path / "out").exists()
+    command = ["cover", str(bag), str(tmp_path / "out"), "--without", "/video"]
+    assert main(command) == 2 and "/blob" in capsys.readouterr().err
+    assert main([*command, "--copy", "/blob"]) == 0
+    said = capsys.readouterr().out
+    assert "left out: /video" in said and "copied as they are: /blob" in said
+    assert set(read(tmp_path / "out")) == {"/blob", "/state", "/said"}
+    with pytest.raises(RecordingError, match="no topic /vidio"):
+        cover_recording(bag, tmp_path / "other", HEADS, without=["/vidio"])
+
+
+def test_a_cloud_with_colours_is_refused_and_one_without_is_not(tmp_path: Path, store: Any) -> None:
+    t = store.types
+    header = t["std_msgs/msg/Header"](t["builtin_interfaces/msg/Time"](7, 9), "camera")
+
+    def cloud(*names: str) -> Any:
+        fields = [t["sensor_msgs/msg/PointField"](name, 4 * i, 7, 1)
+                  for i, name in enumerate(names)]
+        data = np.zeros(40 * len(names), np.uint8)
+        return t[CLOUD](header, 1, 10, fields, False, 4 * len(names), data.size, data, True)
+    plain = record(tmp_path / "plain", store, ("/points", CLOUD, cloud("x", "y", "z")))
+    assert cover_recording(plain, tmp_path / "out", HEADS).messages == 1
+    coloured = record(tmp_path / "rgb", store, ("/points", CLOUD, cloud("x", "y", "z", "rgb")))
+    with pytest.raises(RecordingError, match=r"/points \(a point cloud with colours\)"):
+        cover_recording(coloured, tmp_path / "out2", HEADS)
+
+
+def test_compressed_depth_of_any_format_stays_as_it_is(tmp_path: Path, store: Any) -> None:
+    depth = cv2.imencode(".png", np.arange(400, dtype=np.uint16).reshape(20, 20) * 50)[1].ravel()
+    bag = record(tmp_path / "bag", store, ("/depth", COMPRESSED, compressed(
+        store, "16UC1; png compressed ", depth)))
+    assert cover_recording(bag, tmp_path / "out", HEADS).images == 0
+    assert read(bag)["/depth"][1] == read(tmp_path / "out")["/depth"][1]
+    # 16 bits of light would be lost, and a picture of light is none of depth by its name
+    light = record(tmp_path / "light", store, ("/ir", COMPRESSED, compressed(
+        store, "mono16; png compressed ", depth)))
+    with pytest.raises(RecordingError, match="/ir: .*uint16"):
+        cover_recording(light, tmp_path / "out2", HEADS)
+    jpeg = cv2.imencode(".jpg", stripes()[..., 0])[1].ravel()
+    named = record(tmp_path / "named", store, ("/depth", COMPRESSED, compressed(
+        store, "16UC1; jpeg compressed ", jpeg)))
+    assert cover_recording(named, tmp_path / "out3", HEADS).images == 1
+    grey = cv2.imdecode(read(tmp_path / "out3")["/depth"][2].data, cv2.IMREAD_UNCHANGED)
+    assert grey.shape == (120, 160)  # one channel, as before
+
+
+def test_a_picture_turned_by_exif_is_covered_where_its_boxes_are(
+        recording: Path, tmp_path: Path, store: Any) -> None:
+    boxes = read(recording)["/objects_2d"]
+    jpeg = cv2.imencode(".jpg", stripes())[1].tobytes()
+    # One entry: orientation (0x0112), a short, 3 for a half turn.
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03" + bytes(6)
+    turned = jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
+    assert np.array_equal(cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR),
+                          cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[::-1, ::-1])
+    with McapRecorder(tmp_path / "turned") as recorder:
+        recorder.add_topic("/image", COMPRESSED)
+        recorder.add_topic("/objects_2d", DETECTIONS, definition_text(DETECTIONS))
+        recorder.add("/image", bytes(store.serialize_cdr(compressed(
+            store, "jpeg", np.frombuffer(turned, np.uint8)), COMPRESSED)), 1)
+        recorder.add("/objects_2d", boxes[1], 2)
+    cover_recording(tmp_path / "turned", tmp_path / "out", HEADS)
+    image = cv2.imdecode(read(tmp_path / "out")["/image"][2].data, cv2.IMREAD_UNCHANGED)
+    assert restless(image[HEAD]) < 0.3 * restless(stripes()[HEAD])
+    assert np.abs(image[REST].astype(int) - stripes()[REST]).mean() < 12
 
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
