@@ -178,7 +178,8 @@ class LockstepCamera(Node):  # type: ignore[misc]
         kind = _KINDS[message.kind]
         with self._heard:
             self._events.append(HeardEvent(_media_s(message.header), kind, message.zone,
-                                           message.track_id, message.class_name))
+                                           message.track_id, message.class_name,
+                                           (message.position.x, message.position.y)))
             self._expected += len(questions_for(self._templates, message.class_name, message.zone,
                                                 kind))
 

@@ -266,7 +266,8 @@ def _line(played: Played) -> str:
     return "\n".join([
         f"{played.minute.source}: {played.score.decided} of {played.score.questions} decided, "
         f"{played.score.wrong} wrong, {rows['funnel_missed_events']:g} events missed, "
-        f"{played.score.false_events} false, passed {rows['funnel_pass_rate']:.3f}, position "
+        f"{played.score.false_events} false, {played.score.stray} stray verdicts, "
+        f"passed {rows['funnel_pass_rate']:.3f}, position "
         f"{rows['funnel_position_error_rel']:.3f}, {played.wall_s:.0f} s",
         *(f"    {fault}" for fault in faults)])
 

@@ -16,18 +16,23 @@ class FunnelScore:
         visits: scripted entries.
         missed_enters: of these, without an 'enter' of their class while they lasted.
         missed_leaves: scripted exits, long enough before the end, without a 'leave'.
-        false_events: 'enter' events when nobody of that class was in the zone.
+        false_events: 'enter' events that are nobody's: the nearest of that class was not visiting
+            the zone, or there was none.
         repeated_events: further 'enter' events in the same visit: the track was lost.
         questions: answers that the templates expect for the visits.
-        decided: of these, answered YES or NO and not wrong.
-        wrong: of these, answered against the truth at the newest frame that was asked.
-        unsettled: of these, decided while the truth was changing: neither right nor wrong.
-        stray: verdicts YES or NO that no visit raised.
+        decided: of these, answered YES or NO and not wrong, while the visitor was there.
+        wrong: of these, answered against the truth at the newest frame that was asked; and every
+            further verdict that is wrong.
+        further: verdicts YES or NO, right or wrong, to what the templates do not expect of a visit:
+            of strays, and to questions of events that came when they need not have.
+        unsettled: verdicts YES or NO that are neither right nor wrong; see `answers.judge`.
+        stray: verdicts YES or NO that no visit raised: of false and misclassified entries.
         frames_in, frames_passed: of the gate.
         enter_delays_s: from the crossing of the edge to the event's stamp.
         position_errors: distance from the truth over the distance from the camera, one for each
-            object seen.
-        unknown_objects: objects seen that are near nothing of their class.
+            object seen; see `positions.position_errors`.
+        unknown_objects: objects seen that are near nothing of their class, or twice; the error of
+            the former counts too where their class was in sight.
         faults: what went wrong, in words, for whoever looks into it.
     """
 
@@ -39,6 +44,7 @@ class FunnelScore:
     questions: int = 0
     decided: int = 0
     wrong: int = 0
+    further: int = 0
     unsettled: int = 0
     stray: int = 0
     frames_in: int = 0
@@ -55,13 +61,15 @@ class FunnelScore:
     def rows(self) -> dict[str, float]:
         """The figures by key; NaN where there was nothing to count."""
         return {
-            "funnel_wrong_rate": _share(self.wrong, self.questions),
+            "funnel_wrong_rate": _share(self.wrong, self.questions + self.further),
             "funnel_decided_rate": _share(self.decided, self.questions),
             "funnel_missed_events": self.missed_enters + self.missed_leaves,
             "funnel_position_error_rel": _quantile(self.position_errors, 0.5),
             "funnel_pass_rate": _share(self.frames_passed, self.frames_in),
             "funnel_visits": self.visits,
             "funnel_questions": self.questions,
+            "funnel_wrong_verdicts": self.wrong,
+            "funnel_further_verdicts": self.further,
             "funnel_unsettled": self.unsettled,
             "funnel_stray_verdicts": self.stray,
             "funnel_missed_enters": self.missed_enters,

@@ -6,18 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smolvlm_ros.world.actors import Place
 from smolvlm_ros.world.truth import WorldObject
 
 
 @dataclass(frozen=True)
 class HeardEvent:
-    """A zone event of the funnel; `time_s` since the timeline's beginning, as in all of these."""
+    """A zone event of the funnel.
+
+    Attributes:
+        time_s: since the timeline's beginning, as in all of these.
+        place: x and y of the object in the world, metres.
+    """
 
     time_s: float
     kind: str
     zone: str
     track_id: str
     class_name: str
+    place: Place
 
 
 @dataclass(frozen=True)
