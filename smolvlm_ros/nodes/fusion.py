@@ -21,7 +21,7 @@ from smolvlm_ros.fusion import (
 )
 from smolvlm_ros.msg import GateState
 from smolvlm_ros.ros.annotating import Annotator
-from smolvlm_ros.ros.camera_info import CalibrationSettings
+from smolvlm_ros.ros.depth_origin import DepthOrigin
 from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
@@ -48,6 +48,9 @@ DEPTH = Endpoint("depth/image_rect", "sensor_msgs/msg/Image", "Depth of the same
                  qos="depth_qos")
 DEPTH_INFO = Endpoint("depth/camera_info", "sensor_msgs/msg/CameraInfo", "Calibration of the depth "
                       "image.", qos="depth_qos")
+DEPTH_STATE = Endpoint("depth/state", "smolvlm_ros/msg/DepthState", "What made the depth: that of "
+                       "flat ground asks for the depth_anchor contact. Heard only where it lies "
+                       "beside depth/image_rect. Optional.", latched=True, kept=10)
 IMAGE_INFO = Endpoint("gate/camera_info", "sensor_msgs/msg/CameraInfo", "Tells the size of the "
                       "image that boxes are in. Needed where depth has another resolution.",
                       qos="image_qos")
@@ -80,7 +83,7 @@ _DEAD_S = 10.0  # a frame takes milliseconds, and what it waits for in TF
 
 
 @dataclass(frozen=True)
-class FusionSettings(CalibrationSettings, NodeSettings, FusionConfig):
+class FusionSettings(NodeSettings, FusionConfig):
     """Parameters of the fusion node."""
 
     target_frame: str = setting(
@@ -92,6 +95,9 @@ class FusionSettings(CalibrationSettings, NodeSettings, FusionConfig):
     sync_slop_s: float = setting(
         0.0, "Greatest difference of the stamps of detections and depth; 0 for equal stamps, "
         "which the funnel's own stages give.", unit="s", ge=0.0, le=1.0)
+    rectified: bool = setting(
+        False, "The images are rectified: the camera model is P, without distortion. Off for "
+        "images straight from the camera: K and D.")
     zones: str = setting(
         "", "Zones: a YAML file, or the YAML text itself; empty for none. A file is read again "
         "whenever a parameter of the node is set.", le=100000, runtime=True)
@@ -117,7 +123,7 @@ class FusionNode(FunnelNode[FusionSettings]):
     interface = Interface(
         "Joins detections and depth by stamp into objects in 3D, follows them, watches zones and "
         "answers questions of distance.",
-        inputs=(DETECTIONS, DEPTH, DEPTH_INFO, IMAGE_INFO, IMAGE, GATE_STATE),
+        inputs=(DETECTIONS, DEPTH, DEPTH_INFO, DEPTH_STATE, IMAGE_INFO, IMAGE, GATE_STATE),
         outputs=(OBJECTS, OBJECTS_2D, ZONES_2D, ZONE_EVENTS, MARKERS, ANNOTATED),
         services=(MEASURE,))
 
@@ -151,6 +157,7 @@ class FusionNode(FunnelNode[FusionSettings]):
         self.endpoints.serve(MEASURE, self._on_measure)
         self.endpoints.subscribe(IMAGE_INFO, self._sizes.note)
         self.endpoints.subscribe(GATE_STATE, self._on_gate_state)
+        DepthOrigin(self, DEPTH_STATE, DEPTH)
         self._sync = StampSync(
             self, _SYNCHRONISED, lambda *m: self._worker.put(FrameInputs(*m)),
             self.settings.depth_qos.depth, self.settings.sync_slop_s)
