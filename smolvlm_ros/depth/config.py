@@ -52,7 +52,7 @@ class DepthConfig(AcceleratorConfig):
         "warning at every start.")
     backend: str = setting(
         "onnxruntime", "What runs the network: ONNX Runtime an exported file, or torch a "
-        "checkpoint as it is, which takes more memory and needs the extra 'export'.",
+        "checkpoint as it is, which takes more memory and needs torch and transformers.",
         choices=BACKENDS)
     focal_correction: bool = setting(
         True, "Scale the network's metres by the camera's focal length over that of its training "
