@@ -49,7 +49,7 @@ _SHOWN_S = 10.0
 
 
 @dataclass(frozen=True)
-class DepthSettings(NodeSettings, DepthConfig):
+class DepthSettings(infos.CalibrationSettings, NodeSettings, DepthConfig):
     """Parameters of the depth node: the estimator's own and the node's."""
 
     ground_frame: str = setting(
@@ -164,7 +164,9 @@ class DepthNode(FunnelNode[DepthSettings]):
         message, info = pair
         worker = self._worker  # which outlives its activation when the estimator hangs
         with self.stats.timed("depth"):
-            camera = infos.to_camera_model(info) if any(info.k) else None
+            rectified = self.settings.rectified
+            camera = (infos.to_camera_model(info, rectified=rectified)
+                      if infos.is_calibrated(info, rectified=rectified) else None)
             with self._scenes.lock:
                 source = self._scenes.estimator.info.source
                 if is_embedded(source):
@@ -181,8 +183,9 @@ class DepthNode(FunnelNode[DepthSettings]):
                     result.steadied))
             if camera is None:
                 self.faults.set("uncalibrated", Level.WARN, f"{CAMERA_INFO.name} is not calibrated "
-                                "(K of zeros): depth is not corrected for the focal length, and "
-                                "its metres may be wrong by a factor; calibrate the camera",
+                                f"({'P' if rectified else 'K'} of zeros): depth is not corrected "
+                                "for the focal length, and its metres may be wrong by a factor; "
+                                "calibrate the camera",
                                 _SHOWN_S)
             self.stats.latency("depth_model", result.model_ms)
             self._focal_scale, self._steadied = result.focal_scale, result.steadied

@@ -11,6 +11,7 @@ a pixel of the binned image; without binning the two agree.
 """
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 
 from smolvlm_ros.camera import CameraModel
+from smolvlm_ros.settings import Settings, setting
 
 _MODELS = {"plumb_bob": "plumb_bob", "radtan": "plumb_bob",
            "rational_polynomial": "rational_polynomial",
@@ -27,6 +29,20 @@ _HALF = 0.5
 
 class CameraInfoError(ValueError):
     """Camera info that describes no usable camera; names the frame, the field and the fix."""
+
+
+@dataclass(frozen=True)
+class CalibrationSettings(Settings):
+    """Which part of CameraInfo holds for the images that come."""
+
+    rectified: bool = setting(
+        False, "The images are rectified: the camera model is P, without distortion. Off for "
+        "images straight from the camera: K and D. Depth and fusion need the same.")
+
+
+def is_calibrated(msg: CameraInfo, *, rectified: bool = False) -> bool:
+    """False where what `to_camera_model` would take, K or P, is all zeros."""
+    return bool(_intrinsics(msg, rectified)[:2].any())
 
 
 def to_camera_model(msg: CameraInfo, *, rectified: bool = False) -> CameraModel:
@@ -45,7 +61,7 @@ def to_camera_model(msg: CameraInfo, *, rectified: bool = False) -> CameraModel:
     """
     window, width, height = _window(msg)
     what = f"P of {_name(msg)}" if rectified else f"K of {_name(msg)}"
-    matrix = np.array(msg.p, float).reshape(3, 4)[:, :3] if rectified else _matrix(msg.k)
+    matrix = _intrinsics(msg, rectified)
     if not np.isfinite(matrix).all():
         raise CameraInfoError(f"{what} is {matrix.tolist()}, expected finite numbers; "
                               "calibrate the camera again")
@@ -171,6 +187,11 @@ def _window(msg: CameraInfo) -> tuple[NDArray[np.float64], int, int]:
                               f"{width}x{height} px; set the driver's true binning")
     move = _affine(1 / across, -x / across, 1 / down, -y / down)
     return move, width // across, height // down
+
+
+def _intrinsics(msg: CameraInfo, rectified: bool) -> NDArray[np.float64]:
+    """K, or the left 3x3 of P."""
+    return np.array(msg.p, float).reshape(3, 4)[:, :3] if rectified else _matrix(msg.k)
 
 
 def _affine(sx: float, tx: float, sy: float, ty: float) -> NDArray[np.float64]:

@@ -43,12 +43,21 @@ class Gate:
         self.states: list[DepthState] = peer.listen("depth/state", DepthState, LATCHED)
 
     def send(self, image: np.ndarray = SLOPE, camera: CameraModel | None = CAMERA,
-             header: Header | None = None) -> Header:
-        """Send a frame with its calibration; None for a camera that has none."""
+             header: Header | None = None, rectified: CameraModel | None = None) -> Header:
+        """Send a frame with its calibration; None for a camera that has none.
+
+        Args:
+            image: shape (H, W, 3) uint8.
+            camera: K and D, and P where `rectified` gives no other.
+            header: of the frame, or a fresh one.
+            rectified: P.
+        """
         header = header or fresh()
         info = (CameraInfo(width=image.shape[1], height=image.shape[0]) if camera is None
                 else from_camera_model(camera, header))
         info.header = header
+        if rectified is not None:
+            info.p = from_camera_model(rectified, header).p
         self.peer.send("gate/camera_info", info)
         self.peer.send("gate/image", images.from_rgb(image, header))
         return header

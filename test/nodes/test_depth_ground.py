@@ -35,6 +35,13 @@ class TestGround:
             assert depth_m[47] == pytest.approx(self.at_bottom(1.0), rel=1e-5)
             assert depth_m[24] == pytest.approx(120.0, rel=1e-4)
 
+    def test_rectified_images_are_not_straightened_again(self) -> None:
+        bent = CameraModel(64, 48, 45.0, 45.0, 31.5, 23.5, (-0.3, 0.1, 0.0, 0.0), "plumb_bob")
+        with gate(estimator="ground_plane", rectified=True,
+                  ground_plane__camera_height_m=0.5) as funnel:
+            depth_m = funnel.look(image=self.IMAGE, camera=bent, rectified=self.CAMERA)
+            assert depth_m[47] == pytest.approx(self.at_bottom(0.5), rel=1e-5)  # of every column
+
     def test_from_tf_at_the_frames_stamp(self) -> None:
         # optical to ground: z forward is x, x right is -y, y down is -z
         level = (-0.5, 0.5, -0.5, 0.5)

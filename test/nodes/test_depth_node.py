@@ -61,6 +61,17 @@ class TestNetwork:
             funnel.set(focal_correction=False)
             np.testing.assert_allclose(funnel.look(camera=tele), plain, rtol=1e-3)
 
+    def test_of_rectified_images_p_is_the_camera(self, models: dict[str, Any]) -> None:
+        wide = CameraModel(WIDTH, HEIGHT, CAMERA.fx / 2, CAMERA.fy / 2, 48.5, 34.5,
+                           (-0.3, 0.1, 0.0, 0.0, 0.0), "plumb_bob")
+        with gate(rectified=True, **models) as funnel:
+            header = funnel.send(camera=wide, rectified=CAMERA)
+            np.testing.assert_allclose(funnel.depth(header), formula_depth(SLOPE, 20.0), rtol=0.02)
+            assert to_camera_model(funnel.info(header), rectified=True) == CAMERA
+            funnel.look(camera=None)
+            funnel.peer.await_status("depth", lambda level, text, _: level == 1
+                                     and "not calibrated (P of zeros)" in text, "a warning")
+
     def test_a_smaller_depth_image_has_its_own_calibration(self, models: dict[str, Any]) -> None:
         with gate(**models) as funnel:
             funnel.look()

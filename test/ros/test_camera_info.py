@@ -20,6 +20,7 @@ from smolvlm_ros.ros.camera_info import (  # noqa: E402
     check_size,
     from_camera_model,
     image_size,
+    is_calibrated,
     scaled_camera_info,
     to_camera_model,
 )
@@ -110,6 +111,14 @@ class TestToCameraModel:
     def test_no_projection_matrix(self) -> None:
         with pytest.raises(CameraInfoError, match="P of .* is all zeros"):
             to_camera_model(info(p=[0.0] * 12), rectified=True)
+
+    def test_calibrated_is_judged_by_the_matrix_that_is_used(self) -> None:
+        zeros = {"k": [0.0] * 9, "p": [0.0] * 12}
+        assert is_calibrated(info()) and is_calibrated(info(), rectified=True)
+        assert not is_calibrated(info(k=zeros["k"]))
+        assert is_calibrated(info(k=zeros["k"]), rectified=True)
+        assert is_calibrated(info(p=zeros["p"]))
+        assert not is_calibrated(info(p=zeros["p"]), rectified=True)
 
     def test_an_empty_message_says_not_calibrated(self) -> None:
         with pytest.raises(CameraInfoError, match="not calibrated"):
