@@ -84,6 +84,11 @@ class KnownCheckpoint:
         return bool(self.part)
 
     @property
+    def parameters(self) -> int:
+        """Their number, near enough to tell how much memory they take."""
+        return int(self.parameters_million * 1e6)
+
+    @property
     def source(self) -> str:
         """Where it comes from, as exported files say it: the hub id, or the short name."""
         return self.hub_id or self.name

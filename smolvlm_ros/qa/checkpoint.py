@@ -7,22 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint
-from smolvlm_ros.models.embedded import folder_of
+from smolvlm_ros.models.embedded import CHECKPOINTS_FOLDER, folder_of
 from smolvlm_ros.models.errors import ModelError
 from smolvlm_ros.models.fetching import FILES, fetch
 from smolvlm_ros.models.lora import Adapter, open_adapter
-from smolvlm_ros.models.memory import check_memory
 from smolvlm_ros.models.model_card import require_commercial
+from smolvlm_ros.models.pip_packages import VLM, install
 from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, Task, find, named
 from smolvlm_ros.qa.engine import AUTO, EngineConfig, EngineError, NoEngine
+from smolvlm_ros.qa.placement import require_machine, require_room
 
 MODEL_TYPE = "smolvlm"
-# Peak memory of a process over that of its weights, MiB: libraries, activations, one prefix.
-# Measured 440 to 515 with SmolVLM2-256M to 2.2B on a CPU.
-_OVERHEAD_MIB = 515
-_WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0,
-                 "int8": 5.0}  # float32 while loading and INT8 made from it, side by side
-_EXTRA = "install the extra with: pip install 'smolvlm_ros[vlm]'"
+_INSTALL = install(VLM)
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ def locate(config: EngineConfig) -> Found | NoEngine:
             return found if isinstance(found, NoEngine) else _adapted(found, config)
         missing = missing_libraries()
         if missing:
-            raise EngineError(f"model {config.model!r} needs {missing}; {_EXTRA}")
+            raise EngineError(f"model {config.model!r} needs {missing}; {_INSTALL}")
         return _adapted(_named(config), config)
     except ModelError as error:
         raise EngineError(str(error)) from error
@@ -82,11 +78,6 @@ def missing_libraries() -> str:
                         if importlib.util.find_spec(module) is None)
 
 
-def memory_need_mib(parameters: int, dtype: str) -> float:
-    """Expected peak memory of a process that runs a checkpoint on the CPU, MiB."""
-    return parameters * _WEIGHT_BYTES[dtype] / 2**20 + _OVERHEAD_MIB
-
-
 def _named(config: EngineConfig) -> Found:
     folder = Path(config.model).expanduser()
     known = named(config.model)
@@ -104,6 +95,8 @@ def _named(config: EngineConfig) -> Found:
     revision = config.revision or (known.revision if known else "")
     at_hand = cached(hub_id, revision)
     if at_hand is None and config.allow_download:
+        if known is not None:  # before gigabytes are fetched in vain
+            require_room(known.parameters, known.name, config, known.smaller)
         at_hand = download(hub_id, config, revision)
     if at_hand is None:
         raise EngineError((not config.revision and _at_another_commit(known)) or (
@@ -116,7 +109,11 @@ def _automatic(config: EngineConfig) -> Found | NoEngine:
     """The largest known checkpoint at hand that fits; says why it is none."""
     missing = missing_libraries()
     if missing:
-        return NoEngine(f"{missing} not installed; {_EXTRA}")
+        return NoEngine(f"{missing} not installed; {_INSTALL}")
+    try:
+        require_machine("SmolVLM2")
+    except ModelError as error:
+        return NoEngine(str(error))
     reasons: list[str] = []
     for known in _by_size():
         folder = cached(known.hub_id, known.revision)
@@ -141,9 +138,8 @@ def _automatic(config: EngineConfig) -> Found | NoEngine:
 
 def _automatic_download(config: EngineConfig, reasons: list[str]) -> Found | NoEngine:
     for known in _by_size():
-        need_mib = memory_need_mib(int(known.parameters_million * 1e6), cpu_dtype(config))
         try:
-            check_memory(need_mib, known.name, known.smaller)
+            require_room(known.parameters, known.name, config, known.smaller)
             found = _checked(download(known.hub_id, config, known.revision), config,
                              known.name)
         except ModelError as error:
@@ -154,17 +150,17 @@ def _automatic_download(config: EngineConfig, reasons: list[str]) -> Found | NoE
 
 
 def _checked(folder: Path, config: EngineConfig, name: str) -> Found:
-    """Open the folder and hold it against the free memory.
+    """Open the folder, and hold it against its card and the free memory.
 
     Raises:
-        ModelError: the folder is not a safe, complete SmolVLM checkpoint, or too large.
+        ModelError: the folder is not a safe, complete SmolVLM checkpoint, its card forbids
+            commercial use, or it is too large.
     """
     checkpoint = open_checkpoint(folder, MODEL_TYPE)
     known = find(name, checkpoint.config)
-    if known is None:
+    if not _is_the_one(known, folder):
         _check_licence(folder, name, config)
-    need_mib = memory_need_mib(checkpoint.parameters, cpu_dtype(config))
-    check_memory(need_mib, name, known.smaller if known else "")
+    require_room(checkpoint.parameters, name, config, known.smaller if known else "")
     return Found(checkpoint, name, embedded=known is not None and known.embedded)
 
 
@@ -173,11 +169,16 @@ def _check_licence(folder: Path, name: str, config: EngineConfig) -> None:
         require_commercial(folder, name, "engine.allow_noncommercial to true")
 
 
-def cpu_dtype(config: EngineConfig) -> str:
-    """The format that counts for the memory; 'auto' is float32 unless CUDA is asked for."""
-    if config.dtype != "auto":
-        return config.dtype
-    return "bfloat16" if config.device == "cuda" else "float32"
+def _is_the_one(known: KnownCheckpoint | None, folder: Path) -> bool:
+    """True for the package's own folder, and in the hub's cache for the commit that was checked.
+
+    The name of another folder, or a mark in its configuration, says nothing of its weights.
+    """
+    if known is None:
+        return False
+    if known.embedded:
+        return folder == CHECKPOINTS_FOLDER / known.part
+    return folder.name == known.revision
 
 
 def cached(hub_id: str, revision: str = "") -> Path | None:

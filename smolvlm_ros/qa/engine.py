@@ -95,6 +95,12 @@ class EngineConfig(Settings):
         "auto", "Number format of the weights. 'auto': bfloat16 on CUDA (float16 where that is "
         "slow), float32 on the CPU. int8 (CPU) is fastest to decode and needs most memory.",
         choices=("auto", "float32", "bfloat16", "float16", "int8"))
+    reserve_mib: int = setting(
+        1024, "Memory that a SmolVLM2 must leave free for the nodes that start after it and the "
+        "robot's other software; less, and it is refused (with 'auto', a smaller one is taken). "
+        "Depth Anything V2 Small at 518x686 takes 451 MiB and D-FINE-N 205, the rest is for the "
+        "other nodes; give more for larger networks. A GPU's own memory is not counted.",
+        unit="MiB", ge=0, le=65536)
     num_threads: int = setting(0, "CPU threads of the model; 0 leaves the library's choice.",
                                ge=0, le=256)
     max_new_tokens: int = setting(128, "Longest free answer.", unit="tokens", ge=1, le=2048)

@@ -9,6 +9,7 @@ from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.lora import merge
 from smolvlm_ros.qa.checkpoint import Found
 from smolvlm_ros.qa.engine import EngineConfig, EngineError
+from smolvlm_ros.qa.placement import place
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def load(found: Found, config: EngineConfig) -> Loaded:
     """
     import torch
 
-    device = _device(config)
-    dtype = _dtype(config, device)
+    where = place(config)
+    dtype = where.dtype
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     folder = str(found.checkpoint.folder)
@@ -50,7 +51,7 @@ def load(found: Found, config: EngineConfig) -> Loaded:
         model = model.eval().requires_grad_(False)
         if dtype == "int8":
             _quantize(model)
-        return Loaded(model.to(device), tokenizer, device, dtype)
+        return Loaded(model.to(where.device), tokenizer, where.device, dtype)
     except CheckpointError as error:  # of an adapter: its text says all
         raise EngineError(str(error)) from error
     except (OSError, ValueError, RuntimeError, ImportError, AttributeError,
@@ -96,24 +97,3 @@ def _refuse_gaps(folder: str, report: dict[str, Any]) -> None:
             raise EngineError(f"{folder} has {len(names)} {what.replace('_', ' ')} (first: "
                               f"{names[0]}), which would be filled with random numbers; "
                               "get the checkpoint again")
-
-
-def _device(config: EngineConfig) -> str:
-    import torch
-
-    works = torch.cuda.is_available()
-    if config.device == "cuda" and not works:
-        raise EngineError("device = 'cuda', but torch sees no CUDA device; install a torch with "
-                          "CUDA for this machine, or use device = 'auto' or 'cpu'")
-    return "cuda" if works and config.device != "cpu" and config.dtype != "int8" else "cpu"
-
-
-def _dtype(config: EngineConfig, device: str) -> str:
-    import torch
-
-    if config.dtype != "auto":
-        return config.dtype
-    if device == "cpu":
-        return "float32"  # bfloat16 is emulated, and slow, on CPUs without AVX512-BF16
-    native = torch.cuda.is_bf16_supported(including_emulation=False)
-    return "bfloat16" if native else "float16"

@@ -4,10 +4,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_checkpoint_choice import make_folder
+from test_checkpoint_choice import make_folder, on
 
+from smolvlm_ros.models import memory
 from smolvlm_ros.models.checkpoint import sha256
-from smolvlm_ros.models.errors import MemoryFloorError
 from smolvlm_ros.models.fetching import record_path
 from smolvlm_ros.qa import checkpoint
 from smolvlm_ros.qa.engine import EngineConfig, EngineError, NoEngine, make_engine
@@ -22,7 +22,9 @@ HUB_ID = "HuggingFaceTB/SmolVLM2-256M-Video-Instruct"
 def roomy(monkeypatch):
     """All libraries of the extra, and plenty of memory."""
     monkeypatch.setattr(checkpoint, "missing_libraries", lambda: "")
-    monkeypatch.setattr(checkpoint, "check_memory", lambda *_: None)
+    monkeypatch.setattr(memory, "available_mib", lambda root="/": 100_000.0)
+    monkeypatch.setattr(memory, "total_mib", lambda root="/": 100_000.0)
+    on(monkeypatch, "cpu", "float32")
 
 
 @pytest.fixture(autouse=True)
@@ -100,18 +102,12 @@ def test_only_safe_files_are_fetched(monkeypatch, tmp_path) -> None:
 def test_auto_fetches_the_largest_that_fits(monkeypatch, tmp_path) -> None:
     folder = make_folder(tmp_path / "m")
     monkeypatch.setattr(checkpoint, "download", lambda hub_id, config, revision="": folder)
-
-    def too_large(need_mib, name, smaller=""):
-        if need_mib > 3000:
-            raise MemoryFloorError(f"{name} does not fit")
-
-    monkeypatch.setattr(checkpoint, "check_memory", too_large)
+    monkeypatch.setattr(memory, "available_mib", lambda root="/": 2500.0 + 1024)
     found = checkpoint.locate(EngineConfig(allow_download=True))
     assert (found.name, found.why) == ("smolvlm2-500m", "the largest one that fits, fetched now")
-    monkeypatch.setattr(checkpoint, "check_memory", lambda need, name, smaller="": too_large(
-        1e6, name))
+    monkeypatch.setattr(memory, "available_mib", lambda root="/": 900.0)
     nothing = checkpoint.locate(EngineConfig(allow_download=True))
-    assert isinstance(nothing, NoEngine) and "does not fit" in nothing.reason
+    assert isinstance(nothing, NoEngine) and "smolvlm2-256m needs" in nothing.reason
 
 
 def test_auto_without_a_network_abstains(monkeypatch) -> None:
