@@ -21,6 +21,7 @@ from smolvlm_ros.fusion import (
 )
 from smolvlm_ros.msg import GateState
 from smolvlm_ros.ros.annotating import Annotator
+from smolvlm_ros.ros.camera_info import CalibrationSettings
 from smolvlm_ros.ros.depth_origin import DepthOrigin
 from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
@@ -83,7 +84,7 @@ _DEAD_S = 10.0  # a frame takes milliseconds, and what it waits for in TF
 
 
 @dataclass(frozen=True)
-class FusionSettings(NodeSettings, FusionConfig):
+class FusionSettings(CalibrationSettings, NodeSettings, FusionConfig):
     """Parameters of the fusion node."""
 
     target_frame: str = setting(
@@ -95,9 +96,6 @@ class FusionSettings(NodeSettings, FusionConfig):
     sync_slop_s: float = setting(
         0.0, "Greatest difference of the stamps of detections and depth; 0 for equal stamps, "
         "which the funnel's own stages give.", unit="s", ge=0.0, le=1.0)
-    rectified: bool = setting(
-        False, "The images are rectified: the camera model is P, without distortion. Off for "
-        "images straight from the camera: K and D.")
     zones: str = setting(
         "", "Zones: a YAML file, or the YAML text itself; empty for none. A file is read again "
         "whenever a parameter of the node is set.", le=100000, runtime=True)
