@@ -22,7 +22,8 @@ class GateConfig(Settings):
     heartbeat: bool = setting(True, "Pass a frame when nothing has passed for `heartbeat_s`, and "
                               "early when a thing came to rest and no frame has shown it yet.",
                               runtime=True)
-    request: bool = setting(True, "Pass the next frame when somebody asks for one.", runtime=True)
+    request: bool = setting(True, "Pass the next frame when somebody asks for one; of a frozen "
+                            "camera, the first new one.", runtime=True)
 
     heartbeat_s: float = setting(10.0, "Longest time without a passed frame.", unit="s",
                                  ge=0.1, le=3600.0, runtime=True)
@@ -71,8 +72,9 @@ class GateConfig(Settings):
     stall_s: float = setting(3.0, "Gap between two stamps after which the gate begins anew.",
                              unit="s", ge=0.1, le=3600.0, runtime=True)
     frozen_after_s: float = setting(2.0, "Time for which the very same image may come under fresh "
-                                    "stamps before the camera counts as frozen.", unit="s",
-                                    ge=0.1, le=3600.0, runtime=True)
+                                    "stamps before the camera counts as frozen, and a request "
+                                    "waits for a new one. Raise it for a simulator without noise.",
+                                    unit="s", ge=0.1, le=3600.0, runtime=True)
 
     def conflicts(self) -> list[str]:
         """Polygons that cannot be read, and a stall shorter than the quiet time."""

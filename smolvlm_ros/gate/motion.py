@@ -42,6 +42,7 @@ class MotionGate:
         self._mask: NDArray[np.bool_] | None = None
         self._stamp_s: float | None = None
         self._fresh_s = 0.0
+        self._frozen = False
         self._detected: tuple[float, str] | None = None   # score and name
         self._detected_s = float("-inf")
         self._why_reset = ""
@@ -50,6 +51,11 @@ class MotionGate:
     def config(self) -> GateConfig:
         """The settings in force."""
         return self._config
+
+    @property
+    def frozen(self) -> bool:
+        """True while the camera sends one image under fresh stamps."""
+        return self._frozen
 
     def configure(self, config: GateConfig) -> None:
         """Take new settings; a new work width begins anew, all others go on with what is known."""
@@ -61,7 +67,7 @@ class MotionGate:
         self._mask = mask_image(config.ignore_masks, self._size) if self._shape else None
 
     def request(self, reason_text: str = "") -> None:
-        """Let the next frame pass, whatever it shows.
+        """Let the next frame pass, whatever it shows; of a frozen camera the first new one.
 
         Args:
             reason_text: who asks and why; for the caller's log, nothing depends on it.
@@ -101,6 +107,7 @@ class MotionGate:
         self._watch = SceneWatch(self._numbers)
         self._repeats.clear()
         self._policy.restart()
+        self._frozen = False
         self._shape = ()
         self._stamp_s = None
         self._detected = None
@@ -126,10 +133,13 @@ class MotionGate:
         work = reduce_image(image, self._size)
         repeated = self._repeats.repeated(image, work)
         if repeated:
-            evidence, fraction = Evidence(novelty=self._watch.novelty(), repeated=True), 0.0
+            frozen = stamp_s - self._fresh_s >= self._config.frozen_after_s
+            evidence, fraction = Evidence(novelty=self._watch.novelty(), repeated=True,
+                                          frozen=frozen), 0.0
         else:
             self._fresh_s = stamp_s
             evidence, fraction = self._look(image, work, dt_s, stamp_s)
+        self._frozen = evidence.frozen
         reason = self._policy.decide(evidence, stamp_s, self._config)
         if reason is not Reason.NONE:
             self._watch.mark()
@@ -142,7 +152,7 @@ class MotionGate:
             regions=self._watch.regions(scale, stamp_s), motion_fraction=fraction,
             novelty=evidence.novelty, detected_class=name, detected_score=score,
             event_id=self._policy.event_id, repeated=repeated,
-            frozen=stamp_s - self._fresh_s >= self._config.frozen_after_s, reset=why)
+            frozen=evidence.frozen, reset=why)
 
     def _advance(self, shape: tuple[int, ...], stamp_s: float) -> float:
         """Begin anew where frames do not follow each other; the time since the last frame."""

@@ -20,6 +20,7 @@ class Evidence:
         novelty: share of the view without counterpart in the last passed frame, 0 to 1.
         detected: the gate's detector found something that counts.
         repeated: the image is exactly the one before.
+        frozen: that for so long that the camera is stuck.
     """
 
     onset: bool = False
@@ -28,6 +29,7 @@ class Evidence:
     novelty: float = 0.0
     detected: bool = False
     repeated: bool = False
+    frozen: bool = False
 
 
 class PassPolicy:
@@ -48,7 +50,7 @@ class PassPolicy:
         self._ended_s = _NEVER
 
     def request(self) -> None:
-        """Let the next frame pass."""
+        """Let the next frame pass; while the camera is stuck, the first new one after."""
         self._requested = True
 
     def restart(self) -> None:
@@ -76,7 +78,7 @@ class PassPolicy:
     def _choose(self, evidence: Evidence, stamp_s: float, config: GateConfig) -> Reason:
         since_pass = stamp_s - self._passed_s
         motion = self._motion(evidence, stamp_s, config)
-        if self._requested and config.request:
+        if self._requested and config.request and not evidence.frozen:
             return Reason.REQUEST
         if evidence.repeated:
             return Reason.NONE

@@ -16,7 +16,7 @@ from smolvlm_ros.ros.boxes import to_box
 from smolvlm_ros.ros.health import InputRule, Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
-from smolvlm_ros.ros.pairing import InfoPairing
+from smolvlm_ros.ros.pairing import KEPT, InfoPairing
 from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qos import CameraQos, FunnelQos
@@ -27,8 +27,9 @@ from smolvlm_ros.settings import group, setting
 IMAGE = Endpoint("image", "sensor_msgs/msg/Image", "Every camera frame.", qos="image_qos")
 COMPRESSED = Endpoint("image/compressed", "sensor_msgs/msg/CompressedImage",
                       "Every camera frame, with image_transport:=compressed.", qos="image_qos")
-CAMERA_INFO = Endpoint("camera_info", "sensor_msgs/msg/CameraInfo", "Calibration with each frame.",
-                       qos="image_qos")
+# Of images the newest counts; of these the one whose frame passes, which may be an older one.
+CAMERA_INFO = Endpoint("camera_info", "sensor_msgs/msg/CameraInfo", "Calibration with each frame; "
+                       "more are kept than of images.", qos="image_qos", kept=KEPT)
 PASSED = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames that passed: the received "
                   "messages themselves; decoded ones, rgb8, with image_transport:=compressed.",
                   qos="output_qos")
@@ -210,9 +211,11 @@ class GateNode(FunnelNode[GateSettings]):
     def _on_request(self, _: Any, response: Any) -> Any:
         self._gate.request()
         self.stats.count("requests")
-        response.success = self.settings.request
-        response.message = ("the next frame passes" if self.settings.request
-                            else "requests are switched off; set the parameter request to true")
+        response.success = self.settings.request and not self._gate.frozen
+        response.message = ("requests are switched off; set the parameter request to true"
+                            if not self.settings.request else
+                            "the camera sends one image under fresh stamps; the first new one "
+                            "passes" if self._gate.frozen else "the next frame passes")
         return response
 
     def _make_detector(self, settings: GateSettings) -> None:

@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smolvlm_ros.qa.verdict import Frame
+import numpy as np
+
+from smolvlm_ros.qa.verdict import Frame, Region
 from smolvlm_ros.settings import Settings, setting
 
 RESET_S = 1.0  # stamps further back than this mean a new clock, not frames out of order
+_THIN = 16
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,30 @@ def pick_two(frames: Sequence[Frame], now_s: float, min_separation_s: float, con
             return FramePick((frame, newest))
     return FramePick((newest,), f"no second frame lies {min_separation_s:g} to "
                      f"{config.max_span_s:g} s before the newest one")
+
+
+def repeats(first: Frame, second: Frame) -> bool:
+    """True when two frames, or crops of two, are equal in every pixel that both show.
+
+    Crops that share less than half of the smaller one are not compared: what they are of has moved.
+    """
+    one, two = _extent(first), _extent(second)
+    left, top = max(one[0], two[0]), max(one[1], two[1])
+    right, bottom = min(one[2], two[2]), min(one[3], two[3])
+    common_px = max(0, right - left) * max(0, bottom - top)
+    if 2 * common_px < min((e[2] - e[0]) * (e[3] - e[1]) for e in (one, two)):
+        return False
+    a, b = (frame.image_rgb[top - e[1]:bottom - e[1], left - e[0]:right - e[0]]
+            for frame, e in ((first, one), (second, two)))
+    # A few rows tell nearly all that differ.
+    return np.array_equal(a[::_THIN], b[::_THIN]) and np.array_equal(a, b)
+
+
+def _extent(frame: Frame) -> Region:
+    """What of the camera's image a frame shows: left, top, right, bottom in pixels."""
+    height, width = frame.image_rgb.shape[:2]
+    left, top = (0, 0) if frame.region is None else frame.region[:2]
+    return left, top, left + width, top + height
 
 
 def first_two(frames: Sequence[Frame], min_separation_s: float) -> tuple[Frame, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from smolvlm_ros.models.embedded import ForeignFrame, require_world
 from smolvlm_ros.qa.calibration import NEUTRAL, Calibration
 from smolvlm_ros.qa.engine import Engine, NoEngine
+from smolvlm_ros.qa.frames import repeats
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open, negate
 from smolvlm_ros.qa.prompt import clean_question
@@ -81,17 +82,30 @@ class SceneQA:
             return Cause.NO_MODEL, foreign
         if not frames:
             return Cause.NO_FRAME, "no frame to look at; has one passed the gate?"
+        cause, reason = self._unusable(frames[0], frames[-1])
         separation_s = frames[-1].stamp_s - frames[0].stamp_s
+        if reason:
+            return cause, reason
         if len(frames) < 2 or separation_s <= 0 or separation_s < self.config.min_separation_s:
             return Cause.INCOMPLETE, ("two frames at least min_separation_s = "
                                       f"{self.config.min_separation_s:g} s apart are needed; ask "
                                       "again when another one has passed the gate")
-        for frame in (frames[-1], frames[0]):
+        return Cause.AGREED, ""
+
+    def _unusable(self, oldest: Frame, newest: Frame) -> tuple[Cause, str]:
+        """Why nobody could answer from these views, a server neither; '' when one may."""
+        for frame in (newest, oldest):
             if frame.contrast < self.config.min_contrast:
-                return Cause.UNCLEAR, (
+                return Cause.NOTHING_SHOWN, (
                     f"the view at {frame.stamp_s:.3f} s shows nothing (contrast "
                     f"{frame.contrast:.1f}, less than min_contrast = "
                     f"{self.config.min_contrast:g}): is the lens covered, or is it dark?")
+        if (not self.config.accept_repeated_images and oldest.stamp_s < newest.stamp_s
+                and repeats(oldest, newest)):
+            return Cause.REPEATED, (
+                f"the camera repeats one image: the frames of {oldest.stamp_s:.3f} s and "
+                f"{newest.stamp_s:.3f} s are equal in every pixel; restart the camera, or set "
+                "policy.accept_repeated_images for a simulator without noise")
         return Cause.AGREED, ""
 
     def _unsure(self, question: str, frames: Sequence[Frame], cause: Cause, reason: str) -> Verdict:

@@ -44,9 +44,12 @@ class Cause(str, Enum):
     AGREED = "agreed"  # the only cause of the robot's own YES and NO
     SERVER = "server"  # a model on a server decided, where the robot's own was unsure
     DISAGREED = "disagreed"  # passes contradict each other
-    UNCLEAR = "unclear"  # a probability between the thresholds, no number, or nothing to see
+    UNCLEAR = "unclear"  # a probability between the thresholds
     LOW_MASS = "low_mass"  # the model wanted to say something other than yes or no
     INCOMPLETE = "incomplete"  # passes are missing: a second frame, or the negation
+    NOTHING_SHOWN = "nothing_shown"  # a covered lens, darkness, glare: nobody can see more
+    REPEATED = "repeated"  # the frames are one image: the camera is stuck
+    BROKEN_MODEL = "broken_model"  # no probabilities came
     NO_FRAME = "no_frame"
     NO_MODEL = "no_model"
     GEOMETRY = "geometry"  # a question for measurements, never for the model
@@ -79,12 +82,14 @@ class Frame:
         frame_id: optical frame.
         region: the part of the camera's image that this is: left, top, right, bottom in pixels,
             the last two excluded; None for all of it.
+        scale: pixels of this image per pixel of the camera's.
     """
 
     image_rgb: NDArray[np.uint8]
     stamp_s: float
     frame_id: str = ""
     region: Region | None = None
+    scale: float = 1.0
 
     @property
     def contrast(self) -> float:
@@ -187,6 +192,10 @@ class PolicyConfig(Settings):
         3.0, "Least standard deviation of the grey values, 0 to 255, of what is looked at. Below "
         "it there is nothing to see (a covered lens, darkness, glare), and nothing is answered.",
         ge=0.0, le=128.0, runtime=True)
+    accept_repeated_images: bool = setting(
+        False, "Answer from two frames that are equal in every pixel of what is looked at. A "
+        "camera's noise never gives those, so they mean a stuck camera and nothing is answered; "
+        "set it for a simulator without noise only.", runtime=True)
     min_separation_s: float = setting(
         0.5, "Least time between the two frames asked; closer ones are nearly the same picture.",
         unit="s", ge=0.0, le=60.0, runtime=True)
@@ -228,8 +237,9 @@ def objection(passes: Sequence[Pass], config: PolicyConfig) -> tuple[Cause, str]
     """What already stands against YES and NO, whatever further passes would say; '' for nothing."""
     for p in passes:
         if not (0.0 <= p.p_yes <= 1.0 and 0.0 <= p.mass <= 1.0):  # NaN fails too
-            return Cause.UNCLEAR, (f"p_yes = {p.p_yes} and mass = {p.mass} for {_name(p)} are not "
-                                   "probabilities: the model is broken")
+            return Cause.BROKEN_MODEL, (
+                f"p_yes = {p.p_yes} and mass = {p.mass} for {_name(p)} are not probabilities: the "
+                "model is broken")
     for p in passes:
         if p.mass < config.min_mass:
             return Cause.LOW_MASS, (f"yes and no together have {p.mass:.2f} for {_name(p)}, less "

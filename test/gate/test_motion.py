@@ -182,8 +182,11 @@ def test_repeats_are_dropped_and_a_frozen_camera_is_told() -> None:
     assert passed(decisions) == [0] and all(d.repeated for d in decisions[1:])
     assert [d.frozen for d in decisions].index(True) == 10
     gate.request()
-    assert gate.step(image, 3.0).reason is Reason.REQUEST
-    assert not gate.step(as_image(STILL, 1), 3.1).frozen
+    assert gate.frozen and not gate.step(image, 3.0).open
+    new = gate.step(as_image(STILL, 1), 3.1)
+    assert new.reason is Reason.REQUEST and not new.frozen and not gate.frozen
+    gate.request()  # the first repeats are no fault yet
+    assert gate.step(as_image(STILL, 1), 3.2).reason is Reason.REQUEST
 
 
 def test_resets_say_why_and_pass_the_first_frame() -> None:

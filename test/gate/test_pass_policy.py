@@ -60,6 +60,16 @@ def test_request_passes_even_a_repeat_and_only_once() -> None:
     assert policy.decide(EMPTY, 0.1, CONFIG) is Reason.NONE
 
 
+def test_request_to_a_stuck_camera_waits_for_a_new_image() -> None:
+    policy = PassPolicy()
+    policy.request()
+    stuck = Evidence(repeated=True, frozen=True)
+    assert policy.decide(stuck, 3.0, CONFIG) is Reason.NONE
+    assert policy.decide(stuck, 20.0, CONFIG) is Reason.NONE
+    assert policy.decide(EMPTY, 20.1, CONFIG) is Reason.REQUEST
+    assert policy.decide(EMPTY, 20.2, CONFIG) is Reason.NONE
+
+
 def test_request_switched_off_is_forgotten() -> None:
     policy = PassPolicy()
     policy.decide(EMPTY, 0.0, CONFIG)

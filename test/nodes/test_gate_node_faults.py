@@ -15,6 +15,7 @@ from peer import wait_for  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from smolvlm_ros.msg import GateState  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
 
 
 class TestFaults:
@@ -29,9 +30,13 @@ class TestFaults:
 
             wait_for(lambda: repeat().frozen and "camera stuck: the same image under fresh stamps"
                      in front.peer.status("gate")[1], "the fault")
+            refused = front.peer.call("gate/request_frame", Trigger, Trigger.Request())
+            assert not refused.success and "one image under fresh stamps" in refused.message
+            repeat()  # nor does the request let it pass
             level, _, values = front.peer.status("gate")
             assert level == 2 and int(values["exact_repeats"]) > 1
-            assert not front.show(scene(1)).repeated
+            new = front.show(scene(1))
+            assert not new.repeated and new.passed and new.reason == GateState.REASON_REQUEST
             front.peer.await_status("gate", lambda _, text, __: "stuck" not in text, "its end")
 
     def test_the_limit_of_a_stuck_camera_changes_while_running(self) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolvlm_ros.qa.frames import FrameRing, RingConfig, first_two
+from smolvlm_ros.qa.crops import CropConfig, cropped
+from smolvlm_ros.qa.frames import FrameRing, RingConfig, first_two, repeats
 from smolvlm_ros.qa.verdict import Frame
 
 
@@ -120,3 +121,23 @@ def test_the_first_two_frames_far_enough_apart() -> None:
     assert [f.stamp_s for f in first_two(frames, 0.5)] == [1.0, 1.6]
     assert [f.stamp_s for f in first_two(frames, 5.0)] == [1.0]
     assert first_two([], 0.5) == ()
+
+
+def test_repeats_are_told_from_what_both_crops_show() -> None:
+    rng = np.random.default_rng(0)
+    shown = Frame(rng.integers(0, 255, (100, 200, 3), dtype=np.uint8), 1.0)
+    stuck = Frame(shown.image_rgb.copy(), 2.0)
+    noisy = Frame(shown.image_rgb.copy(), 2.0)
+    noisy.image_rgb[50, 95] ^= 1
+    assert repeats(shown, stuck) and not repeats(shown, noisy)
+
+    def crop(frame: Frame, left: float) -> Frame:
+        return cropped(frame, (left, 40.0, left + 40.0, 60.0), CropConfig(min_px=8))
+    # A box that wanders by a few pixels hides no stuck camera.
+    assert repeats(crop(shown, 80.0), crop(stuck, 84.0))
+    assert not repeats(crop(shown, 80.0), crop(noisy, 84.0))
+    assert repeats(shown, crop(stuck, 80.0))
+    # Another part of the view tells nothing.
+    assert not repeats(crop(shown, 20.0), crop(stuck, 120.0))
+    smaller = Frame(shown.image_rgb[:, :60], 2.0)
+    assert repeats(shown, smaller) and not repeats(shown, Frame(noisy.image_rgb[:, 100:], 2.0))

@@ -161,6 +161,25 @@ def test_an_embedded_model_answers_about_its_world() -> None:
     assert SceneQA().decide(QUESTION, world, engine).answer is Answer.YES
 
 
+def test_a_camera_that_repeats_one_image_is_not_asked_about() -> None:
+    engine = Scripted(YES)
+    stuck = [TWO[1], Frame(TWO[1].image_rgb.copy(), 12.0, "camera_optical_frame")]
+    verdict = SceneQA().decide(QUESTION, stuck, engine)
+    assert (verdict.answer, verdict.cause) == (Answer.UNSURE, Cause.REPEATED)
+    assert "11.000 s and 12.000 s are equal in every pixel" in verdict.reason and not engine.calls
+    simulated = SceneQA(PolicyConfig(accept_repeated_images=True))
+    assert simulated.decide(QUESTION, stuck, engine).answer is Answer.YES
+    stuck[0].image_rgb[3, 3, 2] += 1  # one level of one pixel is a sensor's noise
+    assert SceneQA().decide(QUESTION, stuck, engine).answer is Answer.YES
+
+
+def test_what_nobody_can_see_is_said_though_a_frame_is_missing_too() -> None:
+    dark = Frame(np.zeros((4, 4, 3), np.uint8), 10.0)
+    assert SceneQA().decide(QUESTION, [dark], Scripted({})).cause is Cause.NOTHING_SHOWN
+    close = [TWO[0], Frame(TWO[0].image_rgb, 10.1)]
+    assert SceneQA().decide(QUESTION, close, Scripted({})).cause is Cause.REPEATED
+
+
 @pytest.mark.parametrize("blank", [0, 1])
 def test_a_view_without_anything_in_it_is_not_asked_about(blank: int) -> None:
     engine = Scripted(YES)
@@ -168,7 +187,7 @@ def test_a_view_without_anything_in_it_is_not_asked_about(blank: int) -> None:
     dark = np.random.default_rng(0).integers(0, 3, (48, 64, 3), dtype=np.uint8)  # noise only
     frames[blank] = Frame(dark, frames[blank].stamp_s, "camera_optical_frame")
     verdict = SceneQA().decide(QUESTION, frames, engine)
-    assert (verdict.answer, verdict.cause) == (Answer.UNSURE, Cause.UNCLEAR)
+    assert (verdict.answer, verdict.cause) == (Answer.UNSURE, Cause.NOTHING_SHOWN)
     assert f"at {frames[blank].stamp_s:.3f} s shows nothing" in verdict.reason
     assert "lens covered" in verdict.reason and not engine.calls
     lenient = SceneQA(PolicyConfig(min_contrast=0.0))

@@ -46,10 +46,10 @@ def passes(direct=(0.9, 0.9), negated=(0.1, 0.1), stamps=(1.0, 2.0), mass=0.95) 
         # the model wanted to say something else
         (passes(mass=0.3), Answer.UNSURE, Cause.LOW_MASS),
         # a broken model
-        (passes((math.nan, 0.9)), Answer.UNSURE, Cause.UNCLEAR),
-        (passes((1.1, 0.9)), Answer.UNSURE, Cause.UNCLEAR),
-        (passes(mass=math.nan), Answer.UNSURE, Cause.UNCLEAR),
-        (passes(mass=math.inf), Answer.UNSURE, Cause.UNCLEAR),
+        (passes((math.nan, 0.9)), Answer.UNSURE, Cause.BROKEN_MODEL),
+        (passes((1.1, 0.9)), Answer.UNSURE, Cause.BROKEN_MODEL),
+        (passes(mass=math.nan), Answer.UNSURE, Cause.BROKEN_MODEL),
+        (passes(mass=math.inf), Answer.UNSURE, Cause.BROKEN_MODEL),
         # nothing, one frame, one form missing on one frame, frames too close
         ([], Answer.UNSURE, Cause.INCOMPLETE),
         (passes()[:2], Answer.UNSURE, Cause.INCOMPLETE),

@@ -40,7 +40,8 @@ def case(answer: Answer = UNSURE, high_stakes: bool = False, stamp_s: float = 10
     *[(UNSURE, False, cause, True) for cause in (
         Why.UNCLEAR, Why.DISAGREED, Why.LOW_MASS, Why.INCOMPLETE)],
     *[(UNSURE, stakes, cause, False) for stakes in (False, True) for cause in (
-        Why.GEOMETRY, Why.OPEN_QUESTION, Why.NO_FRAME, Why.NO_MODEL)],
+        Why.GEOMETRY, Why.OPEN_QUESTION, Why.NO_FRAME, Why.NO_MODEL, Why.NOTHING_SHOWN,
+        Why.REPEATED, Why.BROKEN_MODEL)],
     (YES, False, Why.AGREED, False), (NO, False, Why.AGREED, False),
     (YES, True, Why.AGREED, True), (NO, True, Why.AGREED, True),
 ])

@@ -33,7 +33,9 @@ def connect(url: str, **config) -> ServerEngine:
 
 
 def frames(image) -> list[Frame]:
-    return [Frame(image, 10.0), Frame(image, 11.0)]
+    other = image.copy()
+    other[0, 0] ^= 1  # a sensor's noise
+    return [Frame(image, 10.0), Frame(other, 11.0)]
 
 
 @pytest.mark.parametrize("probabilities", [True, False], ids=["logprobs", "json"])

@@ -34,7 +34,7 @@ def pair(older: int, newer: int, answer: bool = True, corruptions: tuple[str, st
     frames = []
     for value, stamp_s in ((older, 1.0), (newer, 2.0)):
         image = np.full((4, 4, 3), value, np.uint8)
-        image[2:] = 60  # something to see
+        image[2:] = 60 + round(stamp_s)  # something to see, never twice the same
         frames.append(Frame(image, stamp_s))
     return Pair((frames[0], frames[1]), (presence_fact("person", answer),), corruptions)
 
