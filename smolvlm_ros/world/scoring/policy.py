@@ -89,7 +89,7 @@ def score_policy(engine: Engine, pairs: Sequence[Pair], questions: Sequence[tupl
         pair = pairs[number]
         calibration = calibrations.of(fact.kind) if calibrations else NEUTRAL
         verdict = policy.decide(fact.question, pair.frames, engine, calibration=calibration)
-        if not verdict.passes and verdict.cause is not Cause.UNCLEAR:  # nothing to see
+        if not verdict.passes and verdict.cause is not Cause.NOTHING_SHOWN:
             raise ValueError(f"{fact.question!r} was not asked: {verdict.reason}")
         direct = {p.stamp_s: p.p_yes for p in verdict.passes if not p.negated}
         # Half a verdict is enough to abstain, but the others need both frames.
