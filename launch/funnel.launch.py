@@ -68,7 +68,8 @@ def declared_arguments() -> list[DeclareLaunchArgument]:
                               choices=["debug", "info", "warn", "error", "fatal"],
                               description="What the nodes log."),
         flag("use_sim_time", "Take the time from /clock."),
-        flag("rviz", "Show image, depth, objects and zones in rviz."),
+        flag("rviz", "Show image, depth, objects and zones in rviz. Its fixed frame is fusion's "
+             "target_frame; where that is not set, choose the camera's frame in rviz."),
         *record_arguments(),
     ]
 

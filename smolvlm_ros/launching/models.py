@@ -8,7 +8,15 @@ from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
 
 from smolvlm_ros.launching.parameter_file import write_with_values
-from smolvlm_ros.models.choice import HELP, PARAMS, Parameters, merged, parameters, resolve
+from smolvlm_ros.models.choice import (
+    HELP,
+    PARAMS,
+    Parameters,
+    embedded_in,
+    merged,
+    parameters,
+    resolve,
+)
 from smolvlm_ros.models.errors import ModelError
 
 ARGUMENT = "models"
@@ -28,8 +36,8 @@ def choose_models(context: LaunchContext, source: str, world: Parameters) -> Non
     Args:
         context: of the launch.
         source: as video_source takes it; empty where the images come from elsewhere: then 'auto'
-            leaves everything to the parameter file, and what comes is looked at by the nodes,
-            which refuse a real camera's frames for the embedded checkpoints.
+            leaves everything to the parameter file, and checkpoints of the embedded world are
+            warned of, since only the nodes see whether its frames come.
         world: further values by node, from the embedded world that is played.
 
     Raises:
@@ -45,6 +53,11 @@ def choose_models(context: LaunchContext, source: str, world: Parameters) -> Non
             chosen = choice.parameters()
         else:
             chosen = parameters(values[ARGUMENT])
+            foreign = embedded_in(values[ARGUMENT])
+            if foreign:
+                _say(f"{ARGUMENT}:={values[ARGUMENT]} ({', '.join(foreign)}) know the embedded "
+                     "world only: every frame of a real camera will be refused, as an error in "
+                     f"/diagnostics. For a camera {ARGUMENT}:=hub, none, or a folder of your own")
     except ModelError as error:
         raise RuntimeError(f"{ARGUMENT}: {error}") from error
     everything = merged(chosen, world)

@@ -118,6 +118,32 @@ def test_a_real_camera_with_the_embedded_checkpoints_is_refused(errors: list[str
                for error in errors), errors
 
 
+def choose(models: str) -> LaunchContext:
+    """What the funnel's launch decides on `models`, with images from elsewhere."""
+    from smolvlm_ros.launching.models import choose_models
+    context = LaunchContext()
+    context.launch_configurations.update(
+        models=models, params_file=str(LAUNCH.parent / "config/funnel.yaml"))
+    choose_models(context, "", {})
+    return context
+
+
+def test_the_embedded_checkpoints_on_somebody_s_images_are_warned_of(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smolvlm_ros.launching import models
+    said: list[str] = []
+    monkeypatch.setattr(models, "_say", said.append)
+    for part in ("depth-indoor", "depth-outdoor", "detector", "vlm"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text('{"model_type": "any"}')
+    for harmless in ("params", "auto", "none", "hub", str(tmp_path)):
+        choose(harmless)
+    assert said == []
+    context = choose("embedded")
+    assert "world-depth-indoor" in Path(context.launch_configurations["params_file"]).read_text()
+    assert len(said) == 1 and "world-vlm" in said[0] and "embedded world only" in said[0]
+
+
 def test_a_source_that_is_no_world_is_named(errors: list[str]) -> None:
     assert run(include("demo.launch.py", source="world:cellar", models="none")) == 1
     assert any("world:cellar" in error and "not known" in error for error in errors), errors
