@@ -59,13 +59,14 @@ class MemoryStore:
         """What happened so far."""
         return self._writer.counts
 
-    def add(self, moment: Moment, picture: Callable[[], Picture | None] | None = None
-            ) -> Future[int | None]:
+    def add(self, moment: Moment, picture: Callable[[], Picture | None] | None = None,
+            ready: Callable[[], bool] | None = None) -> Future[int | None]:
         """Remember a moment, without waiting.
 
         Args:
             moment: what happened.
             picture: makes its picture, in the writer's thread; where it fails there is none.
+            ready: whether the picture can be made by now; the moment waits for it.
 
         Returns:
             Done with the moment's key when it lies on the disk; MemoryStoreError when it is lost.
@@ -77,7 +78,7 @@ class MemoryStore:
         def prepare() -> None:
             whole[0] = dataclasses.replace(moment, picture=picture())
         return self._writer.put(lambda connection, now_s: insert(connection, whole[0], now_s),
-                                prepare)
+                                prepare, ready)
 
     def seen_again(self, key: Future[int | None], last_ns: int, position: Position | None) -> None:
         """Note when and where an object was seen last; `key` is what `add` gave."""
@@ -85,7 +86,7 @@ class MemoryStore:
             known = key.result() if key.done() and key.exception() is None else None
             if known is not None:
                 seen_again(connection, known, last_ns, position)
-        self._writer.put(write)
+        self._writer.put(write, ready=key.done)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until what was put in before is written or lost; False when that took too long."""

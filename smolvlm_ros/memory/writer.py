@@ -20,6 +20,7 @@ QUEUED = 1024        # moments that may wait; with a picture each some MB
 _BATCH = 256         # moments in one transaction
 _ROUND_S = 30.0
 _IDLE_S = 0.5
+_HELD_S = 0.05       # between two looks at what is not ready
 _AGAIN_S = (0.2, 5.0)
 
 
@@ -49,11 +50,13 @@ class _Write:
     """What is to be done, and where the key it gives is told once it lies on the disk.
 
     `prepare` is called once before, outside of any transaction; not when the memory is closing.
+    Until it is `ready` it is held back, but not when the memory is closing.
     """
 
     do: Callable[[sqlite3.Connection, float], int | None]
     done: Future[int | None]
     prepare: Callable[[], None] | None = None
+    ready: Callable[[], bool] | None = None
 
 
 class Writer:
@@ -80,6 +83,7 @@ class Writer:
         connection.execute(f"PRAGMA journal_size_limit = {pages * 4096}")
         self._moments = self._count()
         self._queue: queue.Queue[_Write | None] = queue.Queue(QUEUED + 1)  # None only wakes it
+        self._held: list[_Write] = []
         self._counts_lock = threading.Lock()
         self._kept = self._lost = self._unfinished = 0
         self._not_before_s = 0.0
@@ -114,21 +118,23 @@ class Writer:
         return not self._thread.is_alive()
 
     def put(self, do: Callable[[sqlite3.Connection, float], int | None],
-            prepare: Callable[[], None] | None = None) -> Future[int | None]:
+            prepare: Callable[[], None] | None = None,
+            ready: Callable[[], bool] | None = None) -> Future[int | None]:
         """Have `do(connection, now_s)` called in the writer's next transaction.
 
         Args:
             do: gives a key, or nothing.
             prepare: called before the transaction, in the same thread; not when it is closing.
+            ready: asked some twenty times a second; until it is so, others are written before.
 
         Returns:
             Done with what it gave once that lies on the disk; MemoryStoreError when it is lost.
         """
-        write = _Write(do, Future(), prepare)
+        write = _Write(do, Future(), prepare, ready)
         with self._counts_lock:
             self._unfinished += 1
         try:
-            if self._closing.is_set() or self._queue.qsize() >= QUEUED:
+            if self._closing.is_set() or self._queue.qsize() + len(self._held) >= QUEUED:
                 raise queue.Full
             self._queue.put_nowait(write)
         except queue.Full:
@@ -140,8 +146,9 @@ class Writer:
     def _run(self) -> None:
         round_: Iterator[None] | None = None
         next_round_s = 0.0
-        while not (self._closing.is_set() and self._queue.empty()):
-            self._write_batch(self._batch(0.0 if round_ else _IDLE_S))
+        while not (self._closing.is_set() and self._queue.empty() and not self._held):
+            self._write_batch(self._batch(
+                0.0 if round_ else _HELD_S if self._held else _IDLE_S))
             now_s = time.monotonic()
             if round_ is None and now_s >= (self._not_before_s if self.over() else next_round_s):
                 round_, next_round_s = self._retention.round(self.config), now_s + _ROUND_S
@@ -185,12 +192,23 @@ class Writer:
                 batch.append(self._queue.get_nowait())
         except queue.Empty:
             pass
-        writes = [write for write in batch if write is not None]
+        every = [*self._held, *(write for write in batch if write is not None)]
+        self._held = [write for write in every if not self._ready(write)]
+        held = set(map(id, self._held))
+        writes = [write for write in every if id(write) not in held]
         for write in writes:
             if write.prepare is not None and not self._closing.is_set():
                 with suppress(Exception):  # it is written as it was before
                     write.prepare()
         return writes
+
+    def _ready(self, write: _Write) -> bool:
+        if write.ready is None or self._closing.is_set():
+            return True
+        try:
+            return write.ready()
+        except Exception:  # whatever it is: it is not held for ever
+            return True
 
     def _write_batch(self, batch: list[_Write]) -> None:
         """Write a batch, trying again until it works or there is no more time."""

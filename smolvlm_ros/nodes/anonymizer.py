@@ -43,10 +43,6 @@ _BGR = ("bgr8", "8UC3", "bgra8")
 class AnonymizerSettings(NodeSettings):
     """Parameters of the anonymizer."""
 
-    boxes_wait_s: float = setting(
-        5.0, "How long a frame waits for the detections of its stamp; then the boxes of its "
-        "neighbours and the faces that are found must do.", unit="s", ge=0.0, le=60.0,
-        runtime=True)
     dead_after_s: float = setting(10.0, "Time on one frame after which covering counts as dead, an "
                                   "error in /diagnostics.", unit="s", ge=0.1, le=3600.0,
                                   runtime=True)
@@ -113,11 +109,11 @@ class AnonymizerNode(FunnelNode[AnonymizerSettings]):
         if not self._inputs:
             self._inputs = [(end, self.endpoints.listen(end, callback)) for end, callback in
                             ((DETECTIONS, self._on_boxes), (IMAGE, self._on_image))]
-        late = self._join.overdue(time.monotonic(), self.settings.boxes_wait_s)
+        late = self._join.overdue(time.monotonic(), self.settings.privacy.boxes_wait_s)
         if late:
             self.faults.set("boxes", Level.WARN, f"frames wait in vain for {DETECTIONS.name} of "
                             "their stamp, so that persons are covered only where a face is found; "
-                            "run the detector, remap it, or raise boxes_wait_s", _SHOWN_S)
+                            "run the detector, remap it, or raise privacy.boxes_wait_s", _SHOWN_S)
         self._hand_on(late)
 
     def _stop_listening(self) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from smolvlm_ros.qa.prompt import SYSTEM_PROMPT, YES_NO_HINT
 from smolvlm_ros.qa.server_config import ServerEngineConfig
 from smolvlm_ros.qa.verdict import YesNo
+from smolvlm_ros.remote.persons import Persons
 from smolvlm_ros.remote.privacy import PrivacyConfig
 from smolvlm_ros.settings import Settings, group, setting
 
@@ -124,7 +125,8 @@ class EngineConfig(Settings):
         return problems
 
 
-def make_engine(config: EngineConfig, privacy: PrivacyConfig | None = None) -> Engine | NoEngine:
+def make_engine(config: EngineConfig, privacy: PrivacyConfig | None = None,
+                persons: Persons | None = None) -> Engine | NoEngine:
     """The configured engine, loaded and checked, or the reason why there is none to load.
 
     `NoEngine` is an honest state (no model was asked for, or 'auto' found none). A model that was
@@ -134,6 +136,7 @@ def make_engine(config: EngineConfig, privacy: PrivacyConfig | None = None) -> E
         config: which model, and how it is asked.
         privacy: what is covered before images go to a server on another machine; None for the
             defaults.
+        persons: who is where in the frames, likewise; see `ServerEngine.connect`.
 
     Raises:
         EngineError: the model is missing, unsafe, of another architecture, too large, incomplete,
@@ -144,7 +147,7 @@ def make_engine(config: EngineConfig, privacy: PrivacyConfig | None = None) -> E
     if config.model == SERVER:
         from smolvlm_ros.qa.server_engine import ServerEngine
 
-        return ServerEngine.connect(config.server, config, privacy)
+        return ServerEngine.connect(config.server, config, privacy, persons=persons)
     from smolvlm_ros.qa import checkpoint  # late: they import each other's errors
 
     found = checkpoint.locate(config)

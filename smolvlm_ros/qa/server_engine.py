@@ -17,8 +17,15 @@ from smolvlm_ros.qa.video import TOKENS
 from smolvlm_ros.remote.answers import YES_OR_NO, Completion, said_yes_no, yes_no_of
 from smolvlm_ros.remote.chat import ChatServer, json_format, system_message, user_message
 from smolvlm_ros.remote.errors import Cancelled, Refused, RemoteError
-from smolvlm_ros.remote.picture import prepared, shrunk
-from smolvlm_ros.remote.privacy import PrivacyConfig, PrivacyError, check_cascades, redact
+from smolvlm_ros.remote.persons import Persons, PersonsUnknown
+from smolvlm_ros.remote.picture import prepared
+from smolvlm_ros.remote.privacy import (
+    Box,
+    PrivacyConfig,
+    PrivacyError,
+    check_cascades,
+    shrunk_and_redacted,
+)
 
 _JSON_HINT = 'Answer with JSON: {"answer": "yes"}, {"answer": "no"} or {"answer": "unsure"}.'
 _JSON_TOKENS = 32
@@ -48,9 +55,10 @@ class ServerEngine:
     tokens_per_image = TOKENS
 
     def __init__(self, server: ChatServer, config: ServerEngineConfig, limits: EngineConfig,
-                 privacy: PrivacyConfig | None = None) -> None:
+                 privacy: PrivacyConfig | None = None, persons: Persons | None = None) -> None:
         """Use `connect` to make one with all checks."""
         self._server = server
+        self._persons = persons
         self._config = config
         self._limits = limits
         self.use_privacy(privacy or PrivacyConfig())
@@ -61,7 +69,8 @@ class ServerEngine:
     @classmethod
     def connect(cls, config: ServerEngineConfig, limits: EngineConfig,
                 privacy: PrivacyConfig | None = None,
-                environ: Mapping[str, str] | None = None) -> ServerEngine:
+                environ: Mapping[str, str] | None = None,
+                persons: Persons | None = None) -> ServerEngine:
         """Find the model and see that it looks at its image.
 
         Args:
@@ -69,6 +78,8 @@ class ServerEngine:
             limits: prompt texts and length of answers.
             privacy: what is covered before images leave this machine; None for the defaults.
             environ: where the key is; None for this process's environment.
+            persons: who is where in the frames; None where nobody tells, so that only faces that
+                are found are covered.
 
         Raises:
             EngineError: no server, no model, or one that is blind; the text says what to do.
@@ -76,7 +87,7 @@ class ServerEngine:
         try:
             server = ChatServer(config, environ=environ)
             server.find_model(server.deadline())
-            engine = cls(server, config, limits, privacy)
+            engine = cls(server, config, limits, privacy, persons)
             if engine._privacy is not None:
                 check_cascades(engine._privacy)
             engine.check_sight()
@@ -84,8 +95,18 @@ class ServerEngine:
             raise EngineError(f"the model of {config.url}: {error}") from error
         return engine
 
-    def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
-        """See `Engine.yes_no`."""
+    @property
+    def sends(self) -> bool:
+        """See `looking.Sender`."""
+        return self._privacy is not None
+
+    def yes_no(self, image_rgb: NDArray[np.uint8] | Frame, questions: Sequence[str]
+               ) -> list[YesNo]:
+        """See `Engine.yes_no`; of a frame, the persons in it are covered.
+
+        Raises:
+            EngineError: the model failed, or the persons in the image are not known.
+        """
         asked = [clean_text(question, "the question", MAX_PROMPT) for question in questions]
         answers = []
         started = time.perf_counter()  # the image's cost is part of the first answer's
@@ -98,9 +119,9 @@ class ServerEngine:
             started = now
         return answers
 
-    def stream(self, image_rgb: NDArray[np.uint8], question: str, max_tokens: int = 0,
+    def stream(self, image_rgb: NDArray[np.uint8] | Frame, question: str, max_tokens: int = 0,
                should_stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
-        """See `Engine.stream`."""
+        """See `Engine.stream` and `yes_no`."""
         limit = self._limits.max_new_tokens
         limit = min(max_tokens, limit) if max_tokens > 0 else limit
         asked = clean_text(question, "the question", MAX_PROMPT)
@@ -119,7 +140,7 @@ class ServerEngine:
         newest_s = frames[-1].stamp_s
         ages = ", ".join(f"{newest_s - frame.stamp_s:.1f}" for frame in frames)
         text = f"Frames of a video, oldest first, taken so many seconds ago: {ages}. {asked}"
-        return self._stream([frame.image_rgb for frame in frames], text, limit, should_stop)
+        return self._stream(frames, text, limit, should_stop)
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -180,11 +201,14 @@ class ServerEngine:
             self._messages([url], f"{question} {_JSON_HINT}"), _JSON_TOKENS,
             self._server.deadline(), temperature=0, **json_format("answer", YES_OR_NO))
 
-    def _stream(self, images_rgb: Sequence[NDArray[np.uint8]], question: str, limit: int,
+    def _stream(self, shown: Sequence[NDArray[np.uint8] | Frame], question: str, limit: int,
                 should_stop: Callable[[], bool]) -> Iterator[str]:
         if should_stop():
             return
-        messages = self._messages([self._picture(image) for image in images_rgb], question)
+        urls = [self._picture(image, should_stop) for image in shown]
+        if should_stop():
+            return
+        messages = self._messages(urls, question)
         pieces = self._server.stream(messages, limit, self._server.deadline(should_stop),
                                      temperature=0)
         try:
@@ -204,12 +228,22 @@ class ServerEngine:
     def _messages(self, urls: Sequence[str], text: str) -> list[dict[str, Any]]:
         return [*system_message(self._limits.system_prompt), user_message(text, urls)]
 
-    def _picture(self, image_rgb: NDArray[np.uint8]) -> str:
-        picture = self._config.picture
-        if self._privacy is None:
-            return prepared(image_rgb, picture)
+    def _picture(self, shown: NDArray[np.uint8] | Frame,
+                 should_stop: Callable[[], bool] = lambda: False) -> str:
+        """An image as it leaves; it waits for the boxes of the persons in it."""
+        picture, privacy = self._config.picture, self._privacy
+        image = shown.image_rgb if isinstance(shown, Frame) else shown
+        if privacy is None:
+            return prepared(image, picture)
+        boxes: Sequence[Box] = ()
         try:
-            image = redact(shrunk(image_rgb, picture.max_edge_px), (), self._privacy).image_rgb
+            if self._persons is not None and privacy.blur_faces:
+                if not isinstance(shown, Frame):
+                    raise PersonsUnknown("of an image that is no frame it is not known which "
+                                         "persons it shows")
+                boxes = self._persons.shown_in(shown, privacy.boxes_wait_s,
+                                               lambda: self._server.closed or should_stop())
+            done = shrunk_and_redacted(image, boxes, privacy, picture.max_edge_px)
         except PrivacyError as error:
-            raise EngineError(str(error)) from error
-        return prepared(image, picture)
+            raise EngineError(f"no image is sent: {error}") from error
+        return prepared(done.image_rgb, picture)

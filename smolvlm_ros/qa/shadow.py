@@ -11,6 +11,7 @@ from statistics import median
 
 from smolvlm_ros.qa.engine import NONE, Engine, EngineConfig
 from smolvlm_ros.qa.grounding import Grounded
+from smolvlm_ros.qa.looking import looking_at
 from smolvlm_ros.qa.policy import SceneQA
 from smolvlm_ros.qa.verdict import Answer, Frame, PolicyConfig, Verdict
 from smolvlm_ros.settings import Settings, setting
@@ -162,7 +163,8 @@ class Shadow:
     def _ask(self, question: _Question) -> None:
         begin = time.perf_counter()
         try:
-            engine = Grounded(self.engine, question.notes) if question.notes else self.engine
+            looking = looking_at(self.engine, question.frames)
+            engine = Grounded(looking, question.notes) if question.notes else looking
             own = SceneQA(question.policy).decide(question.verdict.question, question.frames,
                                                   engine, negated=question.negated)
         except Exception:  # whatever a candidate does: it is counted and has no effect

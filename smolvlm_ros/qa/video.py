@@ -126,7 +126,8 @@ class VideoRing:
         small = shrunk(kept.frame.image_rgb, self.config.max_edge_px)
         if small is kept.frame.image_rgb:
             small = small.copy()  # it may be part of a larger array
-        return _Kept(dataclasses.replace(kept.frame, image_rgb=small), kept.view)
+        scale = kept.frame.scale * small.shape[1] / kept.frame.image_rgb.shape[1]
+        return _Kept(dataclasses.replace(kept.frame, image_rgb=small, scale=scale), kept.view)
 
 
 def change(first: _View, second: _View) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open
+from smolvlm_ros.qa.parse import cannot_see
 from smolvlm_ros.qa.prompt import clean_question, clean_text
 from smolvlm_ros.qa.verdict import Answer
 from smolvlm_ros.remote.address import ServerConfig
@@ -30,8 +31,13 @@ from smolvlm_ros.remote.chat import (
     user_message,
 )
 from smolvlm_ros.remote.errors import CircuitOpen, NotSent, OutOfTime, RemoteError, Unreachable
-from smolvlm_ros.remote.picture import PictureConfig, data_url, jpeg, shrunk
-from smolvlm_ros.remote.privacy import PrivacyConfig, PrivacyError, check_cascades, redact
+from smolvlm_ros.remote.picture import PictureConfig, data_url, jpeg
+from smolvlm_ros.remote.privacy import (
+    PrivacyConfig,
+    PrivacyError,
+    check_cascades,
+    shrunk_and_redacted,
+)
 from smolvlm_ros.remote.records import Cause, Evidence, Outcome, Recorder, Sent, SentImage
 from smolvlm_ros.settings import Settings, group, setting
 
@@ -191,12 +197,8 @@ class Escalation:
     def _image(self, evidence: Evidence) -> SentImage:
         """A crop, scaled, covered and encoded, in this order: what is covered is what leaves."""
         crop = evidence.crop
-        small = shrunk(crop.image_rgb, self.config.picture.max_edge_px)
-        scale_x = small.shape[1] / crop.image_rgb.shape[1]
-        scale_y = small.shape[0] / crop.image_rgb.shape[0]
-        boxes = [(x0 * scale_x, y0 * scale_y, x1 * scale_x, y1 * scale_y)
-                 for x0, y0, x1, y1 in evidence.person_boxes]
-        covered = redact(small, boxes, self._privacy)
+        covered = shrunk_and_redacted(crop.image_rgb, evidence.person_boxes, self._privacy,
+                                      self.config.picture.max_edge_px)
         data = jpeg(covered.image_rgb, self.config.picture.jpeg_quality)
         assert crop.region is not None  # `_refusal` has seen to it
         return SentImage(data, hashlib.sha256(data).hexdigest(), crop.stamp_s, crop.frame_id,
@@ -215,6 +217,9 @@ class Escalation:
         if not found.valid:
             return _unsure(Cause.INVALID, reason)
         answer = found.answer
+        if answer is not Answer.UNSURE and cannot_see(found.reason):
+            answer = Answer.UNSURE
+            reason = f"{found.answer.value}, for a reason that is none: {reason}"
         if answer is not Answer.UNSURE and found.confidence < self.config.min_confidence:
             answer = Answer.UNSURE
             reason = (f"{found.answer.value} with confidence {found.confidence:.2f}, less than "

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smolvlm_ros.remote.picture import shrunk
 from smolvlm_ros.settings import Settings, setting
 
 Box = tuple[float, float, float, float]
@@ -63,6 +64,11 @@ class PrivacyConfig(Settings):
         True, "Cover faces, and the head part of every person box, in what is sent to a server on "
         "another machine, in the memory's pictures and in recordings.", runtime=True)
     blur_plates: bool = setting(True, "Cover licence plates, likewise.", runtime=True)
+    boxes_wait_s: float = setting(
+        5.0, "How long a frame waits for the detections of its stamp before it is covered; then "
+        "the boxes of its neighbours must do. Where a detector runs and has told of neither, "
+        "scene_qa keeps and sends no picture; the anonymizer covers the faces that it finds.",
+        unit="s", ge=0.0, le=60.0, runtime=True)
     cells: int = setting(2, "Coarse cells left across a head; 1 leaves one colour.", unit="cells",
                          ge=1, le=4, runtime=True)
 
@@ -110,6 +116,25 @@ def redact(image_rgb: NDArray[np.uint8], person_boxes: Sequence[Box],
         part, head_px = head_part(box, image.shape[1], image.shape[0])
         _cover(image, part, head_px / config.cells)
     return Redacted(image, len(heads), len(found_faces), len(found_plates))
+
+
+def shrunk_and_redacted(image_rgb: NDArray[np.uint8], person_boxes: Sequence[Box],
+                        config: PrivacyConfig, max_edge_px: int) -> Redacted:
+    """Scale an image down and cover it, in this order: what is covered is what leaves.
+
+    Args:
+        image_rgb: (H, W, 3) uint8.
+        person_boxes: of every person, in pixels of this image.
+        config: what is covered.
+        max_edge_px: longer edge of what is made.
+
+    Raises:
+        PrivacyError, ValueError: see `redact` and `picture.shrunk`.
+    """
+    small = shrunk(image_rgb, max_edge_px)
+    x, y = (small.shape[axis] / image_rgb.shape[axis] for axis in (1, 0))
+    boxes = [(x0 * x, y0 * y, x1 * x, y1 * y) for x0, y0, x1, y1 in person_boxes]
+    return redact(small, boxes, config)
 
 
 def check_cascades(config: PrivacyConfig) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
+from smolvlm_ros.remote.persons import NEAR_S
+
 T = TypeVar("T")
 Boxes: TypeAlias = tuple[tuple[float, float, float, float], ...]
 
 _KEPT = 64
-_NEAR_NS = 1_000_000_000
+_NEAR_NS = round(NEAR_S * 1e9)
 _JUMP_NS = 1_000_000_000
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from array import array
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -158,8 +159,9 @@ class Memory:
         return response
 
     def _add(self, stamp: Time, kind: Kind, text: str, **fields: Any) -> Any:
-        return self._store.add(Moment(to_nanoseconds(stamp), text, kind, **fields),
-                               self._picture_at(stamp))
+        picture = self._picture_at(stamp)
+        return self._store.add(Moment(to_nanoseconds(stamp), text, kind, **fields), picture,
+                               picture.ready if picture else None)
 
     def _picture_at(self, stamp: Time) -> _Lazy | None:
         """What was seen then; several moments of a frame share its picture."""
@@ -172,8 +174,10 @@ class Memory:
         if known is None or known[0] != key:
             jpeg = thumbnail(frame.image_rgb, config.thumbnail_px)
             frame_s, (height, width) = frame.stamp_s, frame.image_rgb.shape[:2]
-            self._picture = known = (key, _Lazy(lambda: self._covered(
-                jpeg, frame_s, (width, height), privacy)))
+            until_s = time.monotonic() + (privacy.boxes_wait_s if privacy.blur_faces else 0.0)
+            self._picture = known = (key, _Lazy(
+                lambda: self._covered(jpeg, frame_s, (width, height), privacy),
+                lambda: time.monotonic() >= until_s or self._persons.settled(frame_s)))
         return known[1]
 
     def _covered(self, jpeg: bytes, stamp_s: float, size: tuple[int, int], privacy: PrivacyConfig
@@ -181,9 +185,10 @@ class Memory:
         """The picture as it may be kept; None where faces cannot be covered. It takes a while."""
         if jpeg and (privacy.blur_faces or privacy.blur_plates):
             width, height = size
-            boxes = [(x0 / width, y0 / height, x1 / width, y1 / height)
-                     for x0, y0, x1, y1 in self._persons.at(stamp_s)]
             try:
+                persons = self._persons.at(stamp_s) if privacy.blur_faces else ()
+                boxes = [(x0 / width, y0 / height, x1 / width, y1 / height)
+                         for x0, y0, x1, y1 in persons]
                 jpeg = covered(jpeg, boxes, privacy)
             except PrivacyError as error:
                 self._faults.set(PRIVACY_FAULT, Level.WARN, f"no picture is kept: {error}",
@@ -200,9 +205,10 @@ class Memory:
 
 
 class _Lazy:
-    """Makes a picture once; called in one thread."""
+    """Makes a picture once, when it is ready; called in one thread."""
 
-    def __init__(self, make: Callable[[], Picture | None]) -> None:
+    def __init__(self, make: Callable[[], Picture | None], ready: Callable[[], bool]) -> None:
+        self.ready = ready
         self._make: Callable[[], Picture | None] | None = make
         self._made: Picture | None = None
 

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from memory_bench import NOW, S, event, pictured, sound
 
-from smolvlm_ros.memory import MemoryStore, MemoryStoreError, Moment, Position, Query
+from smolvlm_ros.memory import (
+    MemoryStore,
+    MemoryStoreError,
+    Moment,
+    Picture,
+    Position,
+    Query,
+)
 from smolvlm_ros.memory.schema import open_database
 from smolvlm_ros.memory.writer import QUEUED
 
@@ -141,6 +148,36 @@ def test_readers_and_writers_at_once(make: Callable[..., MemoryStore], tmp_path:
     assert len(store.find(Query("person door", limit=500)).found) == 400
     store.close(), other.close()
     assert sound(path) == 400
+
+
+# Pictures that are not ready --------------------------------------------------------------------
+
+def test_a_moment_waits_for_its_picture_and_nothing_waits_for_it(
+        make: Callable[..., MemoryStore]) -> None:
+    store = make()
+    ready = threading.Event()
+    held = store.add(event(0), lambda: Picture(7, b"jpeg"), ready.is_set)
+    store.seen_again(held, NOW + 5 * S, None)  # waits with it
+    store.add(event(1), lambda: Picture(8, b"other")).result(20)
+    assert not held.done() and store.counts.waiting == 2
+    ready.set()
+    held.result(20)
+    assert store.flush()
+    found = store.find(Query("")).found
+    assert "for 5 s" in max(found, key=lambda f: f.moment.last_ns).moment.description
+    pictures = {f.moment.picture.jpeg for f in found if f.moment.picture}
+    assert pictures == {b"jpeg", b"other"}
+
+
+def test_at_the_end_it_is_written_without_the_picture(make: Callable[..., MemoryStore],
+                                                      tmp_path: Path) -> None:
+    path = str(tmp_path / "m.db")
+    store = make(path=path)
+    held = store.add(event(0), lambda: Picture(7, b"jpeg"), lambda: False)
+    store.close()
+    assert held.exception(0) is None
+    found = make(path=path).find(Query("")).found
+    assert len(found) == 1 and found[0].moment.picture is None
 
 
 # A real full disk -------------------------------------------------------------------------------

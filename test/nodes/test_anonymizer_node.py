@@ -72,7 +72,7 @@ class Funnel:
 @contextmanager
 def funnel(listen: bool = True, **parameters: Any) -> Iterator[Funnel]:
     namespace = fresh_namespace()
-    values = {"boxes_wait_s": 60.0, "privacy__blur_plates": False, **parameters}
+    values = {"privacy__boxes_wait_s": 60.0, "privacy__blur_plates": False, **parameters}
     with Peer(namespace) as peer, running(AnonymizerNode, namespace, **values) as node:
         yield Funnel(peer, node, listen)
 
@@ -143,7 +143,7 @@ class TestWaiting:
                 assert covered == (message.header != last)
 
     def test_not_for_ever(self) -> None:
-        with funnel(boxes_wait_s=0.2) as f:
+        with funnel(privacy__boxes_wait_s=0.2) as f:
             header = fresh()
             f.image(header, with_face(48, 20, 12, 72, 96))
             got = images.to_rgb(f.covered(header))
