@@ -13,10 +13,10 @@ from smolvlm_ros.models.detector_metadata import DetectorMetadata
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.lora import is_adapter, open_adapter
-from smolvlm_ros.models.model_card import card_licence
+from smolvlm_ros.models.model_card import weights_licence
 from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint, find, named
-from smolvlm_ros.models.stated_licence import allows_commercial, stated_licence
+from smolvlm_ros.models.stated_licence import stated_licence
 
 _PARAMETER_STARTS = ("model", "checkpoint")
 _ADAPTERS = "adapters"
@@ -59,10 +59,8 @@ def audit(item: str) -> AuditRow:
         if is_adapter(path):
             return _adapter(item, path)
         checkpoint = open_checkpoint(path)
-        known = find(path.name, checkpoint.config)
-        if known is None:
-            return _stated(item, checkpoint.model_type or path.name, path, checkpoint.sha256())
-        return _row(item, known, known.name, str(path), checkpoint.sha256())
+        return _folder(item, checkpoint.model_type or path.name, path, checkpoint.sha256(),
+                       find(path.name, checkpoint.config))
     known = named(item)
     if known is None:
         raise CheckpointError(f"{item} is no file, no folder and no known checkpoint; give one of "
@@ -128,14 +126,18 @@ def _file(item: str, path: Path) -> AuditRow:
 def _adapter(item: str, path: Path) -> AuditRow:
     adapter = open_adapter(path)
     of = f" of {adapter.base}" if adapter.base else ""
-    return _stated(item, f"LoRA adapter{of}", path, adapter.sha256())
+    return _folder(item, f"LoRA adapter{of}", path, adapter.sha256())
 
 
-def _stated(item: str, name: str, folder: Path, digest: str) -> AuditRow:
-    """One whose licence nobody says but its own card: a refusal is believed, a permission not."""
-    licence = card_licence(folder)
-    return AuditRow(item, name, licence, None if allows_commercial(licence) else False, str(folder),
-                    digest)
+def _folder(item: str, name: str, folder: Path, digest: str,
+            known: KnownCheckpoint | None = None) -> AuditRow:
+    """One that lies in a folder of its own, which may bear a known name and hold other weights."""
+    licence, commercial = weights_licence(folder, known, digest)
+    if known is not None and (licence, commercial) == (known.licence, known.commercial):
+        return _row(item, known, known.name, str(folder), digest)
+    if known is not None:
+        name += f", not verified to be {known.name}"
+    return AuditRow(item, name, licence, commercial, str(folder), digest)
 
 
 def _embedded(item: str, known: KnownCheckpoint) -> AuditRow:

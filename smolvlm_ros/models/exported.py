@@ -93,7 +93,7 @@ def _digest(folder: Path, task: Task) -> str:
                               f"expected {' or '.join(_TYPES[task])} for {task.value}; give "
                               "another checkpoint")
     texts = [checkpoint.sha256()]
-    for name in ("config.json", "preprocessor_config.json"):
+    for name in ("config.json", "preprocessor_config.json", "README.md"):
         path = folder / name
         texts.append(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
     return "".join(texts)

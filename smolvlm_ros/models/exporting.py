@@ -23,8 +23,9 @@ from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint
 from smolvlm_ros.models.description import ModelDescription
 from smolvlm_ros.models.errors import LicenceError, ModelError
 from smolvlm_ros.models.fetch import local_folder
+from smolvlm_ros.models.model_card import weights_licence
 from smolvlm_ros.models.pip_packages import EXPORT, install
-from smolvlm_ros.models.registry import UNKNOWN_LICENCE, find
+from smolvlm_ros.models.registry import find
 from smolvlm_ros.models.stated_licence import allows_commercial
 
 Report = Callable[[int, int, str], None]
@@ -123,13 +124,16 @@ def origin(source: str, checkpoint: Checkpoint, licence: str) -> dict[str, Any]:
     Args:
         source: as it was given to the export.
         checkpoint: it, opened.
-        licence: SPDX identifier, for one that is not in the registry.
+        licence: SPDX identifier, for weights that are not the registry's.
     """
-    known = find(source, checkpoint.config)
-    licence = known.licence if known else licence or UNKNOWN_LICENCE
+    known, digest = find(source, checkpoint.config), checkpoint.sha256()
+    stated, commercial = weights_licence(checkpoint.folder, known, digest)
+    if known is not None and (stated, commercial) != (known.licence, known.commercial):
+        known = None  # other weights, whatever their folder is called
+    licence = stated if known is not None or commercial is False else licence or stated
     commercial = known.commercial if known else allows_commercial(licence)
     return {"source": known.source if known else Path(source).name,
-            "source_sha256": checkpoint.sha256(), "licence": licence, "commercial": commercial,
+            "source_sha256": digest, "licence": licence, "commercial": commercial,
             "parameters": checkpoint.parameters}
 
 

@@ -15,7 +15,7 @@ WEIGHTS = "model.safetensors"
 def local_folder(source: str, revision: str = "") -> Path:
     """The folder of a checkpoint, downloaded when it is named by hub id or short name.
 
-    Only safetensors and JSON files are fetched, so no pickle can come along.
+    Only safetensors, JSON files and the card are fetched, so no pickle can come along.
 
     Raises:
         CheckpointError: when it is neither a folder nor can be downloaded, or its weights are not
@@ -35,7 +35,8 @@ def local_folder(source: str, revision: str = "") -> Path:
     try:
         from huggingface_hub import snapshot_download
         folder = Path(snapshot_download(hub_id, revision=revision or pinned or None,
-                                        allow_patterns=["*.safetensors", "*.json"]))
+                                        allow_patterns=["*.safetensors", "*.json",
+                                                        "README.md"]))
     except ImportError as error:
         raise CheckpointError(f"{source} is not here and huggingface_hub, which would fetch it, is "
                               f"not installed; {install(FETCH)}") from error

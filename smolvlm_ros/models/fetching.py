@@ -20,6 +20,7 @@ from smolvlm_ros.models.fetch import WEIGHTS, check_weights
 from smolvlm_ros.models.model_card import card_licence, require_commercial
 from smolvlm_ros.models.pip_packages import FETCH, install
 from smolvlm_ros.models.registry import CHECKPOINTS, named
+from smolvlm_ros.models.stated_licence import allows_commercial
 
 # Weights as safetensors only: a pickle can run code when it is opened.
 FILES = ("*.json", "*.safetensors", "merges.txt", "*.jinja", "README.md", "LICENSE*")
@@ -80,12 +81,15 @@ def fetch(source: str, revision: str = "", allow_noncommercial: bool = False
         raise LicenceError(f"{known.name} is {known.licence}: no commercial use; take "
                               f"{known.smaller or 'another one'}, or give --allow-noncommercial")
     folder = _downloaded(hub_id, revision or (known.revision if known else ""))
-    if known is None and not allow_noncommercial:
+    # Another commit may have another licence than the one that the registry was written with.
+    if not allow_noncommercial and (known is None or folder.name != known.revision):
         require_commercial(folder, hub_id, "allow_noncommercial (--allow-noncommercial)")
     open_checkpoint(folder)  # refuses pickles and damaged weights
     files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
     check_weights(known, folder, files.get(WEIGHTS, ""))
-    made = Fetched(hub_id, folder.name, known.licence if known else card_licence(folder), files)
+    stated = card_licence(folder)
+    made = Fetched(hub_id, folder.name,
+                   known.licence if known and allows_commercial(stated) else stated, files)
     _record(made)
     return folder, made
 

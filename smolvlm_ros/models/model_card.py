@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from smolvlm_ros.models.errors import LicenceError
-from smolvlm_ros.models.registry import UNKNOWN_LICENCE
+from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint
 from smolvlm_ros.models.stated_licence import allows_commercial
 
 _MOST_BYTES = 1 << 20
@@ -28,7 +28,34 @@ def card_licence(folder: str | Path) -> str:
     said = entries.get("license")
     if said == "other":  # the hub's word for one that it has no short name for
         said = entries.get("license_name", said)
+    if isinstance(said, list):  # several: one that forbids is enough
+        said = ", ".join(str(one) for one in said)
     return said[:80] if isinstance(said, str) and said.strip() else UNKNOWN_LICENCE
+
+
+def weights_licence(folder: str | Path, known: KnownCheckpoint | None,
+                    digest: str) -> tuple[str, bool | None]:
+    """The licence of a folder's weights, and whether it allows commercial use.
+
+    A card's refusal is believed, whatever the folder is called; so is the registry's of what has
+    the shape of a non-commercial one. A permission is believed where the registry holds these very
+    weights, or they are of the embedded world, and nowhere else.
+
+    Args:
+        folder: with its README.md, where it has one.
+        known: what the folder looks like by its name or its configuration; None for nothing known.
+        digest: SHA-256 of its weights.
+
+    Returns:
+        The licence, 'unknown' when nothing says; and None where nobody knows what it allows.
+    """
+    stated = card_licence(folder)
+    if not allows_commercial(stated):
+        return stated, False
+    if known is not None and (not known.commercial or known.embedded
+                              or (known.weights_sha256 and digest == known.weights_sha256)):
+        return known.licence, known.commercial
+    return stated, None
 
 
 def require_commercial(folder: str | Path, name: str, allow: str) -> None:

@@ -67,10 +67,12 @@ def test_other_weights_or_sizes_are_other_files(tmp_path: Path, runs: list[list[
     seen.add(exported.exported(Task.DEPTH, str(folder)))
     (folder / "model.safetensors").write_bytes((3).to_bytes(8, "little") + b"{ }")
     seen.add(exported.exported(Task.DEPTH, str(folder)))
-    assert len(seen) == len(runs) == 4
+    (folder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")  # the file says it
+    seen.add(exported.exported(Task.DEPTH, str(folder)))
+    assert len(seen) == len(runs) == 5
     # A copy elsewhere with the same content need not be exported again.
     copy = shutil.copytree(folder, tmp_path / "copies/mine")
-    assert exported.exported(Task.DEPTH, str(copy)) in seen and len(runs) == 4
+    assert exported.exported(Task.DEPTH, str(copy)) in seen and len(runs) == 5
 
 
 def test_two_nodes_at_once_export_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -12,7 +12,7 @@ import pytest
 from smolvlm_ros.cli import main
 from smolvlm_ros.models import fetching
 from smolvlm_ros.models.checkpoint import sha256
-from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.errors import CheckpointError, LicenceError
 from smolvlm_ros.models.fetch import local_folder
 from smolvlm_ros.models.fetching import fetch, record_path
 from smolvlm_ros.models.registry import named
@@ -84,6 +84,14 @@ def test_the_registry_s_commit_is_fetched_and_its_weights_are_checked(
     mine = dataclasses.replace(known, weights_sha256=sha256(folder / "model.safetensors"))
     monkeypatch.setattr(fetching, "named", lambda source: mine)
     assert fetch("d-fine-n")[1].commit == known.revision
+
+
+def test_the_card_of_another_commit_than_the_registry_s_is_read(fetched: dict[str, Any]) -> None:
+    (fetched["folder"] / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    with pytest.raises(LicenceError, match="is licensed cc-by-nc-4.0"):
+        fetch("smolvlm2-256m", "main")
+    assert not record_path().exists()
+    assert fetch("smolvlm2-256m", "main", allow_noncommercial=True)[1].licence == "cc-by-nc-4.0"
 
 
 def test_a_commit_that_is_gone_is_said_with_what_to_do(fetched: dict[str, Any],
