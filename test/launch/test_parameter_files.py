@@ -1,6 +1,7 @@
 """The YAML files of config/ against what the nodes declare."""
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,30 @@ def test_every_parameter_says_why() -> None:
         text = path.read_text(encoding="utf-8")
         for section in text.split("\n/**/")[1:]:
             assert "# " in section, f"{path.name}: no reason is given in {section.split(':')[0]}"
+
+
+def test_what_is_commented_out_is_valid_too(nodes: dict[str, Any], tmp_path: Path) -> None:
+    setting = re.compile(r"^( *)#(?= *[\w./*]+:( \S+)?$)", re.M)
+    for path in PARAMETER_FILES:
+        text = path.read_text(encoding="utf-8")
+        whole = tmp_path / path.name
+        whole.write_text(setting.sub(r"\1", text), encoding="utf-8")
+        for key, values in sections(whole).items():
+            nodes[key[len("/**/"):]].settings_class.from_flat(values)
+    assert sections(tmp_path / "funnel.yaml")["/**/detector"]["kind"] == "onnx"
+    assert sections(tmp_path / "funnel.yaml")["/**/fusion"]["target_frame"] == "odom"
+
+
+def test_the_readme_exports_what_the_parameter_files_name() -> None:
+    readme = (CONFIG.parent / "README.md").read_text(encoding="utf-8")
+    exports = {line.split()[-1]: line for line in readme.splitlines()
+               if line.startswith("smolvlm_ros export ")}
+    wanted = {name for path in PARAMETER_FILES for name in re.findall(
+        r"~/\.local/share/smolvlm_ros/\S+\.onnx", path.read_text(encoding="utf-8"))}
+    assert wanted and set(exports) == wanted
+    for name, line in exports.items():
+        size = re.search(r"_(\d+x\d+)\.onnx", name)
+        assert (f" --size {size[1]} " in line) if size else "--size" not in line
 
 
 def test_what_the_zones_example_calls_defaults_are_the_defaults() -> None:
