@@ -1,6 +1,7 @@
 """From a model setting to the ONNX file that it names."""
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +43,11 @@ class ModelChoice:
 
     @property
     def hint(self) -> str:
-        """How to make a file."""
-        return f"write one with '{self.command} CHECKPOINT FILE.onnx'"
+        """How to make a file, of the size that is asked for or that a file's name tells."""
+        told = re.search(r"\d+x\d+(?=\.onnx$)", self.value)
+        size = "{}x{}".format(*self.size) if self.size else told[0] if told else ""
+        option = f"--size {size} " if size else ""
+        return f"write one with '{self.command} {option}CHECKPOINT FILE.onnx'"
 
     @property
     def size_settings(self) -> tuple[str, str]:

@@ -77,6 +77,18 @@ def test_broken_files_are_refused_by_name_and_the_next_try_works(kind: str, text
     make_estimator(config(formula_onnx(tmp_path / "good.onnx"))).close()
 
 
+@pytest.mark.parametrize(("name", "size", "command"), [
+    ("any.onnx", {}, "export depth CHECKPOINT"),
+    ("depth_indoor_252x336.onnx", {}, "export depth --size 252x336 CHECKPOINT"),
+    # What is asked for counts, not the name.
+    ("a_252x336.onnx", {"input_height": 140, "input_width": 196},
+     "export depth --size 140x196 CHECKPOINT")])
+def test_a_missing_file_s_command_has_its_size(name: str, size: dict[str, int], command: str,
+                                               tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=f"does not exist; .*'smolvlm_ros {command} FILE"):
+        open_network(config(tmp_path / name, **size))
+
+
 def test_no_file_set_names_the_setting_and_the_way_without() -> None:
     with pytest.raises(DepthError, match="model_outdoor is not set.*ground_plane"):
         make_estimator(DepthConfig(scene="outdoor"))
