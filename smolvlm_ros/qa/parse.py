@@ -23,6 +23,26 @@ _DOUBT = (r"but|however|although|though|unless|except|maybe|perhaps|possibl[ey]|
 _TAKES_YES_BACK = re.compile(rf"\b(?:{_DOUBT}|no|not|none|nothing|nobody|never|false|wrong"
                              r"|without|neither|nor)\b|n['’]t\b")
 _TAKES_NO_BACK = re.compile(rf"\b(?:{_DOUBT}|yes|true|wrong|doubt)\b")
+# What says that it could not be seen is neither. "No person is visible" is a no.
+_IMAGE = r"(?:image|picture|photo|frame|view|footage|camera|lens)"
+_BLIND = re.compile("|".join((
+    r"\b(?:cannot|can not|can['’]?t|could not|couldn['’]?t|unable to|not able to|impossible to"
+    r"|not possible to|no way to|hard to|difficult to)\b[^.;]{0,20}?\b(?:see|seen|tell|told|say"
+    r"|make out|made out|determin\w*|discern\w*|identif\w*|verif\w*|confirm\w*|judged?|assess\w*"
+    r"|recogni\w*|distinguish\w*)\b",
+    r"(?:\bnot|n['’]t)(?: (?:clearly|fully|directly|currently|actually|really|well|even))? "
+    r"(?:visible|shown|depicted|discernible|recogni[sz]able|clear|in (?:view|sight|focus)"
+    rf"|in (?:the |this )?{_IMAGE})\b",
+    r"\binvisible\b|\bnothing (?:is |can be )?(?:visible|seen|shown)\b|\bsees? nothing\b",
+    r"\btoo (?:\w+ )?(?:dark|dim|bright|blurr\w+|small|far|distant|noisy|grainy|low|poor|hazy|foggy"
+    r"|unclear)\b",
+    r"\b(?:blurr(?:y|ed)|out of focus|(?:over|under)-?exposed|pixelated|grainy|occluded|obscured"
+    r"|illegible|unreadable|indistinct|inconclusive)\b",
+    r"\b(?:poor|low|bad|limited) (?:visibility|light|lighting|quality|resolution)\b",
+    r"\b(?:insufficient|not enough) (?:light|lighting|detail|information|evidence|resolution)\b",
+    rf"\b{_IMAGE}s? (?:is|are|was|were|looks?)(?: \w+)? (?:dark|black|blank|blocked|covered|hidden"
+    r"|obstructed)\b",
+    rf"\b(?:dark|black|blank|no) {_IMAGE}s?\b")))
 _FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
 _P_YES = "p_yes"
 _PROBABILITIES = (_P_YES, "probability", "confidence")
@@ -35,7 +55,7 @@ def parse_yes_no(text: Any) -> Answer:
     JSON object with `answer` as "yes", "no", true or false. An object with a probability
     (`p_yes`, `probability` or `confidence`) outside of 0 to 1, with a key twice, with a `p_yes`
     that contradicts its answer, or with less than 0.5 as what it gives to its own answer is
-    UNSURE, as is everything else.
+    UNSURE, as is what `cannot_see`, and everything else.
 
     Args:
         text: the answer; anything but a string is UNSURE.
@@ -51,8 +71,21 @@ def parse_yes_no(text: Any) -> Answer:
     return _sentence(stripped)
 
 
+def cannot_see(text: str) -> bool:
+    """True when an answer, or the reason given with one, says that the image did not show it.
+
+    True of "The door is not visible." and "It is too dark."; false of "No person is visible."
+    English.
+    """
+    return bool(_BLIND.search(_plain(text)))
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip(_EDGES).lower()
+
+
 def _sentence(text: str) -> Answer:
-    plain = unicodedata.normalize("NFKC", text).strip(_EDGES).lower()
+    plain = _plain(text)
     if plain in _WORDS:
         return _WORDS[plain]
     match = _SENTENCE.match(plain)
@@ -60,7 +93,8 @@ def _sentence(text: str) -> Answer:
         return Answer.UNSURE
     word, rest = match.groups()
     back = _TAKES_YES_BACK if word == "yes" else _TAKES_NO_BACK
-    return Answer.UNSURE if back.search(rest) or "?" in rest else _WORDS[word]
+    doubtful = back.search(rest) or _BLIND.search(rest) or "?" in rest
+    return Answer.UNSURE if doubtful else _WORDS[word]
 
 
 def _object(text: str) -> Answer:

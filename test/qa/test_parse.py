@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,20 @@ YES, NO, UNSURE = Answer.YES, Answer.NO, Answer.UNSURE
         ("Yes, but it is not clear.", UNSURE), ("Yes, it isn't.", UNSURE), ("Yes or no", UNSURE),
         ("Yes, maybe.", UNSURE), ("No, yes.", UNSURE), ("No, but perhaps", UNSURE),
         ("Yes, no.", UNSURE), ("No, I cannot tell.", UNSURE), ("Yes, is it?", UNSURE),
+        # a sentence that says it could not be seen
+        ("No, the door is not visible in the image.", UNSURE),
+        ("No. The image is too dark.", UNSURE), ("Yes, the image is too dark to see", UNSURE),
+        ("No, the view is blocked.", UNSURE), ("No. The picture is very blurry.", UNSURE),
+        ("No, the door isn’t clearly visible.", UNSURE), ("Yes, low light.", UNSURE),
+        ("No, a black image.", UNSURE), ("No, nothing can be seen.", UNSURE),
+        ("No; the person could not be identified", UNSURE),
+        ("No. There is not enough light.", UNSURE), ("Yes, it is out of focus.", UNSURE),
+        ('{"answer": "No, it is too dark."}', UNSURE),
+        # and some that do not
+        ("Yes, a person is visible.", YES), ("Yes, the path is blocked.", YES),
+        ("No, there is no person visible in the image.", NO), ("Yes, the dark door is open.", YES),
+        ("No, there isn't a person in the image.", NO), ("Yes, the room is dark.", YES),
+        ("No, the image shows an empty room.", NO), ("No, the lamp is not lit.", NO),
         # words that only begin like one, or are something else
         ("yesterday", UNSURE), ("nothing", UNSURE), ("yes yes", UNSURE), ("not yes", UNSURE),
         ("false", UNSURE), ("true", UNSURE), ("1", UNSURE), ("0", UNSURE), ("", UNSURE),
@@ -57,13 +72,38 @@ def test_parse(text, answer) -> None:
     assert parse_yes_no(text) is answer
 
 
-@given(st.text())
-def test_any_text_yields_yes_only_when_it_begins_with_it(text) -> None:
+EDGES = st.text(alphabet=" \n.!*_`'\"", max_size=3)
+WORDS = {"yes": YES, "Yes": YES, "YES": YES, "yEs": YES, "no": NO, "No": NO, "NO": NO, "nO": NO}
+# Texts that do say something: a word, what comes between, and any rest.
+ANSWERS = st.builds(lambda edge, word, between, rest: edge + word + between + rest, EDGES,
+                    st.sampled_from(sorted(WORDS)), st.sampled_from([", ", ". ", " - ", "\n", ""]),
+                    st.text() | st.sampled_from(["", "a person lies there.", "it is open", "no",
+                                                 "yes"]))
+
+
+@given(st.text() | ANSWERS)
+def test_any_text_says_only_what_it_begins_with(text) -> None:
     answer = parse_yes_no(text)
-    letters = "".join(c for c in text.casefold() if c.isalpha())
     if answer is not UNSURE and "{" not in text:
         # NFKC may turn other characters into these letters
-        assert letters.startswith(("yes", "no")) or not text.isascii()
+        plain = unicodedata.normalize("NFKC", text).casefold()
+        letters = "".join(c for c in plain if c.isalpha())
+        assert letters.startswith("yes" if answer is YES else "no")
+
+
+@given(EDGES, st.sampled_from(sorted(WORDS)), EDGES)
+def test_the_bare_word_says_itself(before, word, after) -> None:
+    assert parse_yes_no(before + word + after) is WORDS[word]
+
+
+@given(st.sampled_from(sorted(WORDS)), st.booleans() | st.none(), st.floats(0, 1) | st.none())
+def test_an_object_says_what_its_answer_says(word, value, p_yes) -> None:
+    answer = word if value is None else value
+    said = parse_yes_no(json.dumps({"answer": answer} | ({} if p_yes is None else
+                                                         {"p_yes": p_yes})))
+    expected = WORDS[word] if value is None else YES if value else NO
+    agrees = p_yes is None or (p_yes > 0.5 if expected is YES else p_yes < 0.5)
+    assert said is (expected if agrees else UNSURE)
 
 
 JSON = st.recursive(
@@ -74,12 +114,14 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_json_yields_yes_only_for_a_clear_yes(value) -> None:
-    if parse_yes_no(json.dumps(value)) is YES:
+def test_any_json_says_only_what_its_answer_says(value) -> None:
+    answer = parse_yes_no(json.dumps(value))
+    if answer is not UNSURE:
         said = value["answer"] if isinstance(value, dict) else value
-        assert said is True or said.strip(" \t\r\n.!*_`'\"“”‘’").lower().startswith("yes")
+        word, flag = ("yes", True) if answer is YES else ("no", False)
+        assert said is flag or said.strip(" \t\r\n.!*_`'\"“”‘’").lower().startswith(word)
         if isinstance(value, dict) and "p_yes" in value:
-            assert 0.5 < value["p_yes"] <= 1
+            assert (0.5 < value["p_yes"] <= 1) if flag else (0 <= value["p_yes"] < 0.5)
 
 
 @given(st.sampled_from(["yes", "Yes", "YES"]), st.text(alphabet="abcdefghijklmnopqrstuvwxyz",

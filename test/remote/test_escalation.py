@@ -95,6 +95,8 @@ def test_an_answer_with_its_records(make, memory) -> None:
     (verdict("no"), Answer.NO, Cause.ANSWERED),
     (verdict("unsure", 0.9), Answer.UNSURE, Cause.ANSWERED),
     (verdict("yes", 0.79), Answer.UNSURE, Cause.ANSWERED),
+    (verdict("no", reason="The door is not visible."), Answer.UNSURE, Cause.ANSWERED),
+    (verdict("no", reason="No person is visible."), Answer.NO, Cause.ANSWERED),
     (verdict("false"), Answer.UNSURE, Cause.INVALID),
     (verdict("yes", 1.2), Answer.UNSURE, Cause.INVALID),
     (says("yes"), Answer.UNSURE, Cause.INVALID),
