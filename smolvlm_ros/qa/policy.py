@@ -53,11 +53,11 @@ class SceneQA:
             EngineError: the model failed.
         """
         asked = clean_question(question)
+        opposite = clean_question(negated) if negated else negate(asked)
         ordered = sorted(frames, key=lambda frame: frame.stamp_s)
-        cause, reason = self._refusal(asked, ordered, engine)
+        cause, reason = self._refusal((asked, opposite) if negated else (asked,), ordered, engine)
         if isinstance(engine, NoEngine) or reason:
             return self._unsure(asked, ordered, cause, reason)
-        opposite = clean_question(negated) if negated else negate(asked)
         passes: list[Pass] = []
         for frame in (ordered[-1], ordered[0]):
             passes += _ask(engine, frame, asked, opposite, calibration)
@@ -67,13 +67,14 @@ class SceneQA:
         return dataclasses.replace(judge(asked, passes, self.config), frame_id=newest.frame_id,
                                    model=engine.name)
 
-    def _refusal(self, question: str, frames: Sequence[Frame],
+    def _refusal(self, texts: Sequence[str], frames: Sequence[Frame],
                  engine: Engine | NoEngine) -> tuple[Cause, str]:
         """Why the model is not asked at all; '' when it is."""
-        guarded = check(question)
-        if guarded.advice:
-            return Cause.GEOMETRY, guarded.advice
-        if is_open(question):
+        for text in texts:
+            guarded = check(text)
+            if guarded.advice:
+                return Cause.GEOMETRY, guarded.advice
+        if any(map(is_open, texts)):
             return Cause.OPEN_QUESTION, "this is not a yes/no question; ask it in mode FREE"
         if isinstance(engine, NoEngine):
             return Cause.NO_MODEL, f"no model is loaded: {engine.reason}"

@@ -84,6 +84,11 @@ class Template:
     def __post_init__(self) -> None:
         for text in filter(None, (self.question, self.negated)):
             self._check(text)
+            guarded = check(_BRACES.sub("thing", text))
+            if guarded.advice:
+                raise TemplateError(f"template {self.name!r}: {guarded.advice}")
+            if is_open(text):
+                raise TemplateError(f"template {self.name!r} does not ask for yes or no: {text!r}")
         unknown = [event for event in self.events if event not in _EVENTS]
         if unknown:
             raise TemplateError(f"template {self.name!r} names the event {unknown[0]!r}, known are "
@@ -91,12 +96,6 @@ class Template:
         if self.crop not in ("", OBJECT, ZONE, FRAME):
             raise TemplateError(f"template {self.name!r} has crop = {self.crop!r}, known are "
                                 f"{OBJECT!r}, {ZONE!r} and {FRAME!r}")
-        guarded = check(_BRACES.sub("thing", self.question))
-        if guarded.advice:
-            raise TemplateError(f"template {self.name!r}: {guarded.advice}")
-        if is_open(self.question):
-            raise TemplateError(f"template {self.name!r} does not ask for yes or no: "
-                                f"{self.question!r}")
 
     def applies(self, class_name: str, zone: str, event: str) -> bool:
         """True when the template is to be asked of that event."""

@@ -73,6 +73,13 @@ def test_a_given_negation_is_used() -> None:
     assert SceneQA().decide(QUESTION, TWO, engine, negated="Nobody?").answer is Answer.YES
 
 
+def test_a_negation_for_measurements_is_not_asked() -> None:
+    engine = Scripted(YES)
+    verdict = SceneQA().decide(QUESTION, TWO, engine, negated="Is the person more than 2 m away?")
+    assert (verdict.answer, verdict.cause) == (Answer.UNSURE, Cause.GEOMETRY)
+    assert "~/measure" in verdict.reason and engine.calls == []
+
+
 def test_without_a_model_it_abstains_and_says_so() -> None:
     verdict = SceneQA().decide(QUESTION, TWO, NoEngine("no checkpoint here"))
     assert (verdict.answer, verdict.cause) == (Answer.UNSURE, Cause.NO_MODEL)

@@ -87,6 +87,13 @@ def test_a_wrong_negation_is_found_too() -> None:
         Template("t", "Is there smoke?", "Is there no {colour} smoke?")
 
 
+@pytest.mark.parametrize(("negated", "text"), [
+    ("Is the {class} more than 2 m away?", "measure"), ("Who is in {zone}?", "yes or no")])
+def test_a_negation_is_guarded_as_the_question_is(negated, text) -> None:
+    with pytest.raises(TemplateError, match=text):
+        Template("t", "Is the {class} at the door?", negated)
+
+
 def test_an_unknown_event_is_named() -> None:
     with pytest.raises(TemplateError, match="'exit', known are enter, dwell, leave"):
         Template("t", "Is there smoke?", events=("exit",))
