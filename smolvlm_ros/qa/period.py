@@ -10,7 +10,7 @@ _UNITS_S = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "m
             "mins": 60.0, "minute": 60.0, "minutes": 60.0, "half minute": 30.0, "hour": 3600.0,
             "hours": 3600.0}
 _PERIOD = re.compile(
-    r"[ ,]*\b(?:(?:in|during|over|within|for|throughout) )?(?:the )?(?:last|past) "
+    r"[ ,]*\b(?:(?:in|during|over|within|for|throughout) (?:the )?(?:last|past)|(?:the )?last) "
     rf"(?:(?P<number>\d{{1,4}}(?:\.\d)?|{'|'.join(_NUMBERS)}) ?)?"
     rf"(?P<unit>{'|'.join(sorted(_UNITS_S, key=len, reverse=True))})\b", re.IGNORECASE)
 

@@ -116,6 +116,11 @@ def test_what_each_frame_tells_becomes_one_text() -> None:
     ("What did you see during the last 1.5 min?", 90.0, "What did you see?"),
     ("Is the last box in the row open?", 0.0, "Is the last box in the row open?"),
     ("Is this the last seconds sale?", 1.0, "Is this sale?"),  # rare enough
+    ("Is the person walking past a second door?", 0.0,
+     "Is the person walking past a second door?"),
+    ("Did a man walk past the second door for the past minute?", 60.0,
+     "Did a man walk past the second door?"),
+    ("Did a person come in the last 5 s?", 5.0, "Did a person come?"),
     ("Is there a person?", 0.0, "Is there a person?"),
 ])
 def test_the_time_in_a_question(text: str, seconds: float, rest: str) -> None:
