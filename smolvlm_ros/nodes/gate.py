@@ -12,6 +12,7 @@ from smolvlm_ros.detection import Detector, DetectorConfig, make_detector
 from smolvlm_ros.gate import GateConfig, GateDecision, MotionGate, Reason
 from smolvlm_ros.msg import GateState
 from smolvlm_ros.ros import bitstream, images
+from smolvlm_ros.ros.backlog import take_backlog
 from smolvlm_ros.ros.boxes import to_box
 from smolvlm_ros.ros.health import InputRule, Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
@@ -101,7 +102,9 @@ class GateNode(FunnelNode[GateSettings]):
         """Listen to the camera."""
         self._gate.reset("activated")
         self._frames_in = self._frames_passed = 0
-        self._infos: InfoPairing[CameraInfo] = InfoPairing(_INFO_WAIT_S)
+        # Images may wait, as many as their depth says, when theirs have all been taken.
+        self._infos: InfoPairing[CameraInfo] = InfoPairing(
+            _INFO_WAIT_S, KEPT + self.settings.image_qos.depth)
         compressed = self.settings.image_transport == "compressed"
         self._passed = self.endpoints.publish(PASSED_COMPRESSED if compressed else PASSED)
         self._decoded = self.endpoints.publish(PASSED) if compressed else None
@@ -110,7 +113,7 @@ class GateNode(FunnelNode[GateSettings]):
         self._camera = self.watch(self._camera_rule(self.settings))
         self._beside: SideDetector | None = None
         self.endpoints.serve(REQUEST, self._on_request)
-        self.endpoints.subscribe(CAMERA_INFO, self._on_info)
+        self._info_input = self.endpoints.subscribe(CAMERA_INFO, self._on_info)
         if compressed:
             self.endpoints.subscribe(COMPRESSED, self._on_compressed)
         else:
@@ -197,9 +200,10 @@ class GateNode(FunnelNode[GateSettings]):
             frames_passed=self._frames_passed)
 
     def _on_info(self, message: CameraInfo) -> None:
-        info = self._infos.came(to_nanoseconds(message.header.stamp), message)
-        if info is not None:
-            self._passed_info.publish(info)
+        for each in (message, *take_backlog(self._info_input)):
+            info = self._infos.came(to_nanoseconds(each.header.stamp), each)
+            if info is not None:
+                self._passed_info.publish(info)
 
     def _report_lonely_frames(self) -> None:
         alone = self._infos.alone(time.monotonic())

@@ -106,7 +106,7 @@ class Endpoints:
             kept = endpoint.kept or (1 if endpoint.latched else 10)
             return make_profile("reliable", kept, endpoint.latched)
         group = getattr(self._node.settings, endpoint.qos)
-        return make_profile(group.reliability, group.depth, endpoint.latched)
+        return make_profile(group.reliability, max(group.depth, endpoint.kept), endpoint.latched)
 
     def guarded(self, name: str, callback: Callable[..., None]) -> Callable[..., None]:
         """The callback, with exceptions turned into counters and faults."""

@@ -16,8 +16,8 @@ class Endpoint:
         doc: what goes over it, for the user.
         qos: name of the parameter group that sets its QoS; empty for a fixed profile.
         latched: True for a topic whose last message is kept for late joiners (transient local).
-        kept: messages kept for a slow receiver where no parameter group says it; 0 for one on a
-            latched topic and ten on any other.
+        kept: messages kept for a slow receiver, at least, whatever the parameter group says; where
+            there is no group and this is 0, one on a latched topic and ten on any other.
     """
 
     name: str

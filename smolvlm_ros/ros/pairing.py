@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_KEPT = 32
+KEPT = 32  # messages: a second of a camera's
 
 
 class InfoPairing(Generic[T]):
@@ -14,10 +14,12 @@ class InfoPairing(Generic[T]):
 
     Args:
         wait_s: how long a frame waits for its message before it counts as alone.
+        kept: how many messages wait for their frames.
     """
 
-    def __init__(self, wait_s: float) -> None:
+    def __init__(self, wait_s: float, kept: int = KEPT) -> None:
         self._wait_s = wait_s
+        self._kept = kept
         self._messages: OrderedDict[int, T] = OrderedDict()
         self._waiting: OrderedDict[int, float] = OrderedDict()
 
@@ -27,7 +29,7 @@ class InfoPairing(Generic[T]):
             return message
         self._messages.pop(stamp_ns, None)  # what comes again under one stamp is the newest
         self._messages[stamp_ns] = message
-        if len(self._messages) > _KEPT:
+        if len(self._messages) > self._kept:
             self._messages.popitem(last=False)
         return None
 

@@ -155,6 +155,31 @@ class TestCameraInfo:
             wait_for(lambda: front.infos, "the first frame's info")
             assert len(front.infos) == 1 == len(front.passed)
 
+    def test_a_gate_slower_than_its_camera_finds_the_info_of_what_passes(
+            self, monkeypatch: pytest.MonkeyPatch) -> None:
+        headers = [header(_BEGIN + index * 40_000_000) for index in range(60)]
+        looks = iter(range(0, 60, 5))  # it sees every fifth image
+        with camera(image_qos__depth=1, heartbeat_s=0.1) as front:
+            images_out = front.peer.publisher("image", Image)
+            infos_out = front.peer.publisher("camera_info", CameraInfo)
+            look = images.to_native
+
+            def slow(message: Image) -> images.NativeImage:
+                """Meanwhile the next ones come."""
+                index = next(looks)
+                if index + 5 < 60:
+                    images_out.publish(images.from_rgb(scene(index), headers[index + 5]))
+                for other in headers[index:index + 5]:
+                    infos_out.publish(CameraInfo(header=other))
+                assert images_out.wait_for_all_acked() and infos_out.wait_for_all_acked()
+                return look(message)
+
+            monkeypatch.setattr(gate_module.images, "to_native", slow)
+            front.send(images.from_rgb(scene(60), headers[0]))
+            wait_for(lambda: len(front.infos) == 12, "the info of every frame that passed")
+            assert [info.header for info in front.infos] == headers[::5]
+            assert [image.header for image in front.passed] == headers[::5]
+
     def test_frames_that_pass_without_one_are_an_error_soon(
             self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(gate_module, "_INFO_WAIT_S", 0.05)

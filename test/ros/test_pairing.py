@@ -34,6 +34,13 @@ def test_messages_of_dropped_frames_are_forgotten_oldest_first() -> None:
     assert pairing.passed(0, 0.0) is None and pairing.passed(99, 0.0) == 99
 
 
+def test_as_many_are_kept_as_may_come_before_their_frames() -> None:
+    pairing: InfoPairing[int] = InfoPairing(1.0, kept=100)
+    for stamp in range(100):
+        pairing.came(stamp, stamp)
+    assert pairing.passed(0, 0.0) == 0
+
+
 def test_a_recording_that_loops_sends_the_same_stamps_again() -> None:
     pairing: InfoPairing[str] = InfoPairing(1.0)
     for stamp in range(32):
