@@ -37,12 +37,15 @@ from smolvlm_ros.ros.origin import FAULT, note_origin
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qa_settings import SceneQaSettings
 from smolvlm_ros.ros.stamps import ExactStamps
-from smolvlm_ros.ros.verdicts import to_message
+from smolvlm_ros.ros.verdicts import to_message, told_expired
 from smolvlm_ros.ros.waiters import Waiters
 from smolvlm_ros.ros.watching import Watching
 
 IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames questions are asked about.",
                  qos="image_qos")
+DETECTIONS = Endpoint("detections", "vision_msgs/msg/Detection2DArray", "Where persons are in "
+                      "these frames, so that their heads are covered in pictures that leave this "
+                      "machine or are kept.", qos="detections_qos")
 OBJECTS = Endpoint("objects", "vision_msgs/msg/Detection3DArray", "What fusion saw, remembered for "
                    "~/find_moment.")
 OBJECTS_2D = Endpoint("objects_2d", "vision_msgs/msg/Detection2DArray", "Where the objects are in "
@@ -87,7 +90,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
     interface = Interface(
         "Answers questions about the scene with SmolVLM2: YES or NO only when the question and its "
         "negation agree on two frames, UNSURE otherwise. Without a model it says so and abstains.",
-        inputs=(IMAGE, OBJECTS, OBJECTS_2D, ZONES_2D, ZONE_EVENTS), outputs=(VERDICTS,),
+        inputs=(IMAGE, DETECTIONS, OBJECTS, OBJECTS_2D, ZONES_2D, ZONE_EVENTS), outputs=(VERDICTS,),
         services=(ASK, FIND), actions=(DESCRIBE,))
 
     def setup(self) -> None:
@@ -95,7 +98,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self._templates = read_templates(self.settings.templates)
         self.stamps = ExactStamps()
         s = self.settings
-        self._persons = Persons()
+        self._persons = Persons(teller=self._detector_runs)
         self._memory = Memory(s.memory, lambda stamp_s: self.frames.shown_at(stamp_s),
                               self.faults, s.privacy, self._persons)
         self.own("memory", self._memory.close)
@@ -127,6 +130,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self.endpoints.act(DESCRIBE, lambda goal: describe(self, goal),
                            lambda _: CancelResponse.ACCEPT, waiting)
         self.endpoints.subscribe(IMAGE, self._on_image)
+        self.endpoints.subscribe(DETECTIONS, self._on_detections)
         self.endpoints.subscribe(OBJECTS, self._memory.objects)
         for of, endpoint in _BOXES.items():
             self.endpoints.subscribe(endpoint, partial(self._on_boxes, of))
@@ -173,6 +177,8 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
             **self.answering.diagnostics(), "templates": len(self._templates),
             "moments": memory.moments, "moments_waiting": memory.waiting,
             "moments_lost": memory.lost, "moments_forgotten": memory.forgotten,
+            "pictures_withheld": self._persons.withheld,
+            "pictures_without_own_boxes": self._persons.without_own,
             **self._escalating.diagnostics()}
         if self.state == "active":
             extra.update(boxes_outside_image=self.frames.boxes_outside,
@@ -185,6 +191,11 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
     def engine(self) -> Engine | NoEngine:
         """What answers, or says why nothing does."""
         return self.answering.engine
+
+    @property
+    def persons(self) -> Persons:
+        """Who is where in the frames."""
+        return self._persons
 
     @property
     def scheduler(self) -> Scheduler:
@@ -213,6 +224,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
                         class_name: str = "") -> Any:
         """Publish and remember a verdict; returns its message. `begin` is of time.perf_counter."""
         latency_ms = (time.perf_counter() - begin) * 1e3
+        verdict = told_expired(verdict, self.frames.now_s())
         message = to_message(verdict, self.stamps, latency_ms, zone, track_id)
         self._verdicts.publish(message)
         self.stats.count(f"verdicts_{verdict.answer.value.lower()}")
@@ -242,15 +254,23 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         frame = Frame(images.to_rgb(message), self.stamps.seconds(stamp), message.header.frame_id)
         if self.frames.add(frame):  # the clock was restarted: the same stamps mean other frames
             self.scheduler.forget()
+            self._escalating.forget()
+            self._persons.forget()
             self._questions.drop("the clock of the stamps went back")
         self.watching.add(frame)
         note_origin(self, self.engine, frame)
         self._questions.tick()
 
+    def _detector_runs(self) -> bool:
+        return self.count_publishers(self.resolve_topic_name(DETECTIONS.name)) > 0
+
+    def _on_detections(self, message: Detection2DArray) -> None:
+        self._persons.tell(self.stamps.seconds(message.header.stamp), person_boxes(message))
+
     def _on_boxes(self, of: str, message: Detection2DArray) -> None:
         stamp_s = self.stamps.seconds(message.header.stamp)
         if of == OBJECT:
-            self._persons.tell(stamp_s, person_boxes(message))
+            self._persons.add(stamp_s, person_boxes(message))
         self.frames.tell(stamp_s, boxes_by_id(message), of)
         self._questions.tick()
 

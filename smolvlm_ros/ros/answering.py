@@ -4,7 +4,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +12,13 @@ from typing import Any
 from smolvlm_ros.memory.notes import NoteLine
 from smolvlm_ros.qa.calibration import NEUTRAL, Calibration, read_calibrations
 from smolvlm_ros.qa.engine import Engine, EngineError, NoEngine, make_engine
+from smolvlm_ros.qa.looking import looking_at
 from smolvlm_ros.qa.policy import SceneQA
 from smolvlm_ros.qa.scheduler import Scheduler
 from smolvlm_ros.qa.server_engine import ServerEngine
 from smolvlm_ros.qa.templates import Asked
 from smolvlm_ros.qa.verdict import Frame, Verdict
+from smolvlm_ros.qa.wanted import WhileWanted
 from smolvlm_ros.ros.grounding import Grounding, with_notes
 from smolvlm_ros.ros.health import Level, WorkerFacts
 from smolvlm_ros.ros.qa_settings import SceneQaSettings
@@ -52,7 +54,7 @@ class Answering:
         self.scheduler = Scheduler(s.queue)
         self.grounding = Grounding(s.notes, node.faults)
         node.own("notes", self.grounding.close)
-        self.engine: Engine | NoEngine = make_engine(s.engine, s.privacy)
+        self.engine: Engine | NoEngine = make_engine(s.engine, s.privacy, node.persons)
         if isinstance(self.engine, NoEngine):
             node.faults.set("no model", Level.WARN,
                             f"no model, every verdict is UNSURE: {self.engine.reason}")
@@ -60,7 +62,8 @@ class Answering:
             return
         node.own("engine", self.engine.close)
         node.get_logger().info(f"answers by {self.engine.description}")
-        self._shadow = Shadowing(s.shadow, s.engine, s.privacy, self._busy, node.faults)
+        self._shadow = Shadowing(s.shadow, s.engine, s.privacy, node.persons, self._busy,
+                                 node.faults)
         node.own("shadow", self._shadow.close)
         self._compare_models(self.engine.name)
 
@@ -81,7 +84,7 @@ class Answering:
         self._policy.config = settings.policy
         self.grounding.configure(settings.notes)
         if self._shadow is not None:
-            self._shadow.configure(settings.shadow)
+            self._shadow.configure(settings.shadow, settings.privacy)
         self.scheduler.config = settings.queue
 
     def worker_facts(self) -> WorkerFacts:
@@ -96,7 +99,7 @@ class Answering:
         return told if self._shadow is None else {**told, **self._shadow.diagnostics()}
 
     def ask(self, question: str, frames: Sequence[Frame], deadline_s: float, priority: int,
-            asked: Asked | None = None) -> Future[Verdict]:
+            asked: Asked | None = None, keep: bool = False) -> Future[Verdict]:
         """Queue a yes/no question; see Scheduler.submit and SceneQA.decide.
 
         Args:
@@ -105,6 +108,7 @@ class Answering:
             deadline_s: of time.monotonic.
             priority: higher is answered first.
             asked: the template that it was made of, for its negation and calibration.
+            keep: see Scheduler.submit.
 
         Raises:
             Refused: it cannot be answered in time.
@@ -115,17 +119,23 @@ class Answering:
         notes = self.grounding.of(question, self.engine)
         key = (question, negated, calibration, tuple((f.stamp_s, f.region) for f in frames),
                self._policy.config, notes)
-        return self.scheduler.submit(key, lambda: self.decide(question, frames, negated,
-                                                              calibration, notes),
-                                     deadline_s=deadline_s, priority=priority)
+        scheduler = self.scheduler
+        return scheduler.submit(key, lambda: self.decide(question, frames, negated, calibration,
+                                                         notes, scheduler.wanted),
+                                deadline_s=deadline_s, priority=priority, keep=keep)
 
     def decide(self, question: str, frames: Sequence[Frame], negated: str = "",
-               calibration: Calibration = NEUTRAL, notes: Sequence[NoteLine] = ()) -> Verdict:
-        """Answer now, in this thread; raises as SceneQA.decide does."""
+               calibration: Calibration = NEUTRAL, notes: Sequence[NoteLine] = (),
+               wanted: Callable[[], bool] = lambda: True) -> Verdict:
+        """Answer now, in this thread; raises as SceneQA.decide does, and TooLate between two
+        frames when it is not `wanted` any more."""
         begin, policy = time.perf_counter(), self._policy.config
+        engine = with_notes(looking_at(self.engine, frames), notes)
+        if not isinstance(engine, NoEngine):
+            engine = WhileWanted(engine, wanted)
         with self.failures_told():
-            verdict = self._policy.decide(question, frames, with_notes(self.engine, notes),
-                                          negated=negated, calibration=calibration)
+            verdict = self._policy.decide(question, frames, engine, negated=negated,
+                                          calibration=calibration)
         if self._shadow is not None:
             ms = (time.perf_counter() - begin) * 1e3
             self._shadow.offer(verdict, ms, frames, negated, policy, [n.text for n in notes])

@@ -12,16 +12,16 @@ from std_msgs.msg import Header
 
 from smolvlm_ros.qa.crops import OBJECT, ZONE, Subject
 from smolvlm_ros.qa.engine import EngineError, NoEngine
-from smolvlm_ros.qa.frames import FramePick
 from smolvlm_ros.qa.grounding import grounded
 from smolvlm_ros.qa.guard import check
+from smolvlm_ros.qa.looking import looking_at
 from smolvlm_ros.qa.negation import is_open
-from smolvlm_ros.qa.policy import refusal_of
 from smolvlm_ros.qa.prompt import QuestionError, clean_question
-from smolvlm_ros.qa.scheduler import Refused
+from smolvlm_ros.qa.scheduler import Refused, Scheduler, TooLate
 from smolvlm_ros.qa.verdict import Cause, Frame, Verdict
+from smolvlm_ros.qa.wanted import OVER
 from smolvlm_ros.ros.faults import in_words
-from smolvlm_ros.ros.frame_supply import NoFreshFrame
+from smolvlm_ros.ros.picking import pick, shelf_end_s
 from smolvlm_ros.ros.unanswered import Unanswered
 from smolvlm_ros.ros.verdicts import to_message, unsure
 from smolvlm_ros.srv import AskScene
@@ -30,7 +30,6 @@ _Request, _Response = AskScene.Request, AskScene.Response
 _STATUS = {Cause.NO_MODEL: _Response.NO_MODEL, Cause.NO_FRAME: _Response.NO_FRAME,
            Cause.GEOMETRY: _Response.GEOMETRY, Cause.OPEN_QUESTION: _Response.REFUSED}
 _CAUSES = {v: k for k, v in _STATUS.items() if v != _Response.REFUSED}
-_TOLD_S = 1.0  # fusion tells of a frame within this; else of the ones before
 _SECOND_LATE_S = 0.2  # how late a server's opinion may be given up
 _PRIORITY = 2  # a planner waits, a zone event does not
 
@@ -93,13 +92,30 @@ class Asker:
             self._answer_freely(request, response, question, deadline_s, subject)
             return
         else:
-            frames = pick(node, request.frame, request.max_age_ms, deadline_s, subject).frames
-            future = node.answering.ask(question, frames, deadline_s, _PRIORITY)
-            verdict = self._await(future, deadline_s)
-            verdict = self._with_second(verdict, frames, deadline_s, request.high_stakes)
+            verdict = self._judged(request, question, deadline_s, subject)
         response.verdict = node.publish_verdict(verdict, begin, request.zone, request.track_id)
         response.status = _STATUS.get(verdict.cause, _Response.OK)
         response.message = verdict.reason if response.status != _Response.OK else ""
+
+    def _judged(self, request: Any, question: str, deadline_s: float, subject: Subject | None
+                ) -> Verdict:
+        """The verdict on the newest or a fresh frame; not one that is past its shelf life, unless
+        the request says how old its frame may be."""
+        node = self._node
+        frames = pick(node, request.frame, request.max_age_ms, deadline_s, subject, True).frames
+        until_s = deadline_s
+        if not request.max_age_ms:
+            until_s = min(deadline_s, shelf_end_s(node, frames[-1]))
+        try:
+            future = node.answering.ask(question, frames, until_s, _PRIORITY)
+            verdict: Verdict = self._await(future, until_s)
+            return self._with_second(verdict, frames, until_s, request.high_stakes)
+        except TooLate as error:
+            if until_s == deadline_s:
+                raise
+            raise TooLate(f"{error}; its frame's verdict is then past policy.shelf_life_s = "
+                          f"{node.settings.policy.shelf_life_s:g} s: raise it, or give max_age_ms "
+                          "to have it all the same") from error
 
     def _answer_freely(self, request: Any, response: Any, question: str, deadline_s: float,
                        subject: Subject | None) -> None:
@@ -108,8 +124,9 @@ class Asker:
         notes = node.answering.grounding.of(question, node.engine)
         key: Hashable = ("free", question, frame.stamp_s, frame.region, notes)
         prompt = grounded(question, [note.text for note in notes])
-        future = node.scheduler.submit(key, lambda: _tell(node, frame.image_rgb, prompt),
-                                       deadline_s=deadline_s, priority=_PRIORITY, kind="free")
+        scheduler = node.scheduler
+        future = scheduler.submit(key, lambda: _tell(node, scheduler, frame, prompt),
+                                  deadline_s=deadline_s, priority=_PRIORITY, kind="free")
         response.text = self._await(future, deadline_s)
         stamp = node.stamps.stamp(frame.stamp_s)
         response.frames, response.notes = [stamp], [str(note) for note in notes]
@@ -131,7 +148,7 @@ class Asker:
         both = self._node.second_opinion(verdict, frames, deadline_s, high_stakes)
         try:
             return verdict if both is None else self._await(both, deadline_s + _SECOND_LATE_S)
-        except Unanswered as error:
+        except (TooLate, Unanswered) as error:
             if high_stakes:
                 raise
             return dataclasses.replace(verdict, escalation=str(error))
@@ -141,8 +158,7 @@ class Asker:
             return future.result(max(0.0, deadline_s - time.monotonic()))
         except FutureTimeout as error:
             future.cancel()
-            raise Unanswered(_Response.REFUSED, "the answer was not ready in time; allow more "
-                             "time") from error
+            raise TooLate("the answer was not ready in time; allow more time") from error
         except EngineError as error:
             raise Unanswered(_Response.REFUSED, f"the model failed: {error}") from error
 
@@ -152,51 +168,13 @@ def no_model(engine: NoEngine) -> str:
     return f"no model is loaded: {engine.reason}"
 
 
-def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
-         subject: Subject | None = None) -> FramePick:
-    """The frames to ask about, a fresh one asked of the gate when the request wants it.
-
-    With a subject, those that show it, cut to it.
-
-    Raises:
-        Unanswered: when there is no frame, or none as fresh as asked for.
-    """
-    if which not in (_Request.NEWEST, _Request.FRESH):
-        raise Unanswered(_Response.REFUSED, f"frame = {which} is not NEWEST (0) or FRESH (1)")
-    if which == _Request.FRESH:
-        try:
-            node.frames.await_fresh(deadline_s)
-        except NoFreshFrame as error:
-            raise Unanswered(_Response.NO_FRAME, str(error)) from error
-    separation_s, max_age_s = node.settings.policy.min_separation_s, max_age_ms * 1e-3 or None
-    picked: FramePick
-    if subject is not None:
-        if node.boxes_told(subject.of):
-            node.frames.await_told(subject.of, min(deadline_s, time.monotonic() + _TOLD_S))
-        picked = node.frames.pick_crops(subject, node.settings.crop, separation_s, max_age_s)
-    else:
-        picked = node.frames.pick(separation_s, max_age_s)
-    if not picked.frames:
-        raise Unanswered(_Response.NO_FRAME, picked.reason)
-    foreign = refusal_of(node.engine, picked.frames)
-    if foreign:
-        raise Unanswered(_Response.NO_MODEL, foreign)
-    return picked
-
-
-def _tell(node: Any, image_rgb: Any, question: str) -> str:
-    """A whole free answer, in the worker's thread; it holds up nobody longer than the limit."""
-    until_s = time.monotonic() + node.settings.timeout_s
-    pieces = node.engine.stream(
-        image_rgb, question,
-        should_stop=lambda: node.scheduler.closed or time.monotonic() > until_s)
+def _tell(node: Any, scheduler: Scheduler, frame: Frame, prompt: str) -> str:
+    """A whole free answer, in the worker's thread, for as long as somebody waits for it."""
     with node.answering.failures_told():
-        text = "".join(pieces)
-    if node.scheduler.closed:
-        raise Refused("scene QA is shutting down")
-    if time.monotonic() > until_s:
-        raise Refused(f"the model took longer than timeout_s = {node.settings.timeout_s:g} s; "
-                      "lower engine.max_new_tokens, or raise timeout_s")
+        text = "".join(looking_at(node.engine, [frame]).stream(
+            frame.image_rgb, prompt, should_stop=lambda: not scheduler.wanted()))
+    if not scheduler.wanted():
+        raise TooLate(OVER)
     return text.strip()
 
 

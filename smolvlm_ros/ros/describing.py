@@ -6,11 +6,15 @@ from typing import Any
 
 from smolvlm_ros.action import DescribeScene
 from smolvlm_ros.qa.engine import EngineError, NoEngine
+from smolvlm_ros.qa.guard import check
+from smolvlm_ros.qa.looking import looking_at
 from smolvlm_ros.qa.prompt import QuestionError, clean_question
-from smolvlm_ros.qa.scheduler import Refused
+from smolvlm_ros.qa.scheduler import Refused, TooLate
 from smolvlm_ros.qa.verdict import Frame
-from smolvlm_ros.ros.asking import Unanswered, no_model, pick
+from smolvlm_ros.ros.asking import no_model
 from smolvlm_ros.ros.faults import in_words
+from smolvlm_ros.ros.picking import pick
+from smolvlm_ros.ros.unanswered import Unanswered
 from smolvlm_ros.srv import AskScene
 
 
@@ -18,7 +22,8 @@ def describe(node: Any, goal: Any) -> Any:
     """Execute a goal: every token goes out as feedback before the next is computed.
 
     It runs in an executor thread of its own. The engine is held for a token at a time only, so
-    that a verdict need not wait for the end of a description.
+    that a verdict need not wait for the end of a description. After `timeout_s` it is ended with
+    what it has.
 
     Args:
         node: the scene_qa node.
@@ -29,10 +34,11 @@ def describe(node: Any, goal: Any) -> Any:
     node.stats.count("describe_goals")
     try:
         with node.waiters.admitted(goal.request.client):
-            frame, prompt = _prepared(node, goal.request)
+            deadline_s = time.monotonic() + node.settings.timeout_s
+            frame, prompt = _prepared(node, goal.request, deadline_s)
             result.header.stamp = node.stamps.stamp(frame.stamp_s)
             result.header.frame_id = frame.frame_id
-            _stream(node, goal, frame, prompt, result, begin)
+            _stream(node, goal, frame, prompt, result, begin, deadline_s)
     except (Unanswered, Refused, QuestionError, EngineError) as error:
         result.message = str(error)
     except Exception as error:  # a defect; the goal must end with a reason all the same
@@ -51,17 +57,26 @@ def describe(node: Any, goal: Any) -> Any:
     return result
 
 
-def _prepared(node: Any, request: Any) -> tuple[Frame, str]:
+def _prepared(node: Any, request: Any, deadline_s: float) -> tuple[Frame, str]:
     prompt = clean_question(request.prompt or node.settings.describe_prompt)
+    guarded = check(prompt)
+    if guarded.advice:
+        raise Unanswered(AskScene.Response.GEOMETRY, guarded.advice)
     if isinstance(node.engine, NoEngine):
         raise Unanswered(AskScene.Response.NO_MODEL, no_model(node.engine))
-    deadline_s = time.monotonic() + node.settings.timeout_s  # for the fresh frame
     return pick(node, request.frame, 0, deadline_s).frames[-1], prompt
 
 
-def _stream(node: Any, goal: Any, frame: Frame, prompt: str, result: Any, begin: float) -> None:
-    pieces = node.engine.stream(frame.image_rgb, prompt, goal.request.max_tokens,
-                                lambda: goal.is_cancel_requested or node.scheduler.closed)
+def _stream(node: Any, goal: Any, frame: Frame, prompt: str, result: Any, begin: float,
+            deadline_s: float) -> None:
+    ended: list[bool] = []  # that it was ended before its end
+
+    def stop() -> bool:
+        if goal.is_cancel_requested or node.scheduler.closed or time.monotonic() >= deadline_s:
+            ended.append(True)
+        return bool(ended)
+    pieces = looking_at(node.engine, [frame]).stream(frame.image_rgb, prompt,
+                                                     goal.request.max_tokens, stop)
     with node.answering.failures_told():
         for piece in pieces:
             if not result.tokens:
@@ -73,3 +88,6 @@ def _stream(node: Any, goal: Any, frame: Frame, prompt: str, result: Any, begin:
                 token=piece, text=result.text, tokens=result.tokens))
     if node.scheduler.closed:
         raise Refused("scene QA is shutting down")
+    if ended:
+        raise TooLate(f"the description took longer than timeout_s = {node.settings.timeout_s:g} "
+                      "s, this is what there is of it; raise it, or lower max_tokens")

@@ -1,16 +1,17 @@
 """Second opinions of a server on a scene_qa node's verdicts, and how they fare."""
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import Future
 
 from vision_msgs.msg import Detection2DArray
 
-from smolvlm_ros.qa.verdict import Frame, Verdict
+from smolvlm_ros.qa.verdict import Answer, Frame, Verdict
 from smolvlm_ros.remote.budget import Left
 from smolvlm_ros.remote.escalation import Escalation, EscalationConfig
 from smolvlm_ros.remote.opinion import Case, SecondOpinion, merged
-from smolvlm_ros.remote.persons import PERSON, Persons
+from smolvlm_ros.remote.persons import PERSON, Persons, PersonsUnknown
 from smolvlm_ros.remote.privacy import Box, PrivacyConfig
 from smolvlm_ros.remote.records import Cause, Evidence, Outcome, Recorder
 from smolvlm_ros.ros.boxes import from_box
@@ -40,17 +41,25 @@ class Escalating:
     def __init__(self, config: EscalationConfig, privacy: PrivacyConfig, recorder: Recorder,
                  persons: Persons, stats: Stats, faults: Faults) -> None:
         self._escalation = Escalation(config, recorder, privacy)
+        self._privacy = privacy
         self._persons, self._stats, self._faults = persons, stats, faults
         self._opinion: SecondOpinion | None = None
 
     def configure(self, config: EscalationConfig, privacy: PrivacyConfig) -> None:
         """Take other settings; raises PrivacyError as `Escalation.configure` does."""
         self._escalation.configure(config, privacy)
+        self._privacy = privacy
 
     def start(self) -> None:
         """Begin to ask."""
         if self._escalation.config.enabled:
             self._opinion = SecondOpinion(self._escalation)
+
+    def forget(self) -> None:
+        """Answer nothing with what a server said before: the same stamps mean other frames."""
+        opinion = self._opinion
+        if opinion is not None:
+            opinion.forget()
 
     def hurry(self) -> None:
         """Begin to end what is under way, without waiting for it."""
@@ -85,11 +94,19 @@ class Escalating:
         opinion = self._opinion
         if opinion is None:
             return None
-        case = Case(verdict, tuple(Evidence(f, self._persons.shown_in(f)) for f in frames),
-                    high_stakes, deadline_s)
+        case = Case(verdict, (), high_stakes, deadline_s)
         if not case.wanted:
             return None
         both: Future[Verdict] = Future()
+        try:  # without waiting: crops come of boxes, which come of the detector's
+            evidence = tuple(Evidence(f, self._persons.shown_in(f) if self._privacy.blur_faces
+                                      else ()) for f in frames)
+        except PersonsUnknown as error:
+            outcome = Outcome(Answer.UNSURE, 0.0, Cause.NOT_SENT, str(error))
+            self._note(outcome)
+            both.set_result(merged(case, outcome))
+            return both
+        case = dataclasses.replace(case, evidence=evidence)
 
         def answered(future: Future[Outcome]) -> None:
             self._note(future.result())

@@ -22,8 +22,10 @@ from smolvlm_ros.ros.frame_supply import ASK_AGAIN_S
 from smolvlm_ros.ros.stamps import to_seconds
 from smolvlm_ros.ros.verdicts import unsure
 
-_PRIORITY = 1
-_UNCLEAR = (Cause.UNCLEAR, Cause.DISAGREED, Cause.LOW_MASS)  # other frames may be clear
+_PRIORITY = 1     # a planner waits, and comes before
+_HIGH_STAKES = 3  # comes before a planner
+_UNCLEAR = (Cause.UNCLEAR, Cause.DISAGREED, Cause.LOW_MASS, Cause.NOTHING_SHOWN,
+            Cause.REPEATED)  # other frames may be clear
 _SAME_S = 1e-3  # a stamp's seconds are not exact
 
 
@@ -68,7 +70,8 @@ class EventQuestions:
     Both frames show the scene since the event: its own frame and one some time later. An event that
     came with the time (somebody has stayed) has no frame of its own, and the last one that passed
     may show what was before. A gate that sees nothing new passes none: it is asked for them. After
-    `second_frame_timeout_s` the newest that there are must do.
+    `second_frame_timeout_s` the newest two that there are must do; the newer is never of before the
+    event.
 
     What stays UNSURE because the model was not clear is asked again on newer frames, `ask_again`
     times, unless the object leaves or is not seen any more. Then its verdict is published.
@@ -183,12 +186,13 @@ class EventQuestions:
         return frames
 
     def _newest(self, item: _Waiting) -> Sequence[Frame]:
-        """Two frames, or fewer, some of which may be older than the event."""
+        """Two frames, or fewer, of which the older may be of before the event; none where the
+        newest is."""
         node, separation_s = self._node, self._node.settings.policy.min_separation_s
         picked = (node.frames.pick(separation_s) if item.subject is None else
                   node.frames.pick_crops(item.subject, node.settings.crop, separation_s))
         frames: tuple[Frame, ...] = picked.frames
-        return frames
+        return frames if frames and frames[-1].stamp_s >= item.begin_s else ()
 
     def _request(self, item: _Waiting) -> None:
         """Ask the gate for a frame, unless one that was asked for is still on its way."""
@@ -212,7 +216,7 @@ class EventQuestions:
         if item.unsure is not None and len(frames) < 2:
             self._conclude(item, item.unsure, item.looked_at, begin)
             return
-        if item.subject is not None and not frames and not isinstance(node.engine, NoEngine):
+        if not frames and not isinstance(node.engine, NoEngine):
             self._publish(item, self._unseen(item), begin)
             return
 
@@ -223,8 +227,9 @@ class EventQuestions:
                 self._guarded(item, partial(self._conclude, item, verdict, frames, begin))
         try:
             deadline_s = time.monotonic() + node.settings.timeout_s
-            node.answering.ask(item.asked.question, frames, deadline_s, _PRIORITY,
-                               item.asked).add_done_callback(answered)
+            priority = _HIGH_STAKES if item.asked.high_stakes else _PRIORITY
+            node.answering.ask(item.asked.question, frames, deadline_s, priority, item.asked,
+                               keep=True).add_done_callback(answered)
         except Exception as error:
             if not isinstance(error, Refused):  # a defect
                 self._report(item, error)
@@ -257,10 +262,13 @@ class EventQuestions:
         return True
 
     def _unseen(self, item: _Waiting) -> Verdict:
+        if item.subject is None:
+            return self._unsure(item, "no frame since the event has come; is the camera alive, and "
+                                "is the gate there to be asked for one?")
         self._node.stats.count("objects_unseen")
         event = item.event
-        what = (f"{event.class_name} {event.track_id}" if item.subject is None
-                or item.subject.of == OBJECT else str(item.subject))
+        what = (f"{event.class_name} {event.track_id}" if item.subject.of == OBJECT
+                else str(item.subject))
         return self._unsure(item, f"{what} was not seen in any frame since the event; set crop: "
                             "frame in the template to have the whole frame looked at")
 

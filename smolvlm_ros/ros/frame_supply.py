@@ -91,7 +91,7 @@ class FrameSupply:
     def pick(self, min_separation_s: float, max_age_s: float | None = None) -> FramePick:
         """The newest frame and one before it; see FrameRing.pick."""
         with self._changed:
-            return self._ring.pick(self._now_s(), min_separation_s, max_age_s)
+            return self._ring.pick(self.now_s(), min_separation_s, max_age_s)
 
     def all_told(self, of: str = OBJECT) -> bool:
         """True when it is known which objects (or zones) every frame kept shows."""
@@ -115,7 +115,11 @@ class FrameSupply:
         found = self.crops(subject, config)
         if not found:
             return FramePick((), f"no frame kept shows {subject}; {_NAMES[subject.of]}")
-        return pick_two(found, self._now_s(), min_separation_s, self._ring.config, max_age_s)
+        return pick_two(found, self.now_s(), min_separation_s, self._ring.config, max_age_s)
+
+    def now_s(self) -> float:
+        """Now, on the clock of the stamps."""
+        return float(self._node.get_clock().now().nanoseconds) * 1e-9
 
     def request(self) -> bool:
         """Ask the gate to pass its next frame, without waiting; False without a gate."""
@@ -124,16 +128,19 @@ class FrameSupply:
             self._asked = self._call()
             return self._asked is not None
 
-    def await_fresh(self, deadline_s: float) -> None:
+    def await_fresh(self, deadline_s: float) -> float:
         """Wait for a frame that was taken after this call.
 
         Args:
             deadline_s: of time.monotonic.
 
+        Returns:
+            When it was called, by the clock of the stamps: the frame is no older.
+
         Raises:
             NoFreshFrame: none came in time, or the gate is not there or refuses.
         """
-        asked_s = self._now_s()
+        asked_s = self.now_s()
         while time.monotonic() < deadline_s and not self._closed:
             before = self.newest()
             answer = self._call()
@@ -142,7 +149,7 @@ class FrameSupply:
             newest = self._await_other(before, min(deadline_s, time.monotonic() + ASK_AGAIN_S))
             if newest is not None and newest.stamp_s >= asked_s:
                 self._forget(answer)
-                return
+                return asked_s
             if not answer.done():
                 self._forget(answer)
             elif not answer.result().success:
@@ -151,16 +158,22 @@ class FrameSupply:
                            "no fresh frame came in time; is the camera alive, and are its stamps "
                            "on this machine's clock?")
 
-    def await_told(self, of: str, deadline_s: float) -> None:
+    def await_told(self, of: str, deadline_s: float, since_s: float | None = None) -> bool:
         """Wait until it is known which objects or zones the newest frame shows, or for so long.
 
         Args:
             of: 'object' or 'zone'.
             deadline_s: of time.monotonic.
+            since_s: wait for what any frame shows that is not older than this, by its stamp.
+
+        Returns:
+            True when it is known.
         """
+        def told() -> bool:
+            return self._all_told(of) if since_s is None else self._boxes[of].known(since_s)
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._all_told(of),
-                                   deadline_s - time.monotonic())
+            self._changed.wait_for(lambda: self._closed or told(), deadline_s - time.monotonic())
+            return told()
 
     def wake(self) -> None:
         """Give up waiting: nothing comes any more."""
@@ -190,9 +203,6 @@ class FrameSupply:
             self._changed.wait_for(lambda: self._closed or self._ring.newest is not before,
                                    until_s - time.monotonic())
             return self._ring.newest
-
-    def _now_s(self) -> float:
-        return float(self._node.get_clock().now().nanoseconds) * 1e-9
 
     def _close(self) -> None:
         self.wake()

@@ -8,6 +8,7 @@ from smolvlm_ros.memory.notes import NotesConfig
 from smolvlm_ros.qa.crops import CropConfig
 from smolvlm_ros.qa.engine import EngineConfig
 from smolvlm_ros.qa.frames import RingConfig
+from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.rate import RateConfig
 from smolvlm_ros.qa.scheduler import SchedulerConfig
 from smolvlm_ros.qa.shadow import ShadowConfig
@@ -57,3 +58,9 @@ class SceneQaSettings(NodeSettings):
     privacy: PrivacyConfig = group(PrivacyConfig)
     escalation: EscalationConfig = group(EscalationConfig)
     image_qos: FunnelQos = group(FunnelQos)
+    detections_qos: FunnelQos = group(FunnelQos)
+
+    def conflicts(self) -> list[str]:
+        """The node's own prompt is guarded as a client's is."""
+        advice = check(self.describe_prompt).advice
+        return [*super().conflicts(), *([f"describe_prompt: {advice}"] if advice else [])]

@@ -4,8 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from smolvlm_ros.qa.engine import EngineConfig, EngineError, NoEngine, make_engine
+from smolvlm_ros.qa.server_engine import ServerEngine
 from smolvlm_ros.qa.shadow import Shadow, ShadowConfig
 from smolvlm_ros.qa.verdict import Frame, PolicyConfig, Verdict
+from smolvlm_ros.remote.persons import Persons
 from smolvlm_ros.remote.privacy import PrivacyConfig
 from smolvlm_ros.ros.faults import Faults
 from smolvlm_ros.ros.health import Level
@@ -20,19 +22,20 @@ class Shadowing:
         config: the candidate.
         active: configuration of the node's own model.
         privacy: what is covered for a server.
+        persons: who is where in the frames, likewise.
         busy: True while the node's own model has something to do.
         faults: of the node.
     """
 
     def __init__(self, config: ShadowConfig, active: EngineConfig, privacy: PrivacyConfig,
-                 busy: Callable[[], bool], faults: Faults) -> None:
+                 persons: Persons, busy: Callable[[], bool], faults: Faults) -> None:
         self._faults = faults
         self._shadow: Shadow | None = None
         wanted = config.engine(active)
         if wanted is None:
             return
         try:
-            engine = make_engine(wanted, privacy)
+            engine = make_engine(wanted, privacy, persons)
         except EngineError as error:
             faults.set(FAULT, Level.WARN, f"no candidate is compared: {error}")
             return
@@ -41,10 +44,12 @@ class Shadowing:
         else:
             self._shadow = Shadow(engine, config, busy)
 
-    def configure(self, config: ShadowConfig) -> None:
-        """Take another share."""
+    def configure(self, config: ShadowConfig, privacy: PrivacyConfig) -> None:
+        """Take another share, and what is covered from now on."""
         if self._shadow is not None:
             self._shadow.config = config
+            if isinstance(self._shadow.engine, ServerEngine):
+                self._shadow.engine.use_privacy(privacy)
 
     def offer(self, verdict: Verdict, ms: float, frames: Sequence[Frame], negated: str,
               policy: PolicyConfig, notes: Sequence[str] = ()) -> None:

@@ -1,6 +1,7 @@
 """Verdicts as messages."""
 from __future__ import annotations
 
+import dataclasses
 import math
 
 from std_msgs.msg import Header
@@ -21,6 +22,20 @@ def unsure(question: str, reason: str, cause: Cause = Cause.INCOMPLETE, stamp_s:
            ) -> Verdict:
     """The verdict on a question that was not asked; it is never valid to act on."""
     return Verdict(question, Answer.UNSURE, math.nan, (), cause, reason, stamp_s=stamp_s)
+
+
+def told_expired(verdict: Verdict, now_s: float) -> Verdict:
+    """The verdict; a YES or NO past its shelf life says so in its reason.
+
+    Args:
+        verdict: the verdict.
+        now_s: on the clock of the stamps.
+    """
+    late_s = now_s - verdict.valid_until_s
+    if verdict.answer is Answer.UNSURE or late_s <= 0:
+        return verdict
+    return dataclasses.replace(verdict, reason=f"{verdict.reason}; expired: it came {late_s:.2f} s "
+                               "after valid_until, so do not act on it")
 
 
 def to_message(verdict: Verdict, stamps: ExactStamps, latency_ms: float, zone: str = "",

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,11 +10,13 @@ from std_msgs.msg import Header
 
 from smolvlm_ros.qa import order
 from smolvlm_ros.qa.grounding import grounded
+from smolvlm_ros.qa.looking import looking_at
 from smolvlm_ros.qa.period import period_of
 from smolvlm_ros.qa.policy import refusal_of
-from smolvlm_ros.qa.scheduler import Refused
+from smolvlm_ros.qa.scheduler import Scheduler, TooLate
 from smolvlm_ros.qa.verdict import Frame, Verdict
 from smolvlm_ros.qa.video import VideoConfig, VideoRing, frames_for, together, told
+from smolvlm_ros.qa.wanted import OVER, WhileWanted
 from smolvlm_ros.ros.unanswered import Unanswered
 from smolvlm_ros.srv import AskScene
 
@@ -93,12 +94,14 @@ class Watching:
                              "('did the ball come before the person?'); ask in mode FREE")
         frames, policy = self.frames(seconds), node.settings.policy
 
+        scheduler = node.scheduler
+        engine = WhileWanted(looking_at(node.engine, frames), scheduler.wanted)
+
         def work() -> Verdict:
             with node.answering.failures_told():
-                return order.decide(question, asked, frames, node.engine, policy)
+                return order.decide(question, asked, frames, engine, policy)
         key = ("past", question, _stamps(frames), policy)
-        return node.scheduler.submit(key, work, deadline_s=deadline_s, priority=_PRIORITY,
-                                     kind="past")
+        return scheduler.submit(key, work, deadline_s=deadline_s, priority=_PRIORITY, kind="past")
 
     def tell(self, question: str, seconds: float, deadline_s: float, response: Any) -> Any:
         """Queue a free question about what was; a future of its text. Fills notes and stamps.
@@ -114,19 +117,20 @@ class Watching:
         response.frames = [node.stamps.stamp(frame.stamp_s) for frame in frames]
         response.notes = [str(note) for note in notes]
         key = ("past free", question, _stamps(frames), notes)
-        return node.scheduler.submit(key, lambda: self._told(prompt, question, frames),
-                                     deadline_s=deadline_s, priority=_PRIORITY, kind="past free")
+        scheduler = node.scheduler
+        return scheduler.submit(key, lambda: self._told(scheduler, prompt, question, frames),
+                                deadline_s=deadline_s, priority=_PRIORITY, kind="past free")
 
     def remember(self, question: str, text: str, response: Any) -> None:
         """Keep what was said."""
         self._node.remember_description(Header(stamp=response.frames[-1]), f"{question} {text}")
 
-    def _told(self, prompt: str, question: str, frames: Sequence[Frame]) -> str:
+    def _told(self, scheduler: Scheduler, prompt: str, question: str, frames: Sequence[Frame]
+              ) -> str:
         node = self._node
-        until_s = time.monotonic() + node.settings.timeout_s
 
         def stop() -> bool:
-            return node.scheduler.closed or time.monotonic() > until_s
+            return not scheduler.wanted()
         video = together(self._ring.config, node.engine)
         with node.answering.failures_told():
             if video is not None:
@@ -135,13 +139,12 @@ class Watching:
                 each = node.settings.describe_prompt if _HAPPENED.match(question) else prompt
                 text = told([(f.stamp_s, self._one(f, each, stop)) for f in frames])
         if stop():
-            raise Refused(f"the model took longer than timeout_s = {node.settings.timeout_s:g} s, "
-                          "or the node is shutting down; lower video.max_tokens, or raise "
-                          "timeout_s")
+            raise TooLate(f"{OVER}; lower video.max_tokens, or raise timeout_s")
         return text.strip()
 
     def _one(self, frame: Frame, prompt: str, stop: Callable[[], bool]) -> str:
-        return "".join(self._node.engine.stream(frame.image_rgb, prompt, should_stop=stop)).strip()
+        return "".join(looking_at(self._node.engine, [frame]).stream(
+            frame.image_rgb, prompt, should_stop=stop)).strip()
 
 
 def _stamps(frames: Sequence[Frame]) -> tuple[float, ...]:

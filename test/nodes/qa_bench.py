@@ -54,12 +54,14 @@ class Gate:
         requests: how often a frame was asked for.
         passes: ages in seconds of the frames to send, one for each request; none when empty.
         refusal: what to refuse with; empty to accept.
+        sent: the frames that it sent.
     """
 
     peer: Peer
     requests: int = 0
     passes: list[float] = field(default_factory=list)
     refusal: str = ""
+    sent: list[Image] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.peer.node.create_service(Trigger, "gate/request_frame", self._on_request)
@@ -68,8 +70,9 @@ class Gate:
         self.requests += 1
         response.success, response.message = not self.refusal, self.refusal
         if self.passes:
-            self.peer.publisher("gate/image", Image, matched=False).publish(
-                picture(ago(self.passes.pop(0)), self.requests))
+            frame = picture(ago(self.passes.pop(0)), self.requests)
+            self.peer.publisher("gate/image", Image, matched=False).publish(frame)
+            self.sent.append(frame)
         return response
 
 
@@ -189,6 +192,7 @@ def qa_bench(**parameters: Any) -> Iterator[QaBench]:
     namespace = fresh_namespace()
     parameters.setdefault("engine__model", "none")
     parameters.setdefault("ask_again", 0)  # random weights are never clear
+    parameters.setdefault("policy__shelf_life_s", 600.0)  # on a busy machine frames get old
     with running(SceneQaNode, namespace, **parameters) as node, Peer(namespace) as peer:
         yield QaBench(node, peer, peer.listen("verdicts", SceneVerdict,
                                               matched=node.state == "active"))

@@ -11,6 +11,7 @@ pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces ar
 from peer import wait_for  # noqa: E402
 from qa_bench import (  # noqa: E402
     FREE,
+    FRESH,
     NO_FRAME,
     OK,
     REFUSED,
@@ -20,6 +21,7 @@ from qa_bench import (  # noqa: E402
     qa_bench,
 )
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent  # noqa: E402
+from smolvlm_ros.srv import AskScene  # noqa: E402
 from vision_msgs.msg import Detection2D, Detection2DArray  # noqa: E402
 
 from smolvlm_ros.ros import images  # noqa: E402
@@ -157,6 +159,31 @@ def test_a_planner_may_ask_about_one_object(tiny_vlm: Path) -> None:
         assert both.status == REFUSED and "look at one of both" in both.message
         gone = b.ask(track_id="9")
         assert gone.status == NO_FRAME and "no frame kept shows object '9'" in gone.message
+
+
+@pytest.mark.usefixtures("patient_requests")
+@pytest.mark.parametrize(("boxes", "status", "text"), [
+    ({"t7": RIGHT, "t8": LEFT}, OK, ""),
+    ({"t8": RIGHT}, NO_FRAME, "the fresh frame does not show object '7'"),
+    (None, NO_FRAME, "fusion has not told in time whether the fresh frame shows object '7'")])
+def test_a_fresh_look_at_an_object_is_never_an_old_one(
+        tiny_vlm: Path, boxes: dict[str, Any] | None, status: int, text: str) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), **SMALL) as b:
+        gate = b.gate(passes=[0.0])
+        for frame in b.two_frames():
+            b.boxes(frame, t7=LEFT)
+        answer = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(
+            question="Is it open?", frame=FRESH, track_id="7",
+            timeout_ms=2000 if boxes is None else 0))
+        wait_for(lambda: gate.sent, "the fresh frame")
+        if boxes is not None:
+            b.boxes(gate.sent[0], **boxes)
+        given = wait_for(answer.done, "the answer") and answer.result()
+        assert given.status == status and text in given.message
+        if status == OK:
+            assert given.verdict.header.stamp == gate.sent[0].header.stamp
+        else:
+            assert given.verdict.answer == SceneVerdict.UNSURE
 
 
 def test_a_template_may_look_at_the_event_s_zone(tiny_vlm: Path) -> None:

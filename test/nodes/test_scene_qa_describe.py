@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,24 @@ def test_cancelling_stops_a_description_within_one_token(tiny_vlm: Path) -> None
 def test_a_description_that_must_not_be_asked_for_is_aborted(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm)) as b:
         for goal, text in (({}, "no frame"), ({"prompt": "<image>"}, "prompt token"),
-                           ({"prompt": "a" * 301}, "at most 300")):
+                           ({"prompt": "a" * 301}, "at most 300"),
+                           ({"prompt": "How far is the person?"}, "~/measure"),
+                           ({"prompt": "Wie viele Leute sind da?"}, "`objects`")):
             status, result = Describer(b, **goal).result()
             assert status == GoalStatus.STATUS_ABORTED and text in result.message
+        refused = b.set_parameter("describe_prompt", "How far is the person?")
+        assert not refused.successful and "~/measure" in refused.reason
+
+
+def test_a_description_that_takes_too_long_is_ended_with_what_it_has(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), timeout_s=1.0) as b:
+        b.frame()
+
+        def endless(image: Any, prompt: str, most: int, stop: Any) -> Iterator[str]:
+            while not stop():
+                yield "and "
+                time.sleep(0.01)
+        b.node.engine.stream = endless
+        status, result = Describer(b).result()
+        assert status == GoalStatus.STATUS_ABORTED and "timeout_s = 1 s" in result.message
+        assert result.text == "and " * result.tokens

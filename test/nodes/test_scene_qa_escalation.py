@@ -27,6 +27,7 @@ from smolvlm_ros.srv import AskScene, FindMoment  # noqa: E402
 from smolvlm_ros.qa.engine import Engine  # noqa: E402
 from smolvlm_ros.qa.verdict import YesNo  # noqa: E402
 from smolvlm_ros.remote.opinion import SecondOpinion  # noqa: E402
+from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
 
 KEY = "test-key-0123456789-abcdefghij"
 QUESTION = "Is the person lying on the floor?"
@@ -102,10 +103,10 @@ def count(b: QaBench, name: str) -> int:
 def test_off_by_default_nothing_leaves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with serving(answer()) as server, bench(monkeypatch, tmp_path, server.url,
                                             escalation__enabled=False) as (b, _):
-        two_crops(b)
+        first, _ = two_crops(b)
         given = b.ask(QUESTION, YES_NO, track_id="7", high_stakes=True)
         assert given.verdict.answer == SceneVerdict.UNSURE and not given.verdict.escalation
-        b.event()
+        b.event(at=first.header.stamp)
         wait_for(lambda: len(b.verdicts) == 2, "the event's verdict")
         b.peer.await_status("scene_qa", lambda level, text, values:
                             values.get("escalation") == "off", "that it is off")
@@ -118,7 +119,7 @@ def test_what_stays_unsure_is_asked_and_the_answer_says_where_it_comes_from(
         capfd: pytest.CaptureFixture[str]) -> None:
     with serving(answer()) as server, bench(monkeypatch, tmp_path, server.url,
                                             privacy__blur_faces=True) as (b, _):
-        _, newer = two_crops(b)
+        older, newer = two_crops(b)
         given = b.ask(QUESTION, YES_NO, track_id="7")
         verdict = given.verdict
         assert (given.status, verdict.answer, verdict.origin) == (
@@ -136,7 +137,7 @@ def test_what_stays_unsure_is_asked_and_the_answer_says_where_it_comes_from(
         head = request.images[0][10:15, 15:28]
         assert np.abs(np.diff(head.astype(int), axis=1)).mean() < 25
         # A zone event's question too, and its own record.
-        b.event(class_name="dog")
+        b.event(class_name="dog", at=older.header.stamp)
         wait_for(lambda: len(b.verdicts) == 2, "the event's verdict")
         assert b.verdicts[1].origin == SceneVerdict.SERVER and b.verdicts[1].zone == "door"
         assert len(server.requests) == 2
@@ -161,16 +162,32 @@ def test_high_stakes_are_confirmed_or_unsure(monkeypatch: pytest.MonkeyPatch, tm
     with serving([answer("yes"), answer("no"), answer("no")]) as server, bench(
             monkeypatch, tmp_path, server.url) as (b, engine):
         engine.sure = True
-        two_crops(b)
+        first, _ = two_crops(b)
         assert b.ask(QUESTION, YES_NO, track_id="7").verdict.origin == SceneVerdict.ROBOT
         assert server.requests == []  # it was sure, and nobody asked for more
         verdict = b.ask(QUESTION, YES_NO, track_id="7", high_stakes=True).verdict
         assert (verdict.answer, verdict.origin) == (SceneVerdict.YES, SceneVerdict.BOTH)
         other = b.ask("Is the person awake?", YES_NO, track_id="7", high_stakes=True).verdict
         assert other.answer == SceneVerdict.UNSURE and "contradicts" in other.reason
-        b.event(ZoneEvent.DWELL)  # its template says so
+        b.event(ZoneEvent.DWELL, at=first.header.stamp)  # its template says so
         wait_for(lambda: len(b.verdicts) == 4, "the event's verdict")
         assert b.verdicts[3].answer == SceneVerdict.UNSURE and "NO" in b.verdicts[3].escalation
+
+
+def test_what_a_server_said_is_not_told_of_other_frames_under_the_same_stamps(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with serving([answer("yes"), answer("no")]) as server, bench(
+            monkeypatch, tmp_path, server.url) as (b, _):
+        frames = two_crops(b)
+        assert b.ask(QUESTION, YES_NO, track_id="7").verdict.answer == SceneVerdict.YES
+        b.frame(60.0)  # the clock was set back
+        for frame in frames:
+            b.peer.send("gate/image", frame)
+            at_s = to_seconds(frame.header.stamp)
+            wait_for(lambda at_s=at_s: b.node.frames.newest().stamp_s == at_s, "the frame")
+            b.boxes(frame, t7=(24.0, 10.0, 36.0, 34.0))
+        assert b.ask(QUESTION, YES_NO, track_id="7").verdict.answer == SceneVerdict.NO
+        assert len(server.requests) == 2
 
 
 def test_offline_over_budget_and_left_alone_it_stays_unsure_with_the_reason(

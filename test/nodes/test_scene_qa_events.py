@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
 from peer import wait_for  # noqa: E402
 from qa_bench import TEMPLATES, QaBench, ago, picture, qa_bench  # noqa: E402
-from smolvlm_ros.msg import SceneVerdict  # noqa: E402
+from smolvlm_ros.msg import SceneVerdict, ZoneEvent  # noqa: E402
 
 from smolvlm_ros.ros import images  # noqa: E402
 from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
@@ -50,23 +50,60 @@ def test_an_event_without_a_frame_of_its_own_gets_two_new_ones(tiny_vlm: Path) -
 def test_an_event_whose_second_frame_does_not_come_is_unsure(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
                   second_frame_timeout_s=0.3) as b:
-        b.frame()
-        b.event()
+        frame = b.frame()
+        b.event(at=frame.header.stamp)
         wait_for(lambda: b.verdicts, "the verdict")
         assert b.verdicts[0].answer == SceneVerdict.UNSURE
         assert "two frames" in b.verdicts[0].reason
+
+
+def test_an_event_is_never_judged_by_frames_of_before_it(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES.replace("[enter]", "[dwell]"),
+                  second_frame_timeout_s=0.3) as b:
+        b.node.engine.yes_no = lambda *_: pytest.fail("the model was asked")
+        b.two_frames()
+        b.event(ZoneEvent.DWELL)
+        wait_for(lambda: b.verdicts, "the verdict")
+        assert b.verdicts[0].answer == SceneVerdict.UNSURE
+        assert "no frame since the event" in b.verdicts[0].reason
+
+
+def test_an_event_keeps_its_place_and_high_stakes_come_first(
+        tiny_vlm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = TEMPLATES + """
+  - name: fire
+    question: "Is there smoke in {zone}?"
+    events: [enter]
+    high_stakes: true
+"""
+    with qa_bench(engine__model=str(tiny_vlm), templates=templates, crop__of="frame") as b:
+        submit, queued = b.node.scheduler.submit, {}
+
+        def watched(key: Any, work: Any, **how: Any) -> Any:
+            queued[key[0]] = how
+            return submit(key, work, **how)
+        monkeypatch.setattr(b.node.scheduler, "submit", watched)
+        first, _ = b.two_frames()
+        b.event(at=first.header.stamp)
+        wait_for(lambda: len(b.verdicts) == 2, "both verdicts")
+        b.ask("Is there a box?")
+        event, fire, ask = (queued[question] for question in (
+            "Is the person in door lying on the floor?", "Is there smoke in door?",
+            "Is there a box?"))
+        assert event["keep"] and fire["keep"] and not ask["keep"]
+        assert fire["priority"] > ask["priority"] > event["priority"]
 
 
 def test_an_event_that_cannot_be_answered_in_time_gets_a_verdict_that_says_so(tiny_vlm: Path
                                                                               ) -> None:
     with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, queue__max_waiting=1,
                   second_frame_timeout_s=0.1) as b:
-        b.two_frames()
+        first, _ = b.two_frames()
         hold = threading.Event()
         b.node.scheduler.submit("blocks", hold.wait, deadline_s=math.inf, priority=9)
         wait_for(lambda: len(b.node.scheduler) == 0, "the worker to be busy")
-        b.event(zone="a")
-        b.event(zone="b")  # one may wait
+        b.event(zone="a", at=first.header.stamp)
+        b.event(zone="b", at=first.header.stamp)  # one may wait
         wait_for(lambda: b.verdicts, "the refusal")
         hold.set()
         wait_for(lambda: len(b.verdicts) == 2, "the other verdict")
@@ -116,9 +153,9 @@ def test_a_clock_that_goes_back_makes_the_same_stamps_other_frames(tiny_vlm: Pat
         b.node.engine.yes_no = lambda *a: calls.append(a) or yes_no(*a)
         stamps = [ago(5.0), ago(4.0)]
         for seed in (1, 2):
-            for stamp in stamps:
-                b.peer.send("gate/image", picture(stamp, seed))
-                wait_for(lambda s=stamp, n=seed: shows(b, s, n), "the frame in the node")
+            for number, stamp in enumerate(stamps, 10 * seed):
+                b.peer.send("gate/image", picture(stamp, number))
+                wait_for(lambda s=stamp, n=number: shows(b, s, n), "the frame in the node")
             b.ask()
             if seed == 1:
                 b.event()  # two frames since now: they do not come
@@ -127,6 +164,16 @@ def test_a_clock_that_goes_back_makes_the_same_stamps_other_frames(tiny_vlm: Pat
         assert len(calls) == 2
         verdict = wait_for(lambda: [v for v in b.verdicts if v.zone], "the event's verdict")[0]
         assert "went back" in verdict.reason
+
+
+def test_a_clock_that_goes_back_makes_others_of_the_persons_too() -> None:
+    with qa_bench() as b:
+        frame = b.frame(5.0)
+        b.boxes(frame, t7=(4.0, 4.0, 20.0, 20.0))
+        at_s = to_seconds(frame.header.stamp)
+        assert b.node._persons.at(at_s)
+        b.frame(50.0)
+        assert not b.node._persons.at(at_s)
 
 
 def shows(b: QaBench, at: Any, seed: int) -> bool:

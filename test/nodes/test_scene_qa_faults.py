@@ -77,7 +77,7 @@ def test_a_broken_checkpoint_refuses_to_configure_until_another_is_set(
 def test_a_model_that_fails_is_an_error_and_its_return_ends_it(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, crop__of="frame",
                   second_frame_timeout_s=0.1) as b:
-        b.two_frames()
+        first, _ = b.two_frames()
         yes_no = b.node.engine.yes_no
 
         def fails(*_: Any) -> Any:
@@ -86,7 +86,7 @@ def test_a_model_that_fails_is_an_error_and_its_return_ends_it(tiny_vlm: Path) -
         answer = b.ask()
         assert answer.status == REFUSED and "the model failed: out of memory" in answer.message
         b.peer.await_error("scene_qa", "the model failed: out of memory")
-        b.event()
+        b.event(at=first.header.stamp)
         wait_for(lambda: b.verdicts, "the event's verdict")
         assert b.verdicts[0].answer == SceneVerdict.UNSURE
         assert "out of memory" in b.verdicts[0].reason

@@ -30,7 +30,7 @@ def world_vlm(tiny_vlm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_real_camera_gets_no_answer_and_is_told_why(world_vlm: Path) -> None:
     with qa_bench(engine__model=str(world_vlm), templates=TEMPLATES) as b:
-        b.two_frames()
+        first, _ = b.two_frames()
         answers = [b.ask(), b.ask("What is there?", FREE)]
         for answer in answers:
             assert answer.status == NO_MODEL and "embedded world" in answer.message
@@ -39,7 +39,7 @@ def test_a_real_camera_gets_no_answer_and_is_told_why(world_vlm: Path) -> None:
         b.peer.await_status("scene_qa", lambda level, text, values: (
             level == 2 and "models:=hub" in text and values["foreign_frames"] == "2"), "health")
         # A zone event gets its verdict, with the reason.
-        b.event()
+        b.event(at=first.header.stamp)
         verdict = wait_for(lambda: next((v for v in b.verdicts if v.zone), None), "the verdict")
         assert verdict.answer == SceneVerdict.UNSURE and "embedded world" in verdict.reason
         assert list(verdict.pass_questions) == []

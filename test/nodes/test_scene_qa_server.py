@@ -29,9 +29,12 @@ SERVER = {"engine__model": "server", "engine__server__max_retries": 0,
 
 
 def show(b: QaBench, image_rgb: np.ndarray, *ages_s: float) -> list[Image]:
-    """Send frames and wait until the node has them."""
-    sent = [images.from_rgb(image_rgb, Header(stamp=ago(age_s), frame_id=FRAME))
-            for age_s in ages_s]
+    """Send frames, no two of the same pixels, and wait until the node has them."""
+    sent = []
+    for number, age_s in enumerate(ages_s):
+        pixels = image_rgb.copy()
+        pixels[0, 0] += number
+        sent.append(images.from_rgb(pixels, Header(stamp=ago(age_s), frame_id=FRAME)))
     for message in sent:
         b.peer.send("gate/image", message)
         wait_for(lambda at=message.header.stamp: (newest := b.node.frames.newest()) is not None

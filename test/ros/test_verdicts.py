@@ -13,7 +13,7 @@ from std_msgs.msg import Header  # noqa: E402
 from smolvlm_ros.qa.verdict import Answer, Cause, Pass, Verdict  # noqa: E402
 from smolvlm_ros.ros.boxes import from_box  # noqa: E402
 from smolvlm_ros.ros.stamps import ExactStamps, to_seconds  # noqa: E402
-from smolvlm_ros.ros.verdicts import to_message, unsure  # noqa: E402
+from smolvlm_ros.ros.verdicts import to_message, told_expired, unsure  # noqa: E402
 
 FIRST = Time(sec=1_700_000_000, nanosec=123_456_789)
 SECOND = Time(sec=1_700_000_001, nanosec=987_654_321)
@@ -54,3 +54,14 @@ def test_what_was_not_asked_is_unsure_and_was_never_valid() -> None:
     assert message.answer == SceneVerdict.UNSURE and message.reason == "the queue is full"
     assert math.isnan(message.p_yes) and message.pass_questions == []
     assert message.valid_until == Time() and message.header.stamp == Time()
+
+
+@pytest.mark.parametrize(("answer", "now_s", "text"), [
+    (Answer.YES, 10.0, "agreed"), (Answer.YES, 12.5, "agreed; expired: it came 2.50 s after"),
+    (Answer.NO, 10.25, "agreed; expired: it came 0.25 s after"), (Answer.UNSURE, 99.0, "agreed")])
+def test_a_verdict_that_comes_after_its_shelf_life_says_so(answer: Answer, now_s: float, text: str
+                                                           ) -> None:
+    verdict = told_expired(Verdict("Is it?", answer, 0.5, (), Cause.AGREED, "agreed", 10.0, 5.0),
+                           now_s)
+    assert verdict.reason.startswith(text) and ("expired" in verdict.reason) == ("expired" in text)
+    assert (verdict.answer, verdict.valid_until_s) == (answer, 10.0)

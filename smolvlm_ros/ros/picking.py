@@ -1,0 +1,114 @@
+"""The frames that a client's question is asked about, a fresh one where it needs one."""
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from smolvlm_ros.qa.crops import Subject
+from smolvlm_ros.qa.frames import FramePick
+from smolvlm_ros.qa.policy import refusal_of
+from smolvlm_ros.qa.verdict import Frame
+from smolvlm_ros.ros.frame_supply import NoFreshFrame
+from smolvlm_ros.ros.unanswered import Unanswered
+from smolvlm_ros.srv import AskScene
+
+_NEWEST, _FRESH = AskScene.Request.NEWEST, AskScene.Request.FRESH
+_NO_FRAME = AskScene.Response.NO_FRAME
+_TOLD_S = 1.0  # fusion tells of a frame within this; else of the ones before
+
+
+def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
+         subject: Subject | None = None, verdict: bool = False) -> FramePick:
+    """The frames to ask about, a fresh one asked of the gate when the request wants it.
+
+    With a subject, those that show it, cut to it. After a fresh one was asked for, the newest of
+    them is no older than that.
+
+    Args:
+        node: the scene_qa node.
+        which: NEWEST or FRESH of AskScene.
+        max_age_ms: the newest may be this old; 0 for the node's own limits.
+        deadline_s: of time.monotonic.
+        subject: the object or zone to look at.
+        verdict: for a verdict: without `max_age_ms`, a fresh frame is also asked for where one on
+            the newest frame would be past its shelf life.
+
+    Raises:
+        Unanswered: when there is no frame, or none as fresh as asked for.
+    """
+    if which not in (_NEWEST, _FRESH):
+        raise Unanswered(AskScene.Response.REFUSED, f"frame = {which} is not NEWEST (0) or FRESH "
+                         "(1)")
+    own_limit = verdict and not max_age_ms
+    max_age_s = max_age_ms * 1e-3 or node.settings.frames.max_age_s
+    if which == _FRESH:
+        picked = _fresh(node, max_age_s, deadline_s, subject)
+    else:
+        picked = _newest(node, _useful_s(node) if own_limit else max_age_s, deadline_s, subject)
+        if own_limit and not picked.frames and _any(node, subject):
+            picked = _fresh(node, max_age_s, deadline_s, subject, f"{picked.reason}, after which a "
+                            "verdict would be past policy.shelf_life_s; give max_age_ms to ask "
+                            "about an older one. A fresh one: ")
+    if not picked.frames:
+        raise Unanswered(_NO_FRAME, picked.reason)
+    foreign = refusal_of(node.engine, picked.frames)
+    if foreign:
+        raise Unanswered(AskScene.Response.NO_MODEL, foreign)
+    return picked
+
+
+def shelf_end_s(node: Any, newest: Frame) -> float:
+    """Until when a verdict on frames of which this is the newest may be acted on, of
+    time.monotonic; infinite where the stamps' clock is not the real one, but a simulator's."""
+    clock = node.get_clock()
+    if clock.ros_time_is_active:
+        return math.inf
+    left_s = newest.stamp_s + node.settings.policy.shelf_life_s - node.frames.now_s()
+    return time.monotonic() + float(left_s)
+
+
+def _useful_s(node: Any) -> float:
+    """How old a frame may be that a verdict is begun on."""
+    shelf_s = node.settings.policy.shelf_life_s - node.scheduler.cost_s("verdict")
+    return max(0.0, min(shelf_s, node.settings.frames.max_age_s))
+
+
+def _any(node: Any, subject: Subject | None) -> bool:
+    """True when there is a frame (that shows the subject), whatever its age."""
+    if subject is None:
+        return node.frames.newest() is not None
+    return bool(node.frames.crops(subject, node.settings.crop))
+
+
+def _newest(node: Any, max_age_s: float, deadline_s: float, subject: Subject | None) -> FramePick:
+    if subject is not None and node.boxes_told(subject.of):
+        node.frames.await_told(subject.of, min(deadline_s, time.monotonic() + _TOLD_S))
+    return _picked(node, max_age_s, subject)
+
+
+def _fresh(node: Any, max_age_s: float, deadline_s: float, subject: Subject | None, why: str = ""
+           ) -> FramePick:
+    """A fresh frame and one before it; raises Unanswered, with `why` before the reason."""
+    try:
+        asked_s = node.frames.await_fresh(deadline_s)
+    except NoFreshFrame as error:
+        raise Unanswered(_NO_FRAME, f"{why}{error}") from error
+    told = True
+    if subject is not None and node.boxes_told(subject.of):
+        now_s = time.monotonic()
+        told = node.frames.await_told(subject.of, now_s + (deadline_s - now_s) / 2, asked_s)
+    picked = _picked(node, max_age_s, subject)
+    if picked.frames and picked.frames[-1].stamp_s < asked_s:
+        raise Unanswered(_NO_FRAME, f"{why}the fresh frame does not show {subject}" if told else
+                         f"{why}fusion has not told in time whether the fresh frame shows "
+                         f"{subject}; allow more time, or look at the whole view")
+    return picked
+
+
+def _picked(node: Any, max_age_s: float, subject: Subject | None) -> FramePick:
+    separation_s = node.settings.policy.min_separation_s
+    picked: FramePick = (
+        node.frames.pick(separation_s, max_age_s) if subject is None else
+        node.frames.pick_crops(subject, node.settings.crop, separation_s, max_age_s))
+    return picked
