@@ -54,12 +54,18 @@ def test_with_exact_boxes_and_depth_every_visit_is_noticed(scene: str, camera: s
 @pytest.mark.skipif(not all((CHECKPOINTS_FOLDER / part / "config.json").is_file()
                             for part in PARTS), reason="not all embedded checkpoints are here")
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the extra vlm is missing")
-@pytest.mark.parametrize(("scene", "seed", "camera"), [
-    ("corridor", 320, "static"), ("room", 321, "robot")])
+@pytest.mark.parametrize(("scene", "seed", "camera", "beside"), [
+    # Two people walk past the zone there, the nearer one 4 cm from its edge.
+    ("corridor", 320, "static", 2),
+    ("room", 321, "robot", 0),
+    # With the outdoor depth.
+    ("path", 317, "drone", 0)])
 def test_the_embedded_checkpoints_answer_right_or_abstain(scene: str, seed: int, camera: str,
-                                                          tmp_path: Path) -> None:
+                                                          beside: int, tmp_path: Path) -> None:
     outcome = played(Minute(scene, seed, camera, 30.0), tmp_path)
     score = outcome.score
-    assert score.visits >= 1 and score.missed_enters == 0, words(outcome)
+    assert score.visits >= 1, words(outcome)
+    assert score.missed_enters == score.missed_leaves == 0, words(outcome)
+    assert score.stray <= score.false_events <= beside, words(outcome)
     assert score.wrong == 0 and score.decided >= 1, words(outcome)
     assert score.rows()["funnel_position_error_rel"] < 0.1
