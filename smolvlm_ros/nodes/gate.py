@@ -22,7 +22,7 @@ from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qos import CameraQos, FunnelQos
 from smolvlm_ros.ros.side_detector import SideDetector
-from smolvlm_ros.ros.stamps import to_nanoseconds, to_seconds
+from smolvlm_ros.ros.stamps import check_stamp, to_nanoseconds, to_seconds
 from smolvlm_ros.settings import group, setting
 
 IMAGE = Endpoint("image", "sensor_msgs/msg/Image", "Every camera frame.", qos="image_qos")
@@ -141,6 +141,7 @@ class GateNode(FunnelNode[GateSettings]):
     def _on_image(self, message: Image) -> None:
         begin, repeated = time.perf_counter(), False
         try:
+            check_stamp(message.header.stamp)
             native = images.to_native(message)
             as_it_is = native.encoding in _AS_THEY_ARE
             image = native.pixels if as_it_is else images.to_rgb(message)
@@ -151,6 +152,7 @@ class GateNode(FunnelNode[GateSettings]):
     def _on_compressed(self, message: CompressedImage) -> None:
         begin, repeated = time.perf_counter(), False
         try:
+            check_stamp(message.header.stamp)
             picture = bitstream.inspect(bytes(message.data))
             image = images.to_rgb(message, min_width=self.settings.work_width_px)
             repeated = self._decide(message, image, (picture.width, picture.height), begin)

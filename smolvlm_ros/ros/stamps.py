@@ -18,6 +18,16 @@ def to_seconds(stamp: Time) -> float:
     return int(stamp.sec) + int(stamp.nanosec) * 1e-9
 
 
+def check_stamp(stamp: Time) -> None:
+    """Refuse a stamp that was never set.
+
+    Raises:
+        ValueError: when it is exactly zero, which TF takes for the newest of all.
+    """
+    if not (stamp.sec or stamp.nanosec):
+        raise ValueError("the message has no stamp (it is 0); let its publisher set header.stamp")
+
+
 def from_nanoseconds(nanoseconds: int) -> Time:
     """A stamp of whole nanoseconds.
 

@@ -14,7 +14,7 @@ from tf2_msgs.msg import TFMessage
 from tf2_ros import Buffer, TransformException, TransformListener
 
 from smolvlm_ros.fusion.transform import Transform
-from smolvlm_ros.ros.stamps import to_nanoseconds
+from smolvlm_ros.ros.stamps import check_stamp, to_nanoseconds
 
 _JUMP_NS = 1_000_000_000
 
@@ -107,19 +107,22 @@ class TransformSource:
         """The transform from `source` to `target` at `stamp`.
 
         Raises:
-            MissingTransform: when there is none at that stamp within the timeout.
+            MissingTransform: when there is none at that stamp within the timeout, or no stamp.
         """
         if target == source:
             return Transform.identity(target)
         timeout = Duration(nanoseconds=int(max(0.0, timeout_s) * 1e9))
         try:
+            check_stamp(stamp)
             message = self._buffer.lookup_transform(target, source, RclpyTime.from_msg(stamp),
                                                     timeout)
-        except TransformException as error:
+        except (ValueError, TransformException) as error:
             self._node.stats.count("tf_missing")
+            cure = ("" if isinstance(error, ValueError) else
+                    "; publish it, raise tf_timeout_s, or set another frame")
             raise MissingTransform(
                 f"no transform from {source!r} to {target!r} at {stamp.sec}.{stamp.nanosec:09d} "
-                f"({error}); publish it, raise tf_timeout_s, or set another frame") from error
+                f"({error}){cure}") from error
         return from_message(message)
 
     def close(self) -> None:

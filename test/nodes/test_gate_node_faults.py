@@ -17,6 +17,8 @@ from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from smolvlm_ros.msg import GateState  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+from smolvlm_ros.ros import images  # noqa: E402
+
 
 class TestFaults:
     def test_a_camera_that_sends_one_image_again_and_again_is_stuck(self) -> None:
@@ -47,6 +49,18 @@ class TestFaults:
             (result,) = front.node.set_parameters([Parameter("frozen_after_s", value=0.1)])
             assert result.successful
             front.peer.await_error("gate", "limit 0.1 s")
+
+    @pytest.mark.parametrize("compressed", [False, True])
+    def test_a_frame_without_a_stamp_is_refused(self, compressed: bool) -> None:
+        kind = images.compress if compressed else images.from_rgb
+        with camera(compressed) as front:
+            front.peer.send(front.topic, kind(scene(0), header(0)))
+            front.peer.await_error("gate", f"{front.topic}: the message has no stamp (it is 0); "
+                                   "let its publisher set header.stamp")
+            assert front.peer.status("gate")[2]["bad_input"] == "1"
+            first = kind(scene(1), header(1))  # simulated time begins at 0
+            assert front.send(first).frames_in == 1 and front.has_passed(first) == first
+            assert len(front.passed) == 1
 
     def test_a_recording_that_loops_begins_anew(self) -> None:
         start = 1_600_000_000_000_000_001

@@ -13,6 +13,7 @@ from builtin_interfaces.msg import Time  # noqa: E402
 
 from smolvlm_ros.ros.stamps import (  # noqa: E402
     ExactStamps,
+    check_stamp,
     from_nanoseconds,
     from_seconds,
     to_nanoseconds,
@@ -30,6 +31,13 @@ def test_nanoseconds_come_back(value: int) -> None:
 @given(nanoseconds)
 def test_seconds_are_right_to_a_microsecond(value: int) -> None:
     assert to_seconds(from_nanoseconds(value)) == pytest.approx(value * 1e-9, abs=5e-7, rel=0)
+
+
+def test_only_exactly_zero_is_no_stamp() -> None:
+    check_stamp(Time(nanosec=1))
+    check_stamp(Time(sec=1))
+    with pytest.raises(ValueError, match="no stamp"):
+        check_stamp(Time())
 
 
 @pytest.mark.parametrize("value", [-1, 2**31 * 10**9])

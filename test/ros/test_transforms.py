@@ -116,6 +116,15 @@ def test_what_is_not_known_at_the_stamp_is_an_error_that_names_both_frames(
     assert source._node.stats.counters() == {"tf_missing": 1}
 
 
+def test_no_stamp_is_not_the_newest_one(source: TransformSource) -> None:
+    play(source, 10.0, 3.0)
+    with pytest.raises(MissingTransform, match="the message has no stamp"):
+        where(source, 0.0)
+    assert source._node.stats.counters() == {"tf_missing": 1}
+    play(source, 0.0, 5.0, "fixed", static=True)
+    assert where(source, 0.001, "fixed") == 5.0  # where the time begins at 0
+
+
 def test_a_frame_that_nobody_publishes_is_an_error(source: TransformSource) -> None:
     with pytest.raises(MissingTransform, match="publish it, raise tf_timeout_s, or set another"):
         where(source, 10.0, "nobody")
