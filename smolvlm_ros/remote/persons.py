@@ -45,6 +45,8 @@ class Persons:
     def tell(self, stamp_s: float, boxes: Sequence[Box]) -> None:
         """Take the boxes (left, top, right, bottom in pixels) of all persons in a frame."""
         with self._changed:
+            for stamp in [told for told in self._told if told > stamp_s + NEAR_S]:
+                del self._told[stamp]  # of before the clock was set back, told after `forget`
             self._keep(self._told, stamp_s, boxes)
             self._changed.notify_all()
 

@@ -62,6 +62,9 @@ def test_a_frame_that_the_detector_left_out_is_covered_as_its_neighbours_are() -
         persons.at(15.0, 60.0)
     persons.forget()  # the clock was set back
     assert not persons.settled(10.0)
+    persons.tell(20.1, [THREE])  # it was under way then
+    persons.tell(1.0, [ONE])
+    assert not persons.settled(2.0)  # the boxes are to come
 
 
 def test_boxes_shrink_with_a_frame_that_was_kept_smaller() -> None:
