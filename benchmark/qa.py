@@ -7,7 +7,8 @@
 - policy: a model of the embedded world on 1,000 seeded questions, a tenth of the frames corrupted,
   asked as scene_qa asks about objects: on crops;
 - guard: the geometry guard on the lists of its tests;
-- clients: ten clients that ask a scene_qa node at once for ten minutes.
+- clients: ten clients that ask a scene_qa node at once for ten minutes; late is what comes more
+  than a second after its time: of a question its own, of a description the node's timeout_s.
 
 `--answers FILE` writes the policy's answers with the right ones, for `smolvlm_ros calibrate`;
 `--calibration FILE` applies what that made.

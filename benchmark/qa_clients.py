@@ -3,6 +3,9 @@
 Nothing may be lost or late, and the memory is to stay flat. The node runs in a process of its own;
 this one plays camera, gate and planners. Every client asks the next question as soon as it has its
 answer: verdicts, texts, fresh frames, questions that must be refused, descriptions that it cancels.
+
+A question's time is the `timeout_ms` that it comes with, 0.2 to 20 s. A description has none of its
+own: its time is the node's `timeout_s`, after which the node ends it.
 """
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from typing import Any
 from benchmark.domain import own_domain
 
 CLIENTS = 10
+TIMEOUT_S = 20.0    # the node's timeout_s
 LATE_S = 1.0        # what an answer may take beyond its time: the way there and back
 _LOST_S = 30.0      # and after so long it does not come any more
 _READY_S = 120.0
@@ -39,7 +43,7 @@ class Tally:
 
     Attributes:
         outcomes: how often an answer was of a kind: 'ok', 'refused', …, 'cancelled', 'lost'.
-        late: answers that came more than a second after their time.
+        late: answers and ends of descriptions that came more than a second after their time.
         latencies_ms: of the answers that say something.
         resident_mib: the node's memory, (seconds since the begin, MiB).
     """
@@ -96,8 +100,9 @@ def rows(model: str, seconds: float, threads: int = 0) -> dict[str, Any]:
 def _scene_qa(model: str, threads: int) -> Iterator[Any]:
     from smolvlm_ros.demo.processes import Child
 
-    settings = ("autostart:=true", f"engine.model:={model}", f"engine.num_threads:={threads}",
-                "engine.max_new_tokens:=8", "rate.per_client_hz:=0.0", "policy.min_mass:=0.0")
+    settings = ("autostart:=true", f"timeout_s:={TIMEOUT_S}", f"engine.model:={model}",
+                f"engine.num_threads:={threads}", "engine.max_new_tokens:=8",
+                "rate.per_client_hz:=0.0", "policy.min_mass:=0.0")
     with tempfile.TemporaryDirectory() as folder:
         child = Child("scene_qa", ["--ros-args", *(p for s in settings for p in ("-p", s))],
                       Path(folder) / "scene_qa.log")
@@ -213,7 +218,7 @@ class _Client:
             begin_s = time.monotonic()
             limit_s = choose.choice(_TIMES_MS) / 1e3
             if choose.random() < 0.1:
-                outcome, limit_s = self._described(choose), _LOST_S
+                outcome, limit_s = self._described(choose), TIMEOUT_S
             else:
                 outcome = self._asked(choose, limit_s)
             took_s = time.monotonic() - begin_s
@@ -262,7 +267,7 @@ class _Client:
             for _ in range(_CANCELLED_AT):
                 tokens.acquire(timeout=1.0)
             handle.cancel_goal_async()
-        if not _done(result, _LOST_S):
+        if not _done(result, TIMEOUT_S + _LOST_S):
             return "lost"
         return {GoalStatus.STATUS_CANCELED: "cancelled", GoalStatus.STATUS_SUCCEEDED: "described"
                 }.get(result.result().status, "refused")

@@ -15,9 +15,10 @@ from benchmark import qa_clients  # noqa: E402
 def test_ten_clients_at_once_lose_nothing(tiny_vlm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE"):
         monkeypatch.setenv(name, "0")  # so that they are put back
+    monkeypatch.setattr(qa_clients, "LATE_S", 5.0)  # on a busy machine the way takes long
     rows = qa_clients.rows(str(tiny_vlm), 8.0, threads=1)
     assert rows["clients_asked"] >= qa_clients.CLIENTS
-    assert rows["clients_lost"] == 0
+    assert rows["clients_lost"] == rows["clients_late"] == 0
     # Verdicts and texts were answered, and what must not be asked was refused.
     assert rows["clients_ok"] and rows["clients_refused"] + rows["clients_geometry"]
     answered = sum(rows[f"clients_{kind}"] for kind in (
