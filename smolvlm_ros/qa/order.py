@@ -78,8 +78,11 @@ def is_there(what: str) -> str:
 
 
 def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engine: Engine,
-           config: PolicyConfig) -> Verdict:
+           config: PolicyConfig, unseen: str) -> Verdict:
     """The verdict on what was.
+
+    That a thing was there stands on the frames that show it. That it was not, and what came first,
+    is said only of a time that was seen all along.
 
     Args:
         question: as it was asked.
@@ -87,6 +90,7 @@ def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engi
         frames: oldest first; those that show nothing (see `min_contrast`) are left out.
         engine: is asked about one frame at a time.
         config: thresholds and shelf life.
+        unseen: what of the time no frame shows, as `VideoRing.unseen` says; '' for none.
 
     Raises:
         QuestionError: a name that must not reach the model.
@@ -106,7 +110,11 @@ def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engi
         found = _ordered(asked, looks[0], looks[1])
     else:
         found = _present(asked, looks[0])
+    if len(shown) < len(frames):
+        unseen = unseen or f"{len(frames) - len(shown)} of {len(frames)} frames show nothing"
     answer, reason, deciding = found
+    if unseen and not (isinstance(asked, Presence) and answer is Answer.YES):
+        answer, reason, deciding = Answer.UNSURE, f"{reason}; {unseen}", ()
     unsure = answer is Answer.UNSURE
     sure = math.fsum(abs(p.p_yes - 0.5) + 0.5 for p in deciding) / max(1, len(deciding))
     newest = frames[-1] if frames else None

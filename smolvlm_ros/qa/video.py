@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -18,6 +19,8 @@ from smolvlm_ros.settings import Settings, setting
 AUTO, TOGETHER, EACH = "auto", "together", "each"
 TOKENS = 128          # of an image, where an engine does not say how many
 _VIEW = (32, 24)      # cells in which views are compared
+_LATE_S = 1.0         # so much of a period's begin may have no frame
+_FINE_S = 0.5         # frames noted are merged to about this
 _CHANGED_CELLS = 38   # a twentieth of them: what somebody covers who comes in
 
 _View: TypeAlias = NDArray[np.float32]
@@ -38,6 +41,10 @@ class VideoConfig(Settings):
         runtime=True)
     every_s: float = setting(5.0, "A frame is kept at least this often, while frames come.",
                              unit="s", ge=0.1, le=600.0, runtime=True)
+    max_gap_s: float = setting(
+        12.0, "Longest time without a frame in which nothing is taken to have been missed: over a "
+        "longer one nobody says that something was not there. Should exceed the gate's heartbeat.",
+        unit="s", ge=0.1, le=3600.0, runtime=True)
     max_tokens: int = setting(
         1024, "Image tokens of all frames of a question at most: fewer frames for a model whose "
         "image has more tokens.", unit="tokens", ge=64, le=16384, runtime=True)
@@ -79,6 +86,7 @@ class VideoRing:
         self.config = config or VideoConfig()
         self._kept: list[_Kept] = []
         self._newest: _Kept | None = None  # also where it shows nothing new
+        self._noted: deque[tuple[float, float]] = deque()  # stamp and contrast of all frames
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -90,18 +98,18 @@ class VideoRing:
         before it is forgotten.
         """
         view = _view(frame)
-        if self._kept:
-            last = self._kept[-1]
-            since_s = frame.stamp_s - last.frame.stamp_s
-            if since_s < -RESET_S:
-                self._kept.clear()
-            elif since_s <= 0:
-                return
-            elif (since_s < self.config.every_s
-                  and change(last.view, view) < self.config.min_change):
-                if self._newest is None or self._newest.frame.stamp_s < frame.stamp_s:
-                    self._newest = _Kept(frame, view)
-                return
+        since_s = frame.stamp_s - self._kept[-1].frame.stamp_s if self._kept else 0.0
+        if since_s < -RESET_S:
+            self._kept.clear()
+            self._noted.clear()
+        elif self._kept and since_s <= 0:
+            return
+        self._note(frame)
+        if (self._kept and since_s < self.config.every_s
+                and change(self._kept[-1].view, view) < self.config.min_change):
+            if self._newest is None or self._newest.frame.stamp_s < frame.stamp_s:
+                self._newest = _Kept(frame, view)
+            return
         self._newest = None
         self._kept.append(self._small(_Kept(frame, view)))
         # The last one before the period shows what was there when it began.
@@ -121,6 +129,35 @@ class VideoRing:
         every = self._kept + ([self._small(self._newest)] if self._newest else [])
         first = max((i for i, k in enumerate(every) if k.frame.stamp_s <= since_s), default=0)
         return tuple(kept.frame for kept in _thinned(every[first:], count))
+
+    def unseen(self, begin_s: float, end_s: float, min_contrast: float) -> str:
+        """What of a period no frame shows, so that nobody can say what was not there; '' for none.
+
+        Args:
+            begin_s, end_s: the period, at most `history_s` long.
+            min_contrast: a frame of less shows nothing (see `Frame.contrast`).
+        """
+        first = max((i for i, (s, _) in enumerate(self._noted) if s <= begin_s), default=0)
+        noted = [one for one in list(self._noted)[first:] if one[0] <= end_s]
+        if not noted or noted[0][0] > begin_s + _LATE_S:
+            return "the frames kept do not reach back to the begin of that time"
+        dark_s = [s for s, contrast in noted if contrast < min_contrast]
+        if dark_s:
+            return f"the view at {dark_s[0]:.3f} s shows nothing"
+        stamps = [*(s for s, _ in noted), end_s]
+        gap_s = max(b - a for a, b in zip(stamps, stamps[1:], strict=False))
+        return (f"no frame came for {gap_s:.1f} s, more than max_gap_s = {self.config.max_gap_s:g}"
+                if gap_s > self.config.max_gap_s else "")
+
+    def _note(self, frame: Frame) -> None:
+        noted, contrast = self._noted, frame.contrast
+        if noted and frame.stamp_s <= noted[-1][0]:
+            return
+        if len(noted) > 1 and frame.stamp_s - noted[-2][0] < _FINE_S:
+            contrast = min(contrast, noted.pop()[1])
+        noted.append((frame.stamp_s, contrast))
+        while len(noted) > 1 and noted[1][0] <= frame.stamp_s - self.config.history_s:
+            noted.popleft()
 
     def _small(self, kept: _Kept) -> _Kept:
         small = shrunk(kept.frame.image_rgb, self.config.max_edge_px)

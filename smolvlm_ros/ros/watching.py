@@ -93,14 +93,17 @@ class Watching:
                              "there ('was there a person?') and to what came before or after what "
                              "('did the ball come before the person?'); ask in mode FREE")
         frames, policy = self.frames(seconds), node.settings.policy
+        now_s = float(node.get_clock().now().nanoseconds) * 1e-9
+        with self._lock:
+            unseen = self._ring.unseen(now_s - seconds, now_s, policy.min_contrast)
 
         scheduler = node.scheduler
         engine = WhileWanted(looking_at(node.engine, frames), scheduler.wanted)
 
         def work() -> Verdict:
             with node.answering.failures_told():
-                return order.decide(question, asked, frames, engine, policy)
-        key = ("past", question, _stamps(frames), policy)
+                return order.decide(question, asked, frames, engine, policy, unseen)
+        key = ("past", question, _stamps(frames), policy, unseen)
         return scheduler.submit(key, work, deadline_s=deadline_s, priority=_PRIORITY, kind="past")
 
     def tell(self, question: str, seconds: float, deadline_s: float, response: Any) -> Any:

@@ -103,7 +103,7 @@ def story(b: QaBench) -> list[Any]:
 
 def test_order_and_presence_are_told_from_the_frames_of_that_time(
         monkeypatch: pytest.MonkeyPatch) -> None:
-    with bench(monkeypatch, Seeing()) as b:
+    with bench(monkeypatch, Seeing(), video__max_gap_s=100.0) as b:
         assert b.ask("Was there a ball in the last 40 seconds?", YES_NO).status == NO_FRAME
         last = story(b)[-1]
         for question, fields, answer in (
@@ -120,6 +120,13 @@ def test_order_and_presence_are_told_from_the_frames_of_that_time(
         wait_for(lambda: len(b.verdicts) == 5, "the verdicts on their topic")
         assert b.verdicts[0].pass_questions.count("Is there a ball?") >= 4
         assert "before the person" in b.verdicts[0].reason
+        assert b.set_parameter("video.max_gap_s", 40.0).successful
+        for question, answer in (("Was there a person in the last 60 seconds?", SceneVerdict.YES),
+                                 ("Did the person come before the ball in the last 60 seconds?",
+                                  SceneVerdict.UNSURE)):
+            given = b.ask(question, AUTO).verdict  # no frame came for 52 s of it
+            assert given.answer == answer, given.reason
+        assert "no frame came for 52" in given.reason
         for question, fields, text in (
                 ("Did the person fall in the last 60 seconds?", {}, "ask in mode FREE"),
                 ("Was there a ball in the last hour?", {}, "video.history_s = 300"),

@@ -10,7 +10,7 @@ import pytest
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open
 from smolvlm_ros.qa.order import Order, Presence, decide, parse
-from smolvlm_ros.qa.verdict import Answer, Cause, Frame, PolicyConfig, YesNo
+from smolvlm_ros.qa.verdict import Answer, Cause, Frame, PolicyConfig, Verdict, YesNo
 
 YES, NO, UNSURE = Answer.YES, Answer.NO, Answer.UNSURE
 
@@ -77,7 +77,7 @@ def test_the_order_comes_from_the_stamps(script: str, answer: Answer) -> None:
                                 {YES: NO, NO: YES}.get(answer, UNSURE))):
         asked = parse(question)
         assert asked is not None
-        verdict = decide(question, asked, shown, Scripted(), config)
+        verdict = decide(question, asked, shown, Scripted(), config, "")
         assert verdict.answer is expected, verdict.reason
         assert (verdict.cause is Cause.AGREED) == (expected is not UNSURE)
         assert verdict.stamp_s == shown[-1].stamp_s and len(verdict.passes) == 4 * len(shown)
@@ -96,13 +96,38 @@ def test_whether_something_was_there(script: str, answer: Answer) -> None:
     asked = parse("Was there an ant?")
     assert asked is not None
     assert decide("Was there an ant?", asked, frames(script), Scripted(),
-                  PolicyConfig()).answer is answer
+                  PolicyConfig(), "").answer is answer
 
 
 def test_frames_that_show_nothing_are_left_out() -> None:
     dark = Frame(np.zeros((8, 8, 3), np.uint8), 99.0)
     asked = parse("Was there an ant?")
     assert asked is not None
-    verdict = decide("Was there an ant?", asked, [dark, dark, *frames("A")], Scripted(),
-                     PolicyConfig())
-    assert verdict.answer is UNSURE and "two are needed" in verdict.reason
+
+    def judged(*shown: Frame) -> Verdict:
+        assert asked is not None
+        return decide("Was there an ant?", asked, shown, Scripted(), PolicyConfig(), "")
+    few = judged(dark, dark, *frames("A"))
+    assert few.answer is UNSURE and "two are needed" in few.reason
+    assert judged(dark, *frames("- A A")).answer is YES  # what was seen was there
+    none = judged(dark, *frames("- - -"))  # what was not seen may have been there
+    assert none.answer is UNSURE and "1 of 4 frames show nothing" in none.reason
+
+
+@pytest.mark.parametrize(("question", "script", "answer"), [
+    ("Was there an ant?", "- - - -", NO), ("Was there an ant?", "- A A -", YES),
+    ("Did the ant come before the bee?", "- A A AB AB", YES),
+    ("Did the ant come before the bee?", "- B B AB AB", NO),
+])
+def test_only_a_yes_to_presence_stands_when_part_of_the_time_was_not_seen(
+        question: str, script: str, answer: Answer) -> None:
+    asked = parse(question)
+    assert asked is not None
+    whole, part = (decide(question, asked, frames(script), Scripted(), PolicyConfig(), unseen)
+                   for unseen in ("", "no frame came for 20.0 s"))
+    assert whole.answer is answer
+    if answer is YES and "there" in question:
+        assert part.answer is YES
+    else:
+        assert part.answer is UNSURE and "no frame came for 20.0 s" in part.reason
+        assert part.cause is Cause.UNCLEAR and np.isnan(part.p_yes)

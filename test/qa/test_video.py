@@ -78,6 +78,33 @@ def test_limits_and_a_clock_that_goes_back() -> None:
     assert large.choose(0.0, 2)[0].image_rgb.shape == (48, 64, 3)
 
 
+def test_what_of_a_period_was_not_seen() -> None:
+    begin_s, end_s, least = 100.0, 120.0, 3.0
+
+    def unseen(*stamps_s: float, dark_s: float = -1.0, **config: Any) -> str:
+        shown = [Frame(np.zeros((60, 80, 3), np.uint8), t) if t == dark_s else frame(t)
+                 for t in stamps_s]
+        return ring(shown, **config).unseen(begin_s, end_s, least)
+
+    assert unseen(95.0, 105.0, 115.0) == ""  # a gate's heartbeats
+    assert unseen(*(90.0 + 0.1 * i for i in range(300))) == ""  # every frame of a camera
+    assert unseen(100.5, 110.0) == ""
+    for late in ((), (101.5, 110.0), (119.0,), (130.0,)):
+        assert "do not reach back" in unseen(*late)
+    for gap_s, seen in ((15.0, (95.0, 110.0)), (20.0, (90.0, 110.0, 115.0)), (17.0, (99.0, 103.0))):
+        assert f"no frame came for {gap_s:.1f} s" in unseen(*seen, max_gap_s=14.0)
+        assert unseen(*seen, max_gap_s=20.0) == ""
+    # Dark ones count though others came right before and after them, or they are chosen by nobody.
+    close = (99.0, 105.0, 105.1, 105.2, 105.3, 110.0, 115.0)
+    for dark_s in (99.0, 105.1, 110.0):
+        assert "shows nothing" in unseen(*close, dark_s=dark_s)
+    assert unseen(80.0, *close, dark_s=80.0) == ""  # before the period
+    made = ring([frame(t) for t in (95.0, 105.0, 115.0)])
+    made.add(frame(20.0))  # a restarted clock
+    assert made.unseen(20.0, 25.0, least) == ""
+    assert "do not reach back" in made.unseen(15.0, 25.0, least)
+
+
 def test_the_budget_says_how_many() -> None:
     class Many:
         tokens_per_image = 81

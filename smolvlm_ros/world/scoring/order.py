@@ -135,8 +135,10 @@ def score(cases: Sequence[OrderCase], engine: Engine, video: VideoConfig | None 
             ring.add(frame)
         asked = parse(case.question)
         assert asked is not None, case.question
-        chosen = ring.choose(case.frames[0].stamp_s, frames_for(video, engine))
-        answer = decide(case.question, asked, chosen, engine, policy).answer
+        begin_s, end_s = case.frames[0].stamp_s, case.frames[-1].stamp_s
+        chosen = ring.choose(begin_s, frames_for(video, engine))
+        unseen = ring.unseen(begin_s, end_s, policy.min_contrast)
+        answer = decide(case.question, asked, chosen, engine, policy, unseen).answer
         if answer is not Answer.UNSURE:
             right += (answer is Answer.YES) == case.truth
             wrong += (answer is Answer.YES) != case.truth
