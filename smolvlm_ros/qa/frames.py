@@ -60,9 +60,15 @@ class FrameRing:
         """The frame of the greatest stamp, None when empty."""
         return self._frames[-1] if self._frames else None
 
-    def add(self, frame: Frame) -> bool:
+    def add(self, frame: Frame, min_separation_s: float = 0.0) -> bool:
         """Keep a frame. One slightly out of order is put in its place; a stamp more than 1 s
         back is a restarted clock (a bag that loops) and drops all frames before it.
+
+        Beyond the limits the oldest go first, the one that `pick` gives with the newest last.
+
+        Args:
+            frame: the frame.
+            min_separation_s: as it will be given to `pick`, seconds.
 
         Returns:
             True when the clock was restarted.
@@ -81,8 +87,16 @@ class FrameRing:
         # One frame always stays, whatever its size.
         while len(self._frames) > 1 and (len(self._frames) > self.config.max_frames
                                          or self._bytes > self.config.max_megabytes * 1e6):
-            self._bytes -= self._frames.popleft().image_rgb.nbytes
+            self._evict(min_separation_s)
         return restarted
+
+    def _evict(self, min_separation_s: float) -> None:
+        """Drop the oldest frame that is not one of the two to be asked, or else the older one."""
+        frames = self._frames
+        second = _second(frames, min_separation_s, self.config.max_span_s)
+        index = 1 if frames[0] is second and len(frames) > 2 else 0
+        self._bytes -= frames[index].image_rgb.nbytes
+        del frames[index]
 
     def shown_at(self, stamp_s: float) -> Frame | None:
         """The newest frame that is not newer than that stamp: what the scene looked like then."""
@@ -124,14 +138,23 @@ def pick_two(frames: Sequence[Frame], now_s: float, min_separation_s: float, con
     if age_s < -RESET_S:
         return FramePick((), f"the newest frame is {-age_s:.2f} s ahead of the clock; are the "
                          "camera's stamps and use_sim_time right?")
-    for frame in reversed(frames):
-        separation_s = newest.stamp_s - frame.stamp_s
-        if separation_s > config.max_span_s:
-            break
-        if frame is not newest and separation_s >= min_separation_s:
-            return FramePick((frame, newest))
+    second = _second(frames, min_separation_s, config.max_span_s)
+    if second is not None:
+        return FramePick((second, newest))
     return FramePick((newest,), f"no second frame lies {min_separation_s:g} to "
                      f"{config.max_span_s:g} s before the newest one")
+
+
+def _second(frames: Sequence[Frame], min_separation_s: float, max_span_s: float) -> Frame | None:
+    """The latest frame that is so much older than the last one, and not too much."""
+    newest = frames[-1]
+    for frame in reversed(frames):
+        separation_s = newest.stamp_s - frame.stamp_s
+        if separation_s > max_span_s:
+            break
+        if frame is not newest and separation_s >= min_separation_s:
+            return frame
+    return None
 
 
 def repeats(first: Frame, second: Frame) -> bool:

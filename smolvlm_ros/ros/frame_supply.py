@@ -64,7 +64,7 @@ class FrameSupply:
             True when the clock of the stamps was restarted: what was before is forgotten.
         """
         with self._changed:
-            restarted = self._ring.add(frame)
+            restarted = self._ring.add(frame, self._node.settings.policy.min_separation_s)
             if restarted:
                 for boxes in self._boxes.values():
                     boxes.forget_after(frame.stamp_s)

@@ -79,6 +79,24 @@ def test_bytes_are_bounded_but_one_frame_stays() -> None:
     assert len(made) == 2
 
 
+@pytest.mark.parametrize("limits", [{"max_megabytes": 1.0}, {"max_frames": 2}])
+def test_a_small_ring_keeps_two_frames_far_enough_apart(limits) -> None:
+    made = FrameRing(RingConfig(**limits, max_span_s=3.0))
+    alone = []
+    for index in range(50):  # two fit, and come 0.4 s apart
+        made.add(frame(0.4 * index, pixels=14000), 0.5)
+        assert len(made) <= 2
+        picks = made.pick(0.4 * index, 0.5).frames
+        assert picks[-1] is made.newest
+        alone += [index] if len(picks) < 2 else []
+    # A new older one is begun when the last one has become too old.
+    assert alone == [0, 1, *range(8, 50, 7)]
+    three = FrameRing(RingConfig(max_frames=3))
+    for index in range(20):
+        three.add(frame(0.4 * index), 0.5)
+    assert picked(three, 7.6) == pytest.approx((6.8, 7.6))  # no older than need be
+
+
 def test_slightly_out_of_order_is_sorted_in() -> None:
     assert picked(ring(1.0, 2.0, 1.6), 2.0, 0.3) == (1.6, 2.0)
 
