@@ -36,7 +36,8 @@ class _Waiting:
     Attributes:
         subject: what it is asked on crops of; None for whole frames.
         begin_s: stamp of the oldest frame that will do.
-        since_s: when it began to wait, by the process's clock.
+        since_s: when it began to wait, by the clock of the stamps.
+        end_s: when it waits no longer, by the process's clock, should the other stand still.
         unsure: what came of it so far: it waits to be asked once more.
         looked_at: the frames that this stands on.
         asked_again: how often it was asked once more.
@@ -51,6 +52,7 @@ class _Waiting:
     subject: Subject | None
     begin_s: float
     since_s: float
+    end_s: float
     unsure: Verdict | None = None
     looked_at: Sequence[Frame] = ()
     asked_again: int = 0
@@ -71,7 +73,8 @@ class EventQuestions:
     came with the time (somebody has stayed) has no frame of its own, and the last one that passed
     may show what was before. A gate that sees nothing new passes none: it is asked for them. After
     `second_frame_timeout_s` the newest two that there are must do; the newer is never of before the
-    event.
+    event. That time goes by the clock of the stamps; where this stands still it ends after that
+    much real time, or `timeout_s` if that is longer.
 
     What stays UNSURE because the model was not clear is asked again on newer frames, `ask_again`
     times, unless the object leaves or is not seen any more. Then its verdict is published.
@@ -108,7 +111,7 @@ class EventQuestions:
                 item.over |= (kind == "leave" and item.event.track_id == event.track_id
                               and item.event.zone == event.zone)
             self._waiting += [_Waiting(a, event, _subject(a.crop or usual, event), begin_s,
-                                       time.monotonic()) for a in asked]
+                                       *self._times()) for a in asked]
         self.tick()
 
     def drop(self, reason: str) -> None:
@@ -160,7 +163,8 @@ class EventQuestions:
             item.subject = None
         usable = self._usable(item)
         two = first_two(usable, node.settings.policy.min_separation_s)
-        over = time.monotonic() - item.since_s > node.settings.second_frame_timeout_s
+        over = (self._stamped_now_s() - item.since_s > node.settings.second_frame_timeout_s
+                or time.monotonic() > item.end_s)
         if isinstance(node.engine, NoEngine) or len(two) == 2:
             return two
         if item.unsure is not None and (over or item.over):
@@ -206,6 +210,12 @@ class EventQuestions:
         if node.frames.request():
             item.requested_s = now_s
             item.before_s = -math.inf if newest is None else newest.stamp_s
+
+    def _times(self) -> tuple[float, float]:
+        """`since_s` and `end_s` of one that begins to wait now."""
+        settings = self._node.settings
+        longest_s = max(settings.timeout_s, settings.second_frame_timeout_s)
+        return self._stamped_now_s(), time.monotonic() + longest_s
 
     def _stamped_now_s(self) -> float:
         return float(self._node.get_clock().now().nanoseconds) * 1e-9
@@ -256,7 +266,7 @@ class EventQuestions:
         node.stats.count("asked_again")
         again = _Waiting(item.asked, item.event, item.subject,
                          verdict.stamp_s + node.settings.policy.min_separation_s,
-                         time.monotonic(), verdict, frames, item.asked_again + 1)
+                         *self._times(), verdict, frames, item.asked_again + 1)
         with self._lock:
             self._waiting.append(again)
         return True

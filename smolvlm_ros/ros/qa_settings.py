@@ -36,7 +36,8 @@ class SceneQaSettings(NodeSettings):
         20.0, "Longest time from a question to its answer.", unit="s", ge=0.1, le=600.0,
         runtime=True)
     second_frame_timeout_s: float = setting(
-        3.0, "How long a zone event's question waits for a second frame.", unit="s", ge=0.1,
+        3.0, "How long a zone event's question waits for a second frame, by the node's clock "
+        "(where that stands still: this or timeout_s of real time, the longer).", unit="s", ge=0.1,
         le=60.0, runtime=True)
     ask_again: int = setting(
         1, "How often a zone event's question that stays UNSURE, because the passes are unclear or "

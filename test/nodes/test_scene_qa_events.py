@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
-from peer import wait_for  # noqa: E402
+from peer import stamp, wait_for  # noqa: E402
 from qa_bench import TEMPLATES, QaBench, ago, picture, qa_bench  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent  # noqa: E402
 
 from smolvlm_ros.ros import images  # noqa: E402
@@ -55,6 +57,50 @@ def test_an_event_whose_second_frame_does_not_come_is_unsure(tiny_vlm: Path) -> 
         wait_for(lambda: b.verdicts, "the verdict")
         assert b.verdicts[0].answer == SceneVerdict.UNSURE
         assert "two frames" in b.verdicts[0].reason
+
+
+def test_the_wait_for_a_second_frame_goes_by_simulated_time(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, use_sim_time=True,
+                  second_frame_timeout_s=0.3) as b:
+        begin_ns, looked = set_clock(b), looks_for_frames(b)
+        frame = b.frame()
+        b.event(at=frame.header.stamp)
+        begin_s = time.monotonic()
+        wait_for(lambda: len(looked) > 5 and time.monotonic() - begin_s > 0.6,
+                 "the question to be looked at after more than that in real time")
+        assert not b.verdicts and len(b.node._questions) == 1
+        set_clock(b, begin_ns + 400_000_000)
+        wait_for(lambda: b.verdicts, "the verdict")
+        assert "two frames" in b.verdicts[0].reason
+
+
+def test_a_clock_that_stands_still_holds_up_no_verdict_for_ever(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, use_sim_time=True,
+                  second_frame_timeout_s=0.3, timeout_s=0.5) as b:
+        set_clock(b)
+        b.event(at=b.frame().header.stamp)
+        wait_for(lambda: b.verdicts, "the verdict")
+        assert b.verdicts[0].answer == SceneVerdict.UNSURE
+
+
+def set_clock(b: QaBench, at_ns: int = 0) -> int:
+    """Set simulated time, to now if no other is given, and wait until the node has it."""
+    at_ns = at_ns or time.time_ns()
+    b.peer.send("/clock", Clock(clock=stamp(at_ns)))
+    wait_for(lambda: b.node.get_clock().now().nanoseconds == at_ns, "the clock to be set")
+    return at_ns
+
+
+def looks_for_frames(b: QaBench) -> list[Any]:
+    """A list that grows each time the node looks for a waiting question's frames."""
+    looked: list[Any] = []
+    frames = b.node._questions._frames
+
+    def noted(item: Any) -> Any:
+        looked.append(item)
+        return frames(item)
+    b.node._questions._frames = noted
+    return looked
 
 
 def test_an_event_is_never_judged_by_frames_of_before_it(tiny_vlm: Path) -> None:
