@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _FISHEYE = "equidistant"
+_MISS_PX = 1.0  # a ray that comes out farther from its pixel than this is none
+_WIDEST = float(np.tan(np.radians(89.0)))  # of what lies at Z = 1
+_BORDER = 17  # points along each edge of the image, where a lens bends it
 _LENGTHS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), _FISHEYE: (4,)}
 
 
@@ -93,7 +96,8 @@ class CameraModel:
             pixels: shape (N, 2), (u, v) in pixels, may lie between pixels.
 
         Returns:
-            shape (N, 3) float64.
+            shape (N, 3) float64; NaN where the lens model has none in front of the camera: at 90
+            degrees or more of a fisheye, or where a polynomial was never fitted.
         """
         uv = np.asarray(pixels, np.float64).reshape(-1, 2)
         xy: NDArray[Any]
@@ -107,7 +111,18 @@ class CameraModel:
             same = np.eye(3)  # neither rotated nor projected again
             xy = cv2.undistortPointsIter(uv[:, None], self.camera_matrix, np.array(self.distortion),
                                          same, same, criteria)[:, 0]
-        return np.column_stack([xy, np.ones(len(xy))])
+        rays = np.column_stack([xy, np.ones(len(xy))])
+        if self.distorted:  # OpenCV's answer is finite whether it has found the ray or not
+            miss = np.linalg.norm(self.project(rays) - uv, axis=1)
+            rays[~(miss <= _MISS_PX)] = np.nan
+        return rays
+
+    def view_limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Least and greatest (x, y) at Z = 1 in view, shapes (2,) float64, read only, kept.
+
+        Where an edge of the image is at 90 degrees or more, that of 89 degrees.
+        """
+        return _view_limits(self)
 
     def ray_image(self) -> NDArray[np.float32]:
         """The ray of every pixel, Z = 1; shape (height, width, 3) float32, read only, kept."""
@@ -139,6 +154,24 @@ class CameraModel:
             uv[front] = cv2.projectPoints(xyz[front], zero, zero, self.camera_matrix,
                                           np.array(self.distortion))[0][:, 0]
         return uv
+
+
+@lru_cache(maxsize=4)
+def _view_limits(camera: CameraModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    u = np.linspace(-0.5, camera.width - 0.5, _BORDER)
+    v = np.linspace(-0.5, camera.height - 0.5, _BORDER)
+    border = np.concatenate([np.column_stack(np.broadcast_arrays(*side)) for side in (
+        (u, v[0]), (u, v[-1]), (u[0], v), (u[-1], v))])
+    xy = camera.rays(border)[:, :2]
+    blind = np.isnan(xy[:, 0])
+    straight = (border[blind] - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
+    if camera.distortion_model == _FISHEYE:
+        straight *= _WIDEST / np.linalg.norm(straight, axis=1, keepdims=True)
+    xy[blind] = straight
+    limits = xy.min(0), xy.max(0)
+    for limit in limits:
+        limit.setflags(write=False)
+    return limits
 
 
 @lru_cache(maxsize=4)

@@ -40,6 +40,37 @@ def test_points_behind_the_camera_have_no_pixel() -> None:
     assert np.allclose(uv[0], [319.5, 239.5]) and np.isnan(uv[1:]).all()
 
 
+# 100 px a radian: what lies outside of a circle of 157 px is behind the camera.
+ROUND = CameraModel(640, 480, 100.0, 100.0, 319.5, 239.5, (0.0, 0.0, 0.0, 1e-9), "equidistant")
+# x (1 - 0.3 r^2 ...) turns back at 1.05: no point is seen farther than 0.7 focal lengths out.
+FOLDED = CameraModel(640, 480, 320.0, 320.0, 319.5, 239.5, (-0.3, 0.0, 0.0, 0.0), "plumb_bob")
+
+
+@pytest.mark.parametrize(("camera", "last_px"), [(ROUND, 157.0), (FOLDED, 224.8)])
+def test_a_pixel_that_shows_nothing_in_front_has_no_ray(camera: CameraModel, last_px: float
+                                                        ) -> None:
+    image = camera.ray_image()
+    v, u = np.indices(image.shape[:2])
+    radius = np.hypot(u - camera.cx, v - camera.cy)
+    none = np.isnan(image).any(2)
+    assert none[radius > last_px + 2].all() and not none[radius < last_px - 5].any()
+    assert np.isnan(image[none]).all()  # all of a ray or nothing
+    seen = camera.project(image[~none])
+    assert np.abs(seen - np.stack([u, v], 2)[~none]).max() <= 1.0
+
+
+@pytest.mark.parametrize(("camera", "expected"), [
+    # a pinhole: its corners
+    (CameraModel(640, 480, 400.0, 400.0, 319.5, 239.5), (0.8, 0.6)),
+    # an edge behind the camera: 89 degrees
+    (ROUND, (np.tan(np.radians(89)),) * 2),
+    # nowhere a ray: as without distortion
+    (FOLDED, (1.0, 0.75))])
+def test_the_limits_of_the_view(camera: CameraModel, expected: tuple[float, float]) -> None:
+    low, high = camera.view_limits()
+    assert high == pytest.approx(expected, rel=0.01) and low == pytest.approx(-high)
+
+
 def test_ray_image_is_the_rays_and_read_only() -> None:
     camera = CameraModel.from_fov(8, 6, 60)
     image = camera.ray_image()

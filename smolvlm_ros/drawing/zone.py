@@ -87,13 +87,7 @@ def _moved(points: NDArray[np.float64], transform: NDArray[np.float64]) -> NDArr
 
 def _view_planes(camera: CameraModel) -> NDArray[np.float64]:
     """Planes (normal, offset) with `normal . p >= offset` for points in or just beside the view."""
-    u, v = np.linspace(0, camera.width - 1, 9), np.linspace(0, camera.height - 1, 9)
-    border = np.concatenate([np.column_stack([u, np.zeros(9)]),
-                             np.column_stack([u, np.full(9, camera.height - 1.0)]),
-                             np.column_stack([np.zeros(9), v]),
-                             np.column_stack([np.full(9, camera.width - 1.0), v])])
-    xy = camera.rays(border)[:, :2]
-    low, high = xy.min(0), xy.max(0)
+    low, high = camera.view_limits()
     low, high = low - (high - low) * _MARGIN, high + (high - low) * _MARGIN
     return np.array([[0, 0, 1, _NEAR_M], [1, 0, -low[0], 0], [-1, 0, high[0], 0],
                      [0, 1, -low[1], 0], [0, -1, high[1], 0]], np.float64)

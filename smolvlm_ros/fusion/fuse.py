@@ -13,6 +13,7 @@ from smolvlm_ros.fusion.object_depth import object_depths
 from smolvlm_ros.fusion.transform import Transform
 from smolvlm_ros.settings import setting
 
+NO_RAY = "the lens model gives no ray there"
 _LEAST_SIZE_M = 0.01
 _BODY_STD = 0.15  # of the shorter side: bodies are deeper or flatter than they look
 # Of a contact with the ground. Upright things stand on feet below their middle; that of others is
@@ -127,18 +128,22 @@ def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
         return Fused((), ())
     centred = boxes - _HALF
     depths = object_depths(depth_m, _to_depth_pixels(centred, depth_m, camera), config)
-    placed = [i for i, depth in enumerate(depths) if isinstance(depth, ObjectDepth)]
-    unplaced = tuple(
-        Unplaced(class_names[i], float(score[i]), _as_box(boxes[i]), depth.reason)
-        for i, depth in enumerate(depths) if isinstance(depth, NoDepth))
-    found = [d for d in depths if isinstance(d, ObjectDepth)]
-    if not found:
-        return Fused((), unplaced)
+    reasons = {i: depth.reason for i, depth in enumerate(depths) if isinstance(depth, NoDepth)}
     edges = np.array([camera.width, camera.height, camera.width, camera.height]) - 0.5
-    clipped = np.clip(centred[placed], -0.5, edges)
-    surface, position, size, covariance, cut = _place(clipped, found, camera, config)
+    clipped = np.clip(centred, -0.5, edges)
+    rays = _rays(clipped, camera)
+    for i in np.flatnonzero(np.isnan(rays[0, :, 0])).tolist():
+        reasons.setdefault(i, NO_RAY)
+    unplaced = tuple(Unplaced(class_names[i], float(score[i]), _as_box(boxes[i]), reasons[i])
+                     for i in sorted(reasons))
+    placed = [i for i in range(len(boxes)) if i not in reasons]
+    if not placed:
+        return Fused((), unplaced)
+    found = [d for i, d in enumerate(depths) if isinstance(d, ObjectDepth) and i not in reasons]
+    surface, position, size, covariance, cut = _place(clipped[placed], rays[:, placed], found,
+                                                      camera, config)
     ranges, corners, scored, cuts = (values.tolist() for values in (
-        np.linalg.norm(surface, axis=1), clipped + _HALF, score[placed], cut))
+        np.linalg.norm(surface, axis=1), clipped[placed] + _HALF, score[placed], cut))
     objects = tuple(
         Object3D(class_names[i], scored[k], tuple(corners[k]), position[k], size[k],
                  covariance[k], ranges[k], found[k], cuts[k])
@@ -164,18 +169,36 @@ def _to_depth_pixels(boxes: NDArray[np.float64], depth_m: NDArray[np.floating],
     return (boxes + 0.5) * scale - 0.5
 
 
-def _place(boxes: NDArray[np.float64], depths: list[ObjectDepth], camera: CameraModel,
-           config: FusionConfig) -> tuple[NDArray[np.float64], NDArray[np.float64],
-                                          NDArray[np.float64], NDArray[np.float64],
-                                          NDArray[np.bool_]]:
-    """Surface points and positions (N, 3), sizes (N, 3), covariances (N, 3, 3), cut or not (N,).
+def _rays(boxes: NDArray[np.float64], camera: CameraModel) -> NDArray[np.float64]:
+    """Rays (5, N, 3) through the middles of boxes, and of their left, right, top and bottom sides.
 
-    Boxes as the camera model has pixels: their centres are whole numbers.
+    A side without a ray lies as far from the middle as the other one, or as it would without
+    distortion. Boxes as the camera model has pixels: their centres are whole numbers.
     """
     x0, y0, x1, y1 = boxes.T
     u, v = (x0 + x1) / 2, (y0 + y1) / 2
     pixels = np.stack([np.stack(pair, 1) for pair in ((u, v), (x0, v), (x1, v), (u, y0), (u, y1))])
-    centre, left, right, top, bottom = camera.rays(pixels.reshape(-1, 2)).reshape(5, -1, 3)
+    rays = camera.rays(pixels.reshape(-1, 2)).reshape(5, -1, 3)
+    blind = np.isnan(rays)
+    if not blind.any():
+        return rays
+    straight = np.zeros_like(rays)
+    straight[..., :2] = (pixels - pixels[0]) / (camera.fx, camera.fy)
+    other = 2 * rays[0] - rays[[0, 2, 1, 4, 3]]
+    sides: NDArray[np.float64] = np.where(np.isnan(other), rays[0] + straight, other)
+    return np.where(blind, sides, rays)
+
+
+def _place(boxes: NDArray[np.float64], rays: NDArray[np.float64], depths: list[ObjectDepth],
+           camera: CameraModel, config: FusionConfig
+           ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64],
+                      NDArray[np.float64], NDArray[np.bool_]]:
+    """Surface points and positions (N, 3), sizes (N, 3), covariances (N, 3, 3), cut or not (N,).
+
+    Boxes and rays as of `_rays`.
+    """
+    x0, y0, x1, y1 = boxes.T
+    centre, left, right, top, bottom = rays
     z = np.array([d.depth_m for d in depths])
     z_std = np.array([d.std_m for d in depths])
     extent = np.array([d.extent_m for d in depths])

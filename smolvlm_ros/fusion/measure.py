@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smolvlm_ros.camera import CameraModel
-from smolvlm_ros.fusion.fuse import FusionConfig, fuse
+from smolvlm_ros.fusion.fuse import NO_RAY, FusionConfig, fuse
 from smolvlm_ros.fusion.tracks import Track
 
 _PATCH = 2            # pixels on each side of the one asked for
@@ -130,6 +130,8 @@ class DepthView:
         surface = known[np.abs(known - z) < _SURFACE_REL * z]
         z_std = math.hypot(float(surface.std()), self.config.depth_std_rel * z)
         ray = camera.rays([uv])[0]
+        if np.isnan(ray).any():
+            return Refusal(f"pixel ({u:g}, {v:g}): {NO_RAY}")
         focal = np.array([camera.fx, camera.fy])
         across = z * np.hypot(self.config.box_std_px / focal, self.config.focal_std_rel * ray[:2])
         covariance = z_std ** 2 * np.outer(ray, ray) + np.diag([*across ** 2, 0.0])

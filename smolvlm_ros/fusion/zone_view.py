@@ -36,9 +36,8 @@ def seen_box(zone: Zone, camera: CameraModel, zone_from_camera: Transform
     # On the plane at 1 m, where straight lines stay straight; a lens model says nothing true far
     # outside of the image, so the box is cut to the view there.
     flat = points[:, :2] / points[:, 2:]
-    view = camera.rays(_border(-0.5, -0.5, camera.width - 0.5, camera.height - 0.5))[:, :2]
-    low = np.maximum(flat.min(0), view.min(0))
-    high = np.minimum(flat.max(0), view.max(0))
+    least, greatest = camera.view_limits()
+    low, high = np.maximum(flat.min(0), least), np.minimum(flat.max(0), greatest)
     if (low >= high).any():
         return None
     # Evenly by angle: a wide lens reaches so far on that plane that its middle had few points.

@@ -69,6 +69,12 @@ def test_distortion_is_respected() -> None:
     assert abs(depth[45, 60] - ground_depth(CAMERA, Mount(1.0, 0.3), 50.0)[45, 60]) > 0.01
 
 
+def test_beside_a_round_lens_nothing_is_known() -> None:
+    lens = CameraModel(64, 48, 10.0, 10.0, 31.5, 23.5, (0.0, 0.0, 0.0, 1e-9), "equidistant")
+    depth = ground_depth(lens, Mount(1.0), 1e3)
+    assert np.isnan(depth[45, :16]).all() and np.isfinite(depth[35, 31])
+
+
 def test_estimate_gives_map_camera_and_information() -> None:
     made = estimator(camera_height_m=1.5, max_range_m=100.0).estimate(IMAGE, CAMERA, 0.0)
     assert made.depth_m.shape == (48, 64) and made.depth_m.dtype == np.float32

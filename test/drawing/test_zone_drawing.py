@@ -40,6 +40,12 @@ def test_a_prism_has_an_upper_edge() -> None:
     assert seen(SQUARE, height_m=1.0)[pixel(3, 0.5, 0.5)]
 
 
+def test_through_a_round_lens() -> None:
+    lens = CameraModel(320, 240, 60.0, 60.0, 159.5, 119.5, (0.0, 0.0, 0.0, 1e-9), "equidistant")
+    mask = seen(SQUARE, camera=lens)
+    assert mask[pixel(3.5, 0, camera=lens)] and not mask[pixel(4.5, 0, camera=lens)]
+
+
 def test_what_is_behind_the_camera_is_cut_off() -> None:
     # reaches from behind the camera to 4 m before it
     mask = seen([[-5, 0.5, 0], [4, 0.5, 0], [4, -0.5, 0], [-5, -0.5, 0]])

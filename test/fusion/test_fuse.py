@@ -56,6 +56,24 @@ def test_a_box_of_one_pixel_lies_on_that_pixels_ray() -> None:
     assert whole.position == pytest.approx([0, 0, 4.0], abs=1e-9)
 
 
+def test_where_the_lens_has_no_ray_there_is_no_pose() -> None:
+    # 100 px a radian: 157 px from the middle a ray is square to the axis.
+    lens = CameraModel(640, 480, 100.0, 100.0, 319.5, 239.5, (0.0, 0.0, 0.0, 1e-9), "equidistant")
+    boxes = [(500, 200, 540, 280), (300, 200, 340, 280), (400, 200, 520, 280), (100, 100, 630, 400)]
+    fused = fuse(boxes, [1] * 4, ["beyond", "ahead", "half", "all"], WALL, lens)
+    (beyond,) = fused.unplaced
+    assert (beyond.class_name, beyond.reason) == ("beyond", "the lens model gives no ray there")
+    ahead, half, whole = fused.objects
+    assert ahead.position[:2] == pytest.approx([0, 0], abs=0.05)
+    assert half.position[0] == pytest.approx(4 * np.tan(1.4), rel=0.01)
+    # Its right side has no ray: as wide as on the left.
+    assert half.size[0] == pytest.approx(8 * (np.tan(1.4) - np.tan(0.8)), rel=0.01)
+    # Neither side has one: as without distortion.
+    assert whole.size[0] == pytest.approx(4 * 530 / 100)
+    for thing in fused.objects:
+        assert np.isfinite(thing.covariance).all() and (thing.size > 0).all()
+
+
 @pytest.mark.parametrize("camera", [WIDE, FISHEYE])   # a box far from the middle, both lens models
 def test_distortion_is_undone(camera: CameraModel) -> None:
     truth = np.array([1.5, 0.9, 4.0])

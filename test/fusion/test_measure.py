@@ -56,6 +56,14 @@ def test_pixel() -> None:
     assert (answer.std_m, answer.age_s, answer.track_ids) == (0.0, 0.5, ())
 
 
+def test_a_pixel_without_a_ray_is_refused() -> None:
+    lens = CameraModel(640, 480, 100.0, 100.0, 319.5, 239.5, (0.0, 0.0, 0.0, 1e-9), "equidistant")
+    seen = DepthView(doorway(), lens, 10.0, EXACT)
+    assert "pixel (600, 240): the lens model gives no ray" in refused(seen.at_pixel((600, 240), 10))
+    assert "no ray there" in refused(seen.in_box((560, 200, 620, 280), 10))
+    assert measured(seen.at_pixel((319.5, 239.5), 10)).value_m == pytest.approx(8.0)
+
+
 def test_gap_is_between_the_posts_not_the_wall() -> None:
     # Pointed at the last column of each post, and as well at the first of the opening.
     for left, right in ((199, 440), (200, 439)):
