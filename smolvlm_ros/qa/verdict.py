@@ -200,7 +200,9 @@ class PolicyConfig(Settings):
         0.5, "Least time between the two frames asked; closer ones are nearly the same picture.",
         unit="s", ge=0.0, le=60.0, runtime=True)
     shelf_life_s: float = setting(
-        5.0, "How long after its newest frame a verdict may be acted on.",
+        5.0, "How long after its newest frame a verdict may be acted on. A client that does not "
+        "say how old its frame may be is given none later: where the newest frame is too old, a "
+        "fresh one is asked of the gate, and what would take longer is refused.",
         unit="s", ge=0.1, le=3600.0, runtime=True)
 
     def conflicts(self) -> list[str]:

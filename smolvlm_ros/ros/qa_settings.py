@@ -33,8 +33,8 @@ class SceneQaSettings(NodeSettings):
         "`smolvlm_ros calibrate` wrote, or the YAML text itself; empty to take them as they are.",
         le=100000)
     timeout_s: float = setting(
-        20.0, "Longest time from a question to its answer.", unit="s", ge=0.1, le=600.0,
-        runtime=True)
+        20.0, "Longest time from a question to its answer; a description ends then with what there "
+        "is of it.", unit="s", ge=0.1, le=600.0, runtime=True)
     second_frame_timeout_s: float = setting(
         3.0, "How long a zone event's question waits for a second frame, by the node's clock "
         "(where that stands still: this or timeout_s of real time, the longer).", unit="s", ge=0.1,
