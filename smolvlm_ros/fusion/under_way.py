@@ -9,8 +9,9 @@ class FramesUnderWay:
 
     A dropped frame says that nothing has changed since the last one that passed. But what passed
     takes its time through depth and detection: until it is fused, a later stamp would overtake
-    it, and the zones would leave it out as late. And it says nothing before a frame has been fused,
-    in the beginning and again after the camera was frozen: who was seen before that may have gone.
+    it, and the zones would leave it out as late. A word that itself comes late, after a newer frame
+    was fused, is worth nothing either. And it says nothing before a frame has been fused, in the
+    beginning and again after the camera was frozen: who was seen before that may have gone.
     Not safe for several threads at once.
 
     Args:
@@ -31,16 +32,18 @@ class FramesUnderWay:
             passed: the gate let it through.
             frozen: the camera keeps sending one image under fresh stamps.
         """
-        if stamp_s < self._newest_s - self.reorder_s:  # a recording that loops
+        looped = stamp_s < self._newest_s - self.reorder_s  # as a recording does
+        if looped:
             self._waiting_s, self._frozen_s = None, float("-inf")
         self._newest_s = stamp_s
         if frozen:
-            self._frozen_s = stamp_s
+            self._frozen_s = max(self._frozen_s, stamp_s)
         if passed:  # its decision may come later than it has gone through
             done = stamp_s <= self._fused_s <= stamp_s + self.reorder_s
             self._waiting_s = None if done else stamp_s
             return False
-        return self._waiting_s is None and self._fused_s > self._frozen_s
+        return self._waiting_s is None and self._frozen_s < self._fused_s and (
+            looped or self._fused_s < stamp_s)
 
     def fused(self, stamp_s: float) -> None:
         """Note that a frame has gone through."""

@@ -29,6 +29,9 @@ PASS, DROP, FUSED, FROZEN = "pass", "drop", "fused", "frozen"
       (DROP, 9.2), (PASS, 9.3), (FUSED, 9.3), (DROP, 9.4)], [1.5, 9.4]),
     # Where a recording loops, its frozen end is of the old time.
     ([(FUSED, 80.0), (FROZEN, 90.0), (PASS, 0.1), (FUSED, 0.1), (DROP, 0.2)], [0.2]),
+    # The gate's words come late, a newer frame has been fused: they would set the clock back.
+    ([(PASS, 1.0), (FUSED, 1.0), (FROZEN, 1.6), (FUSED, 4.1), (FROZEN, 1.9), (DROP, 3.0),
+      (PASS, 4.1), (DROP, 4.2)], [4.2]),
     # A frame slightly out of order is no new clock.
     ([(PASS, 5.0), (DROP, 4.5), (FUSED, 5.0), (DROP, 5.1)], [5.1]),
 ])
