@@ -9,17 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import dataclass
 from typing import Any
 
+from smolvlm_ros.qa.costs import Costs
+from smolvlm_ros.qa.turns import Job, Turns
 from smolvlm_ros.settings import Settings, setting
-
-_SAMPLES = 8  # durations of which the median is the estimate
-_SHARE = 3    # every third turn is a lower priority's, so that none waits for ever
 
 
 class Refused(RuntimeError):  # noqa: N818 - it is an answer, not a failure
@@ -43,37 +41,6 @@ class SchedulerConfig(Settings):
         "have all later requests refused.", unit="s", ge=1.0, le=3600.0, runtime=True)
 
 
-@dataclass
-class _Job:
-    key: tuple[int, Hashable]
-    work: Callable[[], Any]
-    kind: str
-    priority: int
-    order: int
-    askers: list[tuple[Future[Any], float]]  # and until when each can use the answer
-    keep: bool = False
-    given_up: bool = False  # it was told that nobody wants it: not to be joined any more
-
-    @property
-    def futures(self) -> list[Future[Any]]:
-        return [future for future, _ in self.askers]
-
-    @property
-    def deadline_s(self) -> float:
-        """Of the most patient of those who ask; later it is of use to nobody."""
-        return max(deadline_s for _, deadline_s in self.askers)
-
-    @property
-    def rank(self) -> tuple[int, float, int]:
-        """Least runs first: high priority, then early deadline, then first come."""
-        return -self.priority, min(deadline_s for _, deadline_s in self.askers), self.order
-
-    def joined(self, other: _Job) -> _Job:
-        """This one, for those who ask the same in `other` too."""
-        return replace(self, priority=max(self.priority, other.priority),
-                       askers=self.askers + other.askers, keep=self.keep or other.keep)
-
-
 class Scheduler:
     """Takes requests from any thread; one worker thread calls `run_next` in a loop.
 
@@ -87,16 +54,16 @@ class Scheduler:
         self.config = config or SchedulerConfig()
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: list[_Job] = []
-        self._running: _Job | None = None
+        self._waiting: list[Job] = []
+        self._running: Job | None = None
         self._started_s = 0.0
         self._closed = False
         self._count = 0
         self._epoch = 0  # part of every key: after `forget` the same keys are others
-        self._passed_over = 0  # turns since a lower priority that waited had one
-        self._durations: dict[str, deque[tuple[float, float]]] = {}
+        self._turns = Turns()
+        self._costs = Costs(clock)
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
-        self._refused: deque[tuple[_Job, Refused]] = deque()  # not told yet
+        self._refused: deque[tuple[Job, Refused]] = deque()  # not told yet
 
     def __len__(self) -> int:
         """Requests that wait."""
@@ -154,7 +121,7 @@ class Scheduler:
                     raise TooLate(reason)
                 running.askers.append((future, deadline_s))
                 return future
-            job = _Job(own_key, work, kind, priority, self._count, [(future, deadline_s)], keep)
+            job = Job(own_key, work, kind, priority, self._count, [(future, deadline_s)], keep)
             self._insert(job, now_s)
             self._count += 1
             self._drop_late(now_s)
@@ -187,7 +154,7 @@ class Scheduler:
             self._drop_late(self._clock())
             job = None
             if self._waiting:
-                job, self._passed_over = _next(sorted(self._waiting, key=_rank), self._passed_over)
+                job = self._turns.take(self._waiting)
                 self._waiting.remove(job)
                 self._running, self._started_s = job, self._clock()
         self._tell_refused()
@@ -230,17 +197,13 @@ class Scheduler:
 
     def cost_s(self, kind: str) -> float:
         """Expected duration of a request: the median of recent ones; 0 while none is known."""
-        recent = self._durations.get(kind, deque())
-        oldest_s = self._clock() - self.config.forget_cost_s
-        known = [duration for ended_s, duration in recent if ended_s >= oldest_s]
-        return median(known) if known else 0.0
+        with self._changed:
+            return self._costs.median_s(kind, self.config.forget_cost_s)
 
-    def _finish(self, job: _Job, outcome: Future[Any]) -> list[Future[Any]]:
+    def _finish(self, job: Job, outcome: Future[Any]) -> list[Future[Any]]:
         """Note how long it took and what came of it; who waits for it."""
-        now_s = self._clock()
         self._running = None
-        samples = self._durations.setdefault(job.kind, deque(maxlen=_SAMPLES))
-        samples.append((now_s, now_s - self._started_s))
+        self._costs.note(job.kind, self._clock() - self._started_s)
         same_epoch = job.key[0] == self._epoch
         if outcome.exception() is None and same_epoch and not self._closed:
             self._answers[job.key] = outcome.result()
@@ -248,7 +211,7 @@ class Scheduler:
             self._answers.popitem(last=False)
         return job.futures
 
-    def _insert(self, job: _Job, now_s: float) -> None:
+    def _insert(self, job: Job, now_s: float) -> None:
         """Put it into the queue, together with the same request when that waits already.
 
         Raises:
@@ -258,7 +221,7 @@ class Scheduler:
         put = job if twin is None else twin.joined(job)
         others = [other for other in self._waiting if other is not twin]
         need_s, ahead = self._rest_s(now_s), 0
-        for other in self._turns([*others, put]):
+        for other in self._turns.planned([*others, put]):
             need_s += self.cost_s(other.kind)
             if other is put:
                 break
@@ -272,14 +235,6 @@ class Scheduler:
         else:
             self._waiting = [*others, put]
 
-    def _turns(self, jobs: Sequence[_Job]) -> Iterator[_Job]:
-        """The jobs in the order in which they will run."""
-        left, passed_over = sorted(jobs, key=_rank), self._passed_over
-        while left:
-            job, passed_over = _next(left, passed_over)
-            left.remove(job)
-            yield job
-
     def _rest_s(self, now_s: float) -> float:
         """Expected time until what runs is done."""
         if self._running is None:
@@ -289,7 +244,7 @@ class Scheduler:
     def _drop_late(self, now_s: float) -> None:
         """Refuse what has become too late by what was put before it; drop the cancelled."""
         ahead, need_s = 0, self._rest_s(now_s)
-        for job in tuple(self._turns(self._waiting)):
+        for job in tuple(self._turns.planned(self._waiting)):
             cost_s = self.cost_s(job.kind)
             abandoned = all(future.cancelled() for future in job.futures)
             reason = _late(need_s + cost_s, job.deadline_s - now_s, ahead)
@@ -299,7 +254,7 @@ class Scheduler:
             else:
                 ahead, need_s = ahead + 1, need_s + cost_s
 
-    def _make_room(self, job: _Job) -> None:
+    def _make_room(self, job: Job) -> None:
         if len(self._waiting) < self.config.max_waiting:
             return
         loses = [other for other in self._waiting if job.keep >= other.keep
@@ -319,27 +274,6 @@ class Scheduler:
                 job, refusal = self._refused.popleft()
                 for future in job.futures:
                     _refuse(future, refusal)
-
-
-def _rank(job: _Job) -> tuple[int, float, int]:
-    return job.rank
-
-
-def _next(ranked: Sequence[_Job], passed_over: int) -> tuple[_Job, int]:
-    """Whose turn it is: the first in rank's; every third time, of those of lower priority, the one
-    that has waited longest.
-
-    Args:
-        ranked: those that wait, by rank; one at least.
-        passed_over: turns since a lower priority that waited had one.
-
-    Returns:
-        The job, and `passed_over` after it.
-    """
-    lower = [job for job in ranked if job.priority < ranked[0].priority]
-    if lower and passed_over >= _SHARE - 1:
-        return min(lower, key=lambda job: job.order), 0
-    return ranked[0], passed_over + 1 if lower else 0
 
 
 def _late(need_s: float, left_s: float, ahead: int) -> str:
