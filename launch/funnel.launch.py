@@ -59,6 +59,8 @@ def declared_arguments() -> list[DeclareLaunchArgument]:
                               "without /compressed at its end."),
         DeclareLaunchArgument("camera_info", default_value="camera_info",
                               description="The camera's CameraInfo topic."),
+        flag("rectified", "The images are rectified (image_rect of image_proc): depth and fusion "
+             "take the camera from P of camera_info, not K and D. Else the parameter file says."),
         models_argument(PARAMS),
         flag("composed", "All nodes in one process: least memory. Else a process for each: one "
              "that dies takes no other with it."),
@@ -83,7 +85,8 @@ def check(context: LaunchContext) -> None:
         require_topic(argument, topic if topic.startswith("/")
                       else full_name(context, values["namespace"], topic))
     require_parameters(values["params_file"])
-    choose_models(context, "", {})
+    lens = {"rectified": True} if is_true(context, "rectified") else {}
+    choose_models(context, "", {"depth": lens, "fusion": lens} if lens else {})
     if is_true(context, "rviz"):
         require_package("rviz2", "rviz:=true")
     check_recording(context)

@@ -5,8 +5,10 @@ import importlib.util
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 # Not `launch`: from the repository's root Python takes the folder launch/ for a package.
 for _module in ("launch_ros.actions", "vision_msgs"):
@@ -25,7 +27,7 @@ from launch.actions import (
 LAUNCH = Path(__file__).parents[2] / "launch"
 FILES = sorted(p.name for p in LAUNCH.glob("*.launch.py"))
 FUNNEL = {"namespace", "params_file", "image", "camera_info", "composed", "autostart", "log_level",
-          "use_sim_time", "rviz", "record", "record_faces", "models"}
+          "use_sim_time", "rviz", "record", "record_faces", "models", "rectified"}
 
 
 @pytest.fixture
@@ -223,12 +225,8 @@ def test_recorder_writes_the_topics_of_its_namespace_as_mcap(faces: bool) -> Non
     assert not any(topic.startswith("-") for topic in topics)
 
 
-@pytest.mark.parametrize(("record", "faces", "composed", "runs"), [
-    ("false", "false", "false", []), ("false", "false", "true", []),
-    ("true", "false", "false", ["anonymizer"]), ("true", "false", "true", ["--anonymizer"]),
-    ("true", "true", "false", []), ("true", "true", "true", [])])
-def test_the_anonymizer_runs_for_a_covered_recording_only(record: str, faces: str, composed: str,
-                                                          runs: list[str]) -> None:
+def funnel_context(**given: str) -> tuple[Any, LaunchContext]:
+    """The module of funnel.launch.py, and a context with its arguments."""
     spec = importlib.util.spec_from_file_location("funnel_launch", LAUNCH / "funnel.launch.py")
     assert spec and spec.loader
     funnel = importlib.util.module_from_spec(spec)
@@ -236,8 +234,29 @@ def test_the_anonymizer_runs_for_a_covered_recording_only(record: str, faces: st
     context = LaunchContext()
     context.launch_configurations.update(
         {a.name: "".join(context.perform_substitution(part) for part in a.default_value)
-         for a in funnel.declared_arguments()},
-        record=record, record_faces=faces, composed=composed, autostart="false")
+         for a in funnel.declared_arguments()}, **given)
+    return funnel, context
+
+
+def test_rectified_images_are_so_for_depth_and_fusion() -> None:
+    for rectified in (True, False):
+        funnel, context = funnel_context(rectified=str(rectified).lower())
+        funnel.check(context)
+        told = yaml.safe_load(Path(context.launch_configurations["params_file"]).read_text())
+        assert [told[f"/**/{node}"]["ros__parameters"].get("rectified")
+                for node in ("depth", "fusion")] == [True if rectified else None] * 2
+        # What the file says besides stays.
+        assert told["/**/fusion"]["ros__parameters"]["depth_std_rel"] == 0.1
+
+
+@pytest.mark.parametrize(("record", "faces", "composed", "runs"), [
+    ("false", "false", "false", []), ("false", "false", "true", []),
+    ("true", "false", "false", ["anonymizer"]), ("true", "false", "true", ["--anonymizer"]),
+    ("true", "true", "false", []), ("true", "true", "true", [])])
+def test_the_anonymizer_runs_for_a_covered_recording_only(record: str, faces: str, composed: str,
+                                                          runs: list[str]) -> None:
+    funnel, context = funnel_context(record=record, record_faces=faces, composed=composed,
+                                     autostart="false")
     words = [word for node in funnel.start_nodes(context) for word in (
         node.node_executable, *(getattr(part, "text", "") for word in node.cmd for part in word))]
     assert [word for word in words if word.strip("-") == "anonymizer"] == runs
