@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 _FISHEYE = "equidistant"
 _MISS_PX = 1.0  # a ray that comes out farther from its pixel than this is none
 _WIDEST = float(np.tan(np.radians(89.0)))  # of what lies at Z = 1
-_BORDER = 17  # points along each edge of the image, where a lens bends it
+_GRID = 65  # points across and down, to find what a lens that bends has in view
 _LENGTHS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), _FISHEYE: (4,)}
 
 
@@ -75,8 +75,9 @@ class CameraModel:
 
     @property
     def distorted(self) -> bool:
-        """True when any distortion coefficient is not zero."""
-        return any(self.distortion)
+        """True unless all coefficients are zero; a fisheye always is: its angles are not a
+        pinhole's."""
+        return self.distortion_model == _FISHEYE or any(self.distortion)
 
     def scaled(self, width: int, height: int) -> CameraModel:
         """The same camera with its image resized to width x height.
@@ -105,7 +106,7 @@ class CameraModel:
             xy = (uv - (self.cx, self.cy)) / (self.fx, self.fy)
         elif self.distortion_model == _FISHEYE:
             xy = cv2.fisheye.undistortPoints(uv[:, None], self.camera_matrix,
-                                             np.array(self.distortion))[:, 0]
+                                             self._fisheye())[:, 0]
         else:
             criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-8)
             same = np.eye(3)  # neither rotated nor projected again
@@ -120,7 +121,7 @@ class CameraModel:
     def view_limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Least and greatest (x, y) at Z = 1 in view, shapes (2,) float64, read only, kept.
 
-        Where an edge of the image is at 90 degrees or more, that of 89 degrees.
+        Where an edge of a fisheye is at 90 degrees or more, that of 89 degrees.
         """
         return _view_limits(self)
 
@@ -148,27 +149,32 @@ class CameraModel:
             uv[front] += (self.cx, self.cy)
         elif self.distortion_model == _FISHEYE:
             uv[front] = cv2.fisheye.projectPoints(
-                xyz[front][:, None], zero, zero, self.camera_matrix,
-                np.array(self.distortion))[0][:, 0]
+                xyz[front][:, None], zero, zero, self.camera_matrix, self._fisheye())[0][:, 0]
         else:
             uv[front] = cv2.projectPoints(xyz[front], zero, zero, self.camera_matrix,
                                           np.array(self.distortion))[0][:, 0]
         return uv
 
+    def _fisheye(self) -> NDArray[np.float64]:
+        """Coefficients as cv2.fisheye takes them; without any it is the ideal one."""
+        return np.array(self.distortion or (0.0,) * 4)
+
 
 @lru_cache(maxsize=4)
 def _view_limits(camera: CameraModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    u = np.linspace(-0.5, camera.width - 0.5, _BORDER)
-    v = np.linspace(-0.5, camera.height - 0.5, _BORDER)
-    border = np.concatenate([np.column_stack(np.broadcast_arrays(*side)) for side in (
-        (u, v[0]), (u, v[-1]), (u[0], v), (u[-1], v))])
-    xy = camera.rays(border)[:, :2]
-    blind = np.isnan(xy[:, 0])
-    straight = (border[blind] - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
+    u = np.linspace(-0.5, camera.width - 0.5, _GRID)
+    v = np.linspace(-0.5, camera.height - 0.5, _GRID)
+    pixels = np.stack(np.meshgrid(u, v), -1)
+    xy = camera.rays(pixels.reshape(-1, 2))[:, :2].reshape(pixels.shape)
     if camera.distortion_model == _FISHEYE:
-        straight *= _WIDEST / np.linalg.norm(straight, axis=1, keepdims=True)
-    xy[blind] = straight
-    limits = xy.min(0), xy.max(0)
+        edge = np.ones(xy.shape[:2], bool)
+        edge[1:-1, 1:-1] = False
+        blind = edge & np.isnan(xy[..., 0])
+        toward = (pixels[blind] - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
+        xy[blind] = toward * _WIDEST / np.linalg.norm(toward, axis=1, keepdims=True)
+        xy = np.clip(xy, -_WIDEST, _WIDEST)
+    # A polynomial may turn over just inside the edge: what it does show lies within.
+    limits = np.nanmin(xy, (0, 1)), np.nanmax(xy, (0, 1))
     for limit in limits:
         limit.setflags(write=False)
     return limits

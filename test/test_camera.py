@@ -64,11 +64,11 @@ def test_a_pixel_that_shows_nothing_in_front_has_no_ray(camera: CameraModel, las
     (CameraModel(640, 480, 400.0, 400.0, 319.5, 239.5), (0.8, 0.6)),
     # an edge behind the camera: 89 degrees
     (ROUND, (np.tan(np.radians(89)),) * 2),
-    # nowhere a ray: as without distortion
-    (FOLDED, (1.0, 0.75))])
+    # no ray along all edges: as far as the polynomial goes
+    (FOLDED, (1.05, 1.05))])
 def test_the_limits_of_the_view(camera: CameraModel, expected: tuple[float, float]) -> None:
     low, high = camera.view_limits()
-    assert high == pytest.approx(expected, rel=0.01) and low == pytest.approx(-high)
+    assert high == pytest.approx(expected, rel=0.06) and low == pytest.approx(-high, rel=0.06)
 
 
 def test_ray_image_is_the_rays_and_read_only() -> None:
@@ -91,3 +91,24 @@ def test_refusals_say_what_is_wrong(values: dict[str, object], word: str) -> Non
     good: dict[str, object] = dict(width=640, height=480, fx=500.0, fy=500.0, cx=320.0, cy=240.0)
     with pytest.raises(ValueError, match=word):
         CameraModel(**{**good, **values})  # type: ignore[arg-type]
+
+
+def test_an_ideal_fisheye_is_no_pinhole() -> None:
+    for coefficients in ((), (0.0,) * 4):
+        camera = CameraModel(1280, 800, 285.7, 285.7, 640.0, 400.0, coefficients, "equidistant")
+        # Angles grow evenly with the distance from the middle: r = f * angle.
+        angle = (916.0 - 640.0) / 285.7
+        np.testing.assert_allclose(camera.rays([(916.0, 400.0)]), [[np.tan(angle), 0.0, 1.0]],
+                                   atol=1e-6)
+        np.testing.assert_allclose(camera.project([[np.tan(angle), 0.0, 1.0]]), [[916.0, 400.0]],
+                                   atol=1e-6)
+
+
+def test_view_limits_hold_what_a_wide_polynomial_shows_within_blind_edges() -> None:
+    # Its polynomial turns over between u = 630 and the right edge.
+    lens = CameraModel(640, 480, 330.0, 330.0, 319.5, 239.5, (-0.33, 0.11, 0.0, 0.0, -0.017),
+                       "plumb_bob")
+    assert np.isnan(lens.rays([(639.5, 239.5)])).any()
+    inside = lens.rays([(600.0, 239.5)])[0, 0]
+    low, high = lens.view_limits()
+    assert high[0] > inside > 1.2 and low[0] < -inside

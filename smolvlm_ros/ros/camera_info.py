@@ -144,9 +144,9 @@ def from_camera_model(model: CameraModel, header: Any) -> CameraInfo:
     info = CameraInfo()
     info.header = header
     info.width, info.height = int(model.width), int(model.height)
-    ideal = model.distortion_model == "none" or not model.distortion
+    ideal = not model.distortion and not model.distorted
     info.distortion_model = "plumb_bob" if ideal else model.distortion_model
-    info.d = [0.0] * 5 if ideal else [float(value) for value in model.distortion]
+    info.d = [0.0] * 5 if ideal else [float(value) for value in model.distortion or (0.0,) * 4]
     info.k = model.camera_matrix.ravel().tolist()
     info.r = np.eye(3).ravel().tolist()
     info.p = np.hstack([model.camera_matrix, np.zeros((3, 1))]).ravel().tolist()
