@@ -15,11 +15,13 @@ _UNLIMITED = 1 << 60  # version 1 writes "no limit" as nearly 2^63
 class _Files:
     limit: str
     usage: str
-    droppable: str  # entry of memory.stat: cached pages of files, which the kernel drops first
+    prefix: str  # of the entries of memory.stat that count the groups below too
 
 
-_VERSION_1 = _Files("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-_VERSION_2 = _Files("memory.max", "memory.current", "inactive_file")
+_VERSION_1 = _Files("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
+_VERSION_2 = _Files("memory.max", "memory.current", "")
+# Cached pages of files, which the kernel drops before it runs out; what was read twice is active.
+_DROPPABLE = ("inactive_file", "active_file")
 
 
 def room_mib(root: str | Path = "/") -> float | None:
@@ -67,7 +69,8 @@ def _room(group: Path, files: _Files) -> int | None:
         return None
     if limit >= _UNLIMITED:
         return None
-    return max(0, limit - max(0, used - _stat(group, files.droppable)))
+    cached = sum(_stat(group, files.prefix + entry) for entry in _DROPPABLE)
+    return max(0, limit - max(0, used - cached))
 
 
 def _stat(group: Path, key: str) -> int:

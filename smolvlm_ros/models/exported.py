@@ -20,8 +20,9 @@ from smolvlm_ros.models.checkpoint import open_checkpoint, read_json
 from smolvlm_ros.models.detector_metadata import ARCHITECTURES
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError, ModelError
+from smolvlm_ros.models.model_card import card_licence
 from smolvlm_ros.models.pip_packages import EXPORT, install
-from smolvlm_ros.models.registry import Task, find, named
+from smolvlm_ros.models.registry import UNKNOWN_LICENCE, Task, find, named
 
 _COMMANDS = {Task.DEPTH: "depth", Task.DETECTION: "detector"}
 _TYPES = {Task.DEPTH: ("depth_anything",), Task.DETECTION: ARCHITECTURES}
@@ -93,9 +94,12 @@ def _digest(folder: Path, task: Task) -> str:
                               f"expected {' or '.join(_TYPES[task])} for {task.value}; give "
                               "another checkpoint")
     texts = [checkpoint.sha256()]
-    for name in ("config.json", "preprocessor_config.json", "README.md"):
+    for name in ("config.json", "preprocessor_config.json"):
         path = folder / name
         texts.append(hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
+    # The file holds the licence, so another one makes another file; the rest of a card does not.
+    licence = card_licence(folder)
+    texts += [licence] if licence != UNKNOWN_LICENCE else []
     return "".join(texts)
 
 

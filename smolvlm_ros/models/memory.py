@@ -70,7 +70,8 @@ def check_memory(need_mib: float, name: str, smaller: str = "", reserve_mib: flo
     free = available_mib(root)
     if free is None or need_mib <= 0 or free >= need_mib + reserve_mib:
         return free
-    beside = f" and {reserve_mib:.0f} MiB left to others (reserve_mib)" if reserve_mib else ""
+    beside = (f" and {reserve_mib:.0f} MiB left to others (engine.reserve_mib)" if reserve_mib
+              else "")
     machine, room = _entry_mib("MemAvailable", root), room_mib(root)
     limited = room is not None and (machine is None or room < machine)
     where = " within this container's or unit's memory limit" if limited else ""

@@ -14,7 +14,11 @@ TRAIN = (*VLM, "tqdm")
 FETCH = ("huggingface_hub",)
 
 
+_NUMPY = "numpy<2"  # apt's OpenCV and cv_bridge were built against it, and pip would take a newer
+
+
 def install(packages: Iterable[str]) -> str:
     """A sentence with the command, its version limits quoted for a shell."""
-    words = " ".join(f'"{name}"' if ">" in name else name for name in packages)
-    return f"install what is missing with: pip install {words}"
+    words = " ".join(f'"{name}"' if set("<>") & set(name) else name for name in (_NUMPY, *packages))
+    return (f"install what is missing with: pip install {words} (Jazzy: "
+            "PIP_BREAK_SYSTEM_PACKAGES=1 before it; Jetson: torch and onnxruntime from NVIDIA)")
