@@ -96,5 +96,5 @@ def test_tensorrt_is_for_the_other_backend() -> None:
 def test_without_torch_what_to_install_is_named(checkpoint_folder: Path,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
-    with pytest.raises(DepthError, match='needs torch and transformers.*pip install "numpy<2" torch'):
+    with pytest.raises(DepthError, match='needs torch and transformers.*install "numpy<2" torch'):
         make_estimator(config(checkpoint_folder))

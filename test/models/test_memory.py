@@ -44,7 +44,7 @@ def test_enough_and_unmeasured_pass(two_gib: Path) -> None:
 
 def test_what_others_need_is_left_to_them(two_gib: Path) -> None:
     assert check_memory(1024, "x", "", 1024, two_gib) == 2048
-    with pytest.raises(MemoryFloorError, match=r"1025 MiB and 1024 MiB left to others \(engine.res"):
+    with pytest.raises(MemoryFloorError, match=r"1025 MiB and 1024 MiB left to others \(engine.re"):
         check_memory(1025, "x", "", 1024, two_gib)
 
 
