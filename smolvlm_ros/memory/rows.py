@@ -22,9 +22,7 @@ def insert(connection: sqlite3.Connection, moment: Moment, kept_s: float) -> int
     """
     if not 0 <= moment.stamp_ns < MAX_STAMP_NS:
         raise ValueError(f"stamp of {moment.stamp_ns} ns cannot be kept, expected 0 to 2^31 s")
-    if moment.picture is not None:
-        connection.execute("INSERT OR IGNORE INTO picture VALUES (?, ?)",
-                           (moment.picture.stamp_ns, moment.picture.jpeg))
+    picture_ns = None if moment.picture is None else _keep(connection, moment.picture)
     where = moment.position
     place = (None,) * 4 if where is None else (where.x, where.y, where.z, _clean(where.frame_id))
     key = _free_id(connection, moment.stamp_ns)
@@ -33,10 +31,21 @@ def insert(connection: sqlite3.Connection, moment: Moment, kept_s: float) -> int
         (key, moment.stamp_ns, moment.last_ns, kept_s,
          moment.kind.value, _clean(moment.text)[:MAX_TEXT], _clean(indexed(moment)),
          _clean(moment.zone), _clean(moment.class_name), _clean(moment.track_id), moment.denied,
-         *place, moment.picture and moment.picture.stamp_ns))
+         *place, picture_ns))
     connection.executemany("INSERT INTO sent VALUES (?, ?, ?)",
                            ((key, sent.stamp_ns, sent.jpeg) for sent in moment.sent))
     return key
+
+
+def _keep(connection: sqlite3.Connection, picture: Picture) -> int:
+    """Write a picture that is not there yet; the stamp that it is kept under, in nanoseconds: its
+    own, or the next free one where a clock that was set back has brought another with the same."""
+    stamp_ns = picture.stamp_ns
+    while (found := connection.execute("SELECT jpeg FROM picture WHERE stamp_ns = ?",
+                                       (stamp_ns,)).fetchone()) and found[0] != picture.jpeg:
+        stamp_ns += 1
+    connection.execute("INSERT OR IGNORE INTO picture VALUES (?, ?)", (stamp_ns, picture.jpeg))
+    return stamp_ns
 
 
 def seen_again(connection: sqlite3.Connection, key: int, last_ns: int,

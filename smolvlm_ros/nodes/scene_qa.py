@@ -116,6 +116,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         for of in _BOXES:
             self.own("boxes", partial(self.faults.clear, f"boxes {of}"))
         self.own("origin", lambda: self.faults.clear(FAULT))
+        self._forget_views()  # the clock may have been set back while nobody listened
         self.answering.start()
         self.frames = FrameSupply(self, s.frames, REQUEST)
         self.watching = Watching(self, s.video)
@@ -255,11 +256,16 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         if self.frames.add(frame):  # the clock was restarted: the same stamps mean other frames
             self.scheduler.forget()
             self._escalating.forget()
-            self._persons.forget()
+            self._forget_views()
             self._questions.drop("the clock of the stamps went back")
         self.watching.add(frame)
         note_origin(self, self.engine, frame)
         self._questions.tick()
+
+    def _forget_views(self) -> None:
+        """A stamp may come again with another view: nothing is known of what it shows."""
+        self._persons.forget()
+        self._memory.forget()
 
     def _detector_runs(self) -> bool:
         return self.count_publishers(self.resolve_topic_name(DETECTIONS.name)) > 0

@@ -83,6 +83,10 @@ class Memory:
         self._store.config = config
         self._privacy = privacy or self._privacy
 
+    def forget(self) -> None:
+        """Make new pictures from now on: the clock was set back, and stamps mean other frames."""
+        self._picture = None
+
     def close(self) -> None:
         """Write what waits, and close the database."""
         try:

@@ -113,6 +113,19 @@ def test_what_the_detector_says_nothing_of_is_not_kept() -> None:
                             and values["pictures_withheld"] == "1", "a warning")
 
 
+def test_boxes_of_before_are_not_those_of_a_stamp_after_the_next_activation() -> None:
+    with qa_bench() as b:
+        detector(b)
+        frame, = show(b, 1.0)
+        at_s = to_seconds(frame.header.stamp)
+        detect(b, frame, PERSON)
+        wait_for(lambda: b.node.persons.settled(at_s), "the boxes")
+        assert b.node.trigger_deactivate().name == "SUCCESS"
+        assert b.node.trigger_activate().name == "SUCCESS"
+        wait_for(b.node._detector_runs, "the detector to be known")
+        assert not b.node.persons.settled(at_s)
+
+
 def test_a_model_on_another_machine_sees_no_head_on_any_way(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ServerConfig, "local", property(lambda c: not c.allow_remote))

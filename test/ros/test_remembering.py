@@ -144,3 +144,15 @@ def test_a_search_that_makes_no_sense_is_refused(make) -> None:
                         ({"text": "?!, _"}, "no word to look for")):
         got = make().find(**query)
         assert not got.success and text in got.message
+
+
+def test_after_the_clock_went_back_a_stamp_s_picture_is_made_anew(make) -> None:
+    b = make(thumbnail_px=20)
+    for grey in (10, 200):  # the second time of another world with the same stamp
+        b.ring.clear()
+        b.ring.add(Frame(np.full((30, 40, 3), grey, np.uint8), to_seconds(FIRST)))
+        b.memory.forget()
+        b.memory.verdict(answered(SceneVerdict.YES, FIRST), "")
+    greys = {round(float(cv2.imdecode(np.frombuffer(p.data, np.uint8), cv2.IMREAD_COLOR).mean()),
+                   -1) for p in b.find().thumbnails}
+    assert greys == {10, 200}
