@@ -203,7 +203,9 @@ class Scheduler:
     def _finish(self, job: Job, outcome: Future[Any]) -> list[Future[Any]]:
         """Note how long it took and what came of it; who waits for it."""
         self._running = None
-        self._costs.note(job.kind, self._clock() - self._started_s)
+        took_s = self._clock() - self._started_s
+        if not job.given_up or took_s > self.cost_s(job.kind):  # a part tells only "no less"
+            self._costs.note(job.kind, took_s)
         same_epoch = job.key[0] == self._epoch
         if outcome.exception() is None and same_epoch and not self._closed:
             self._answers[job.key] = outcome.result()

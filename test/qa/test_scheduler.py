@@ -227,6 +227,25 @@ def test_work_is_wanted_while_an_asker_waits_whose_time_is_not_over(scheduler, c
     assert futures[2].result(0) == "anew"
 
 
+def test_work_that_was_given_up_does_not_look_cheap(scheduler, clock) -> None:
+    def given_up(after_s: float) -> None:
+        def work() -> None:
+            clock.now_s += after_s
+            assert future.cancel() and not scheduler.wanted()
+            raise TooLate("nobody wants it")
+        future = scheduler.submit(("given up", clock.now_s), work, deadline_s=1e9)
+        assert scheduler.run_next(0)
+
+    learn(scheduler, clock, 6.0)
+    for _ in range(9):
+        given_up(3.0)
+    assert scheduler.cost_s("verdict") == 6.0
+    clock.now_s += 61.0
+    assert scheduler.cost_s("verdict") == 0.0  # and it does not keep the old cost for ever
+    given_up(8.0)
+    assert scheduler.cost_s("verdict") == 8.0  # it takes no less
+
+
 def test_nothing_is_wanted_after_the_end(scheduler) -> None:
     told = []
     scheduler.submit("a", lambda: [scheduler.close(), told.append(scheduler.wanted())],
