@@ -15,7 +15,7 @@ def call(service, srv, **fields):
     return future.result()
 
 
-seen = call("scene_qa/ask", AskScene, question="Is there a person in the view?", max_age_ms=5000)
+seen = call("scene_qa/ask", AskScene, question="Is there a person in the view?")
 print(["UNSURE", "YES", "NO"][seen.verdict.answer], "-", seen.verdict.reason)
 near = call("fusion/measure", MeasureDistance, kind=MeasureDistance.Request.NEAREST)
 print(f"{near.distance_m:.2f} m +- {near.std_m:.2f} m" if near.success else near.message)
