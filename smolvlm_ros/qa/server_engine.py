@@ -88,8 +88,6 @@ class ServerEngine:
             server = ChatServer(config, environ=environ)
             server.find_model(server.deadline())
             engine = cls(server, config, limits, privacy, persons)
-            if engine._privacy is not None:
-                check_cascades(engine._privacy)
             engine.check_sight()
         except (RemoteError, PrivacyError) as error:
             raise EngineError(f"the model of {config.url}: {error}") from error
@@ -128,7 +126,13 @@ class ServerEngine:
         return self._stream([image_rgb], asked, limit, should_stop)
 
     def use_privacy(self, privacy: PrivacyConfig) -> None:
-        """Cover this from now on; on this machine nothing leaves it, and nothing is covered."""
+        """Cover this from now on; on this machine nothing leaves it, and nothing is covered.
+
+        Raises:
+            PrivacyError: what finds faces or plates is missing; what was covered before still is.
+        """
+        if not self._config.local:
+            check_cascades(privacy)
         self._privacy = None if self._config.local else privacy
 
     def watch(self, frames: Sequence[Frame], question: str, max_tokens: int = 0,

@@ -41,7 +41,8 @@ class SceneQaSettings(NodeSettings):
         le=60.0, runtime=True)
     ask_again: int = setting(
         1, "How often a zone event's question that stays UNSURE, because the passes are unclear or "
-        "disagree, is asked again on two newer frames before its verdict is published.",
+        "disagree, or the view shows nothing or repeats one image, is asked again on two newer "
+        "frames before its verdict is published.",
         ge=0, le=10, runtime=True)
     describe_prompt: str = setting(
         "Describe the scene in one sentence.", "Asked by ~/describe when the goal has no prompt.",

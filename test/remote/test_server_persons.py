@@ -15,9 +15,10 @@ from smolvlm_ros.qa.policy import SceneQA
 from smolvlm_ros.qa.server_config import ServerEngineConfig
 from smolvlm_ros.qa.server_engine import ServerEngine
 from smolvlm_ros.qa.verdict import Frame
+from smolvlm_ros.remote import privacy
 from smolvlm_ros.remote.address import ServerConfig
 from smolvlm_ros.remote.persons import Persons
-from smolvlm_ros.remote.privacy import PrivacyConfig
+from smolvlm_ros.remote.privacy import PrivacyConfig, PrivacyError
 
 QUESTION = "Is this image red?"
 PERSON = (40.0, 20.0, 70.0, 110.0)
@@ -109,6 +110,20 @@ def test_an_image_of_which_nothing_is_known_is_not_sent(
     engine.use_privacy(PrivacyConfig(blur_faces=False, blur_plates=False))
     engine.yes_no(stripes(), [QUESTION])  # nobody is to be covered
     assert len(server.requests) == 1
+
+
+def test_what_cannot_be_covered_is_not_taken_on(
+        remote: tuple[Loopback, ServerEngine, Persons], monkeypatch: pytest.MonkeyPatch) -> None:
+    _, engine, _ = remote
+    monkeypatch.setattr(privacy, "_cascade", missing)
+    with pytest.raises(PrivacyError, match="no cascade here"):
+        engine.use_privacy(PrivacyConfig(blur_plates=True))
+    assert engine._privacy == PRIVACY
+    engine.use_privacy(PrivacyConfig(blur_faces=False, blur_plates=False))
+
+
+def missing(name: str) -> None:
+    raise PrivacyError(f"no cascade here: {name}")
 
 
 def test_on_this_machine_nothing_is_covered_nor_waited_for() -> None:
