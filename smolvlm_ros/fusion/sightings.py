@@ -19,7 +19,7 @@ class Sightings:
         track_ids: N numbers of tracks, each once.
         class_names: N names.
         positions: shape (N, 3) float64, metres.
-        radii: shape (N,) float64, metres: half of the object's width; for keep-out zones.
+        radii: shape (N,) float64, metres: half of the object's width.
         hits: shape (N,), sightings of each track so far, this one included; empty for
             first ones.
 

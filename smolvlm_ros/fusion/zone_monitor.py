@@ -202,7 +202,8 @@ class ZoneMonitor:
                 stay.missing_s = stamp_s if stay.missing_s is None else stay.missing_s
                 continue
             stay.position, stay.class_name = seen.positions[row], seen.class_names[row]
-            if distance[row] > zone.hysteresis_m:
+            edge = distance[row] if zone.keep_out else distance[row] - seen.radii[row]
+            if edge > zone.hysteresis_m:
                 if stay.told:
                     events.append(self._left(zone, track, stay, stamp_s, "outside"))
                 del stays[track]
@@ -253,8 +254,11 @@ class ZoneMonitor:
 
 
 def _distances(zone: Zone, seen: Sightings) -> NDArray[np.float64]:
-    """Signed distance of each sighting to a zone, +Inf for what is far outside, shape (N,)."""
-    reach = zone.hysteresis_m + (seen.radii.max(initial=0.0) if zone.keep_out else 0.0)
+    """Signed distance of each sighting to a zone, +Inf for what is far outside, shape (N,).
+
+    It is that of the centre, of a keep-out zone that of the edge.
+    """
+    reach = zone.hysteresis_m + seen.radii.max(initial=0.0)
     near = zone.shape.near(seen.positions, reach)
     result = np.full(len(seen.positions), np.inf)
     result[near] = zone.shape.distance(seen.positions[near])

@@ -29,7 +29,8 @@ class Zone:
             otherwise (the gate drops what shows no change).
         dwell_s: stay after which 'dwell' is told, None for never.
         leave_after_s: time for which a track may be unseen before it counts as gone.
-        hysteresis_m: how far out a track that is inside must go to be outside.
+        hysteresis_m: how far out a track that is inside must go to be outside, with its edge: of
+            who lies half across the border, the centre is now in and now out.
         keep_out: True where nothing of the watched classes may be: here already an object's edge
             counts as inside, not only its centre.
 

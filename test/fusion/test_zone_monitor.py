@@ -23,9 +23,9 @@ def blink(t: float) -> float | None:
 @pytest.mark.parametrize("drop_half", [False, True])
 @pytest.mark.parametrize("rate_hz", [5, 10, 30])
 @pytest.mark.parametrize(("story", "leave_s", "stay_s"), [
-    (visit, 9.4, 7.4),     # the hysteresis: out is 0.2 m beyond the edge
+    (visit, 9.9, 7.9),     # its edge, 0.25 m from its centre, is 0.2 m (the hysteresis) out
     (vanish, 10.0, 7.0),   # gone for leave_after_s; the stay ended when it was not seen any more
-    (blink, 9.4, 7.4),     # shorter than leave_after_s
+    (blink, 9.9, 7.9),     # shorter than leave_after_s
 ])
 def test_same_at_every_frame_rate(story: object, leave_s: float, stay_s: float, rate_hz: int,
                                   drop_half: bool) -> None:
@@ -52,7 +52,7 @@ def test_a_stay_counts_from_its_first_sighting_whenever_it_is_sure(rate_hz: int)
     assert enter.stamp_s == pytest.approx(2.0 + 1 / rate_hz, abs=1e-6)
     assert enter.entered_s == pytest.approx(2.0, abs=1e-6)
     assert dwell.stamp_s == pytest.approx(5.0, abs=1 / rate_hz + 1e-6)
-    assert leave.dwell_s == pytest.approx(7.4, abs=1 / rate_hz + 1e-6)
+    assert leave.dwell_s == pytest.approx(7.9, abs=1 / rate_hz + 1e-6)
 
 
 def test_one_false_box_tells_nothing() -> None:
@@ -125,12 +125,12 @@ def test_dwell_is_told_once() -> None:
     assert told(events) == [("enter", 0, 0), ("dwell", 3, 3)]
 
 
-# x of each second; inside is 0 to 2, and -0.2 to 2.2 for what is inside already
+# x of each second; inside is 0 to 2, and -0.45 to 2.45 for what is inside already and 0.5 m wide
 @pytest.mark.parametrize(("path", "kinds"), [
     ([-0.1, -0.1], []),                              # in the margin, never inside
     ([0.0], ["enter"]),                              # on the edge is inside
-    ([0.1, -0.1, 0.1, -0.15], ["enter"]),            # a noisy position on the edge
-    ([0.1, -0.21, -0.1, 0.1], ["enter", "leave", "enter"]),
+    ([0.1, -0.1, 0.1, -0.44], ["enter"]),            # a noisy position on the edge
+    ([0.1, -0.46, -0.1, 0.1], ["enter", "leave", "enter"]),
 ])
 def test_hysteresis(path: list[float], kinds: list[str]) -> None:
     zone = at_once("door", "map", DOOR.shape, hysteresis_m=0.2)

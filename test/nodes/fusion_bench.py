@@ -30,7 +30,7 @@ OPTICAL = "camera_optical_frame"
 BOX = (20.0, 10.0, 44.0, 38.0)  # its centre is the image's: on the optical axis
 # x forward, y left, z up from an optical frame at the same place: turns of a camera looking ahead.
 LOOKS_AHEAD = (-0.5, 0.5, -0.5, 0.5)
-OUTSIDE_M = 2.6  # of the zone below, and a step that a person can make in half a second
+OUTSIDE_M = 3.0  # of the zone below, and a step that a person can make in half a second
 T0 = 1_700_000_000_000_000_123  # odd nanoseconds, which no float64 of seconds can hold
 STEP = 100_000_007
 ZONES = """

@@ -35,17 +35,17 @@ def test_enter_dwell_and_leave_once_each_under_the_exact_stamps_of_frames() -> N
             b.await_objects(number // 3 + 1)
         b.send(15, depth_map(2.25))  # outside, but within the hysteresis
         b.await_objects(6)
-        b.send(18, depth_map(OUTSIDE_M))
+        b.send(24, depth_map(OUTSIDE_M))
         b.await_objects(7)
         wait_for(lambda: len(b.events) >= 3, "enter, dwell, leave")
-        assert b.kinds() == [(ZoneEvent.ENTER, 0), (ZoneEvent.DWELL, 12), (ZoneEvent.LEAVE, 18)]
+        assert b.kinds() == [(ZoneEvent.ENTER, 0), (ZoneEvent.DWELL, 12), (ZoneEvent.LEAVE, 24)]
         enter, dwell, leave = b.events
         assert {(e.zone, e.class_name, e.track_id, e.header.frame_id) for e in b.events} == {
             ("near", "person", b.objects[0].detections[0].id, OPTICAL)}
         assert enter.distance_m == pytest.approx(2.0, abs=0.05)
         assert enter.position.z == pytest.approx(2.0, abs=0.05)
         assert dwell.dwell_s == pytest.approx(1.2, abs=1e-3)
-        assert leave.dwell_s == pytest.approx(1.8, abs=1e-3)
+        assert leave.dwell_s == pytest.approx(2.4, abs=1e-3)
 
 
 def test_one_false_box_is_no_entry_and_two_sightings_are_one() -> None:
