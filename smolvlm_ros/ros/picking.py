@@ -8,6 +8,7 @@ from typing import Any
 from smolvlm_ros.qa.crops import Subject
 from smolvlm_ros.qa.frames import FramePick
 from smolvlm_ros.qa.policy import refusal_of
+from smolvlm_ros.qa.scheduler import TooLate
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.ros.frame_supply import NoFreshFrame
 from smolvlm_ros.ros.unanswered import Unanswered
@@ -32,24 +33,28 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
         deadline_s: of time.monotonic.
         subject: the object or zone to look at.
         verdict: for a verdict: without `max_age_ms`, a fresh frame is also asked for where one on
-            the newest frame would be past its shelf life.
+            the newest frame would be past its shelf life. On a simulator's clock, where none
+            comes, the newest must do.
 
     Raises:
         Unanswered: when there is no frame, or none as fresh as asked for.
+        TooLate: no verdict is ready before it is past its shelf life.
     """
     if which not in (_NEWEST, _FRESH):
         raise Unanswered(AskScene.Response.REFUSED, f"frame = {which} is not NEWEST (0) or FRESH "
                          "(1)")
     own_limit = verdict and not max_age_ms
+    if own_limit:
+        _check_cost(node)
     max_age_s = max_age_ms * 1e-3 or node.settings.frames.max_age_s
     if which == _FRESH:
         picked = _fresh(node, max_age_s, deadline_s, subject)
     else:
         picked = _newest(node, _useful_s(node) if own_limit else max_age_s, deadline_s, subject)
         if own_limit and not picked.frames and _any(node, subject):
-            picked = _fresh(node, max_age_s, deadline_s, subject, f"{picked.reason}, after which a "
-                            "verdict would be past policy.shelf_life_s; give max_age_ms to ask "
-                            "about an older one. A fresh one: ")
+            picked = _renewed(node, max_age_s, deadline_s, subject, f"{picked.reason}, after which "
+                              "a verdict would be past policy.shelf_life_s; give max_age_ms to ask "
+                              "about an older one. A fresh one: ")
     if not picked.frames:
         raise Unanswered(_NO_FRAME, picked.reason)
     foreign = refusal_of(node.engine, picked.frames)
@@ -61,17 +66,32 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
 def shelf_end_s(node: Any, newest: Frame) -> float:
     """Until when a verdict on frames of which this is the newest may be acted on, of
     time.monotonic; infinite where the stamps' clock is not the real one, but a simulator's."""
-    clock = node.get_clock()
-    if clock.ros_time_is_active:
+    if _simulated(node):
         return math.inf
     left_s = newest.stamp_s + node.settings.policy.shelf_life_s - node.frames.now_s()
     return time.monotonic() + float(left_s)
 
 
+def _simulated(node: Any) -> bool:
+    return bool(node.get_clock().ros_time_is_active)
+
+
+def _check_cost(node: Any) -> None:
+    """Raise TooLate where a verdict takes longer than its shelf life, however fresh the frame."""
+    cost_s, shelf_s = node.scheduler.cost_s("verdict"), node.settings.policy.shelf_life_s
+    if cost_s >= shelf_s and not _simulated(node):
+        raise TooLate(f"a verdict takes {cost_s:.2f} s here, and is past policy.shelf_life_s = "
+                      f"{shelf_s:g} s then: raise it, or give max_age_ms to have it all the same")
+
+
 def _useful_s(node: Any) -> float:
-    """How old a frame may be that a verdict is begun on."""
-    shelf_s = node.settings.policy.shelf_life_s - node.scheduler.cost_s("verdict")
-    return max(0.0, min(shelf_s, node.settings.frames.max_age_s))
+    """How old a frame may be that a verdict is begun on.
+
+    What a verdict takes is of the real clock, and means nothing on a simulator's.
+    """
+    cost_s = 0.0 if _simulated(node) else node.scheduler.cost_s("verdict")
+    shelf_s = node.settings.policy.shelf_life_s - cost_s
+    return float(max(0.0, min(shelf_s, node.settings.frames.max_age_s)))
 
 
 def _any(node: Any, subject: Subject | None) -> bool:
@@ -85,6 +105,22 @@ def _newest(node: Any, max_age_s: float, deadline_s: float, subject: Subject | N
     if subject is not None and node.boxes_told(subject.of):
         node.frames.await_told(subject.of, min(deadline_s, time.monotonic() + _TOLD_S))
     return _picked(node, max_age_s, subject)
+
+
+def _renewed(node: Any, max_age_s: float, deadline_s: float, subject: Subject | None, why: str
+             ) -> FramePick:
+    """As `_fresh`; a simulator that stands still gives none, and half of the time is left for the
+    newest frame then, whose verdict will say that it is past its shelf life."""
+    if not _simulated(node):
+        return _fresh(node, max_age_s, deadline_s, subject, why)
+    now_s = time.monotonic()
+    try:
+        return _fresh(node, max_age_s, now_s + (deadline_s - now_s) / 2, subject, why)
+    except Unanswered as error:
+        picked = _picked(node, max_age_s, subject)
+        if not picked.frames or not isinstance(error.__cause__, NoFreshFrame):
+            raise
+        return picked
 
 
 def _fresh(node: Any, max_age_s: float, deadline_s: float, subject: Subject | None, why: str = ""
