@@ -24,6 +24,18 @@ class EngineError(RuntimeError):
     """An engine cannot be made or has failed; the text names the cause and the cure."""
 
 
+class Withheld(EngineError):  # noqa: N818 - nothing has failed
+    """No model was asked, since a picture may not leave this machine as it is.
+
+    Attributes:
+        stamps: of the frames that may not, seconds; empty where it is of no frame.
+    """
+
+    def __init__(self, reason: str, stamps: Sequence[float] = ()) -> None:
+        super().__init__(reason)
+        self.stamps = tuple(stamps)
+
+
 class Engine(Protocol):
     """A vision-language model. Its calls may come from several threads.
 

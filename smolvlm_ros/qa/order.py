@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smolvlm_ros.qa.engine import Engine
+from smolvlm_ros.qa.engine import Engine, Withheld
+from smolvlm_ros.qa.frames import repeats
 from smolvlm_ros.qa.negation import negate
 from smolvlm_ros.qa.verdict import Answer, Cause, Frame, Pass, PolicyConfig, Verdict
 
@@ -87,7 +88,8 @@ def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engi
     Args:
         question: as it was asked.
         asked: what it asks.
-        frames: oldest first; those that show nothing (see `min_contrast`) are left out.
+        frames: oldest first; those that show nothing (see `min_contrast`), repeat the one before
+            (but for `accept_repeated_images`) or may not be sent are left out.
         engine: is asked about one frame at a time.
         config: thresholds and shelf life.
         unseen: what of the time no frame shows, as `VideoRing.unseen` says; '' for none.
@@ -95,23 +97,34 @@ def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engi
     Raises:
         QuestionError: a name that must not reach the model.
         EngineError: the model failed.
+        Withheld: not even two frames may be sent.
     """
-    shown = [frame for frame in frames if frame.contrast >= config.min_contrast]
+    shown, missed = _showing(frames, config)
     names = (asked.first, asked.second) if isinstance(asked, Order) else (asked.what,)
     looks: list[list[_Look]] = [[] for _ in names]
+    withheld: list[Withheld] = []
     for frame in shown:
-        for made, name in zip(looks, names, strict=True):
-            made.append(_look(frame, is_there(name), engine, config))
+        try:
+            seen = [_look(frame, is_there(name), engine, config) for name in names]
+        except Withheld as error:
+            withheld.append(error)
+            continue
+        for made, look in zip(looks, seen, strict=True):
+            made.append(look)
+    count = len(looks[0])
+    if withheld and count < 2:
+        raise withheld[0]
     passes = tuple(p for made in looks for look in made for p in look.passes)
-    if len(shown) < 2:
+    if count < 2:
         found: tuple[Answer, str, tuple[Pass, ...]] = (
-            Answer.UNSURE, f"{len(shown)} frames of that time show something, two are needed", ())
+            Answer.UNSURE, f"{count} frames of that time show something, two are needed", ())
     elif isinstance(asked, Order):
         found = _ordered(asked, looks[0], looks[1])
     else:
         found = _present(asked, looks[0])
-    if len(shown) < len(frames):
-        unseen = unseen or f"{len(frames) - len(shown)} of {len(frames)} frames show nothing"
+    if withheld:
+        missed = missed or f"{len(withheld)} of {len(frames)} frames may not be sent: {withheld[0]}"
+    unseen = unseen or missed
     answer, reason, deciding = found
     if unseen and not (isinstance(asked, Presence) and answer is Answer.YES):
         answer, reason, deciding = Answer.UNSURE, f"{reason}; {unseen}", ()
@@ -123,6 +136,20 @@ def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engi
                    newest.stamp_s + config.shelf_life_s if newest else 0.0,
                    newest.stamp_s if newest else 0.0, newest.frame_id if newest else "",
                    engine.name)
+
+
+def _showing(frames: Sequence[Frame], config: PolicyConfig) -> tuple[list[Frame], str]:
+    """The frames that show something new, and what is with the others; '' for no others."""
+    bright = [frame for frame in frames if frame.contrast >= config.min_contrast]
+    shown = [frame for before, frame in zip((None, *bright), bright, strict=False)
+             if before is None or config.accept_repeated_images or not repeats(before, frame)]
+    missed = ""
+    if len(bright) < len(frames):
+        missed = f"{len(frames) - len(bright)} of {len(frames)} frames show nothing"
+    elif len(shown) < len(bright):
+        missed = (f"the camera repeated one image: {len(bright) - len(shown)} of {len(frames)} "
+                  "frames are equal to the one before in every pixel")
+    return shown, missed
 
 
 def _look(frame: Frame, question: str, engine: Engine, config: PolicyConfig) -> _Look:

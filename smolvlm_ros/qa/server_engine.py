@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smolvlm_ros.qa.engine import EngineConfig, EngineError
+from smolvlm_ros.qa.engine import EngineConfig, EngineError, Withheld
 from smolvlm_ros.qa.prompt import MAX_PROMPT, clean_text
 from smolvlm_ros.qa.server_config import ServerEngineConfig
 from smolvlm_ros.qa.verdict import Answer, Frame, YesNo
@@ -103,7 +103,8 @@ class ServerEngine:
         """See `Engine.yes_no`; of a frame, the persons in it are covered.
 
         Raises:
-            EngineError: the model failed, or the persons in the image are not known.
+            EngineError: the model failed.
+            Withheld: the persons in the image are not known, or cannot be covered.
         """
         asked = [clean_text(question, "the question", MAX_PROMPT) for question in questions]
         answers = []
@@ -137,7 +138,7 @@ class ServerEngine:
 
     def watch(self, frames: Sequence[Frame], question: str, max_tokens: int = 0,
               should_stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
-        """See `video.VideoEngine.watch`."""
+        """See `video.VideoEngine.watch`; raises Withheld, with the stamps of all such frames."""
         limit = self._limits.max_new_tokens
         limit = min(max_tokens, limit) if max_tokens > 0 else limit
         asked = clean_text(question, "the question", MAX_PROMPT)
@@ -209,7 +210,7 @@ class ServerEngine:
                 should_stop: Callable[[], bool]) -> Iterator[str]:
         if should_stop():
             return
-        urls = [self._picture(image, should_stop) for image in shown]
+        urls = self._pictures(shown, should_stop)
         if should_stop():
             return
         messages = self._messages(urls, question)
@@ -232,6 +233,18 @@ class ServerEngine:
     def _messages(self, urls: Sequence[str], text: str) -> list[dict[str, Any]]:
         return [*system_message(self._limits.system_prompt), user_message(text, urls)]
 
+    def _pictures(self, shown: Sequence[NDArray[np.uint8] | Frame],
+                  should_stop: Callable[[], bool]) -> list[str]:
+        urls, withheld = [], []
+        for image in shown:
+            try:
+                urls.append(self._picture(image, should_stop))
+            except Withheld as error:
+                withheld.append(error)
+        if withheld:
+            raise Withheld(str(withheld[0]), [s for error in withheld for s in error.stamps])
+        return urls
+
     def _picture(self, shown: NDArray[np.uint8] | Frame,
                  should_stop: Callable[[], bool] = lambda: False) -> str:
         """An image as it leaves; it waits for the boxes of the persons in it."""
@@ -249,5 +262,6 @@ class ServerEngine:
                                                lambda: self._server.closed or should_stop())
             done = shrunk_and_redacted(image, boxes, privacy, picture.max_edge_px)
         except PrivacyError as error:
-            raise EngineError(f"no image is sent: {error}") from error
+            stamps = (shown.stamp_s,) if isinstance(shown, Frame) else ()
+            raise Withheld(f"no image is sent: {error}", stamps) from error
         return prepared(done.image_rgb, picture)

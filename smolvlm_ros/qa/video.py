@@ -43,7 +43,8 @@ class VideoConfig(Settings):
                              unit="s", ge=0.1, le=600.0, runtime=True)
     max_gap_s: float = setting(
         12.0, "Longest time without a frame in which nothing is taken to have been missed: over a "
-        "longer one nobody says that something was not there. Should exceed the gate's heartbeat.",
+        "longer one nobody says that something was not there. Should exceed the gate's heartbeat; "
+        "so a camera that has got stuck since the last frame that passed is noticed only then.",
         unit="s", ge=0.1, le=3600.0, runtime=True)
     max_tokens: int = setting(
         1024, "Image tokens of all frames of a question at most: fewer frames for a model whose "

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from smolvlm_ros.memory.notes import NoteLine
 from smolvlm_ros.qa.calibration import NEUTRAL, Calibration, read_calibrations
-from smolvlm_ros.qa.engine import Engine, EngineError, NoEngine, make_engine
+from smolvlm_ros.qa.engine import Engine, EngineError, NoEngine, Withheld, make_engine
 from smolvlm_ros.qa.looking import looking_at
 from smolvlm_ros.qa.policy import SceneQA
 from smolvlm_ros.qa.scheduler import Scheduler
@@ -70,7 +71,8 @@ class Answering:
     def start(self) -> None:
         """Answer in a worker thread."""
         node = self._node
-        node.own("fault", lambda: node.faults.clear("model"))
+        for fault in ("model", "withheld"):
+            node.own("fault", partial(node.faults.clear, fault))
         self.scheduler = scheduler = Scheduler(node.settings.queue)
         worker = threading.Thread(target=self._work, args=(scheduler,), name=node.default_name,
                                   daemon=True)
@@ -147,11 +149,16 @@ class Answering:
         node = self._node
         try:
             yield
+        except Withheld as error:  # the model is well
+            node.faults.set("withheld", Level.WARN, f"a question is not asked, {error}",
+                            _MODEL_FAULT_S)
+            raise
         except EngineError as error:
             node.stats.count("model_failures")
             node.faults.set("model", Level.ERROR, f"the model failed: {error}", _MODEL_FAULT_S)
             raise
         node.faults.clear("model")
+        node.faults.clear("withheld")
 
     def _compare_models(self, name: str) -> None:
         """Another model's calibration makes things worse."""

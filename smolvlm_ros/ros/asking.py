@@ -11,7 +11,7 @@ from typing import Any
 from std_msgs.msg import Header
 
 from smolvlm_ros.qa.crops import OBJECT, ZONE, Subject
-from smolvlm_ros.qa.engine import EngineError, NoEngine
+from smolvlm_ros.qa.engine import EngineError, NoEngine, Withheld
 from smolvlm_ros.qa.grounding import grounded
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.looking import looking_at
@@ -84,7 +84,7 @@ class Asker:
                                  "high_stakes out")
             if free:
                 future = node.watching.tell(question, seconds, deadline_s, response)
-                self._tell_past(request, response, self._await(future, deadline_s))
+                self._tell_past(request, response, *self._await(future, deadline_s))
                 return
             verdict = self._await(node.watching.judge(question, seconds, deadline_s), deadline_s)
             verdict = dataclasses.replace(verdict, question=clean_question(request.question))
@@ -135,8 +135,9 @@ class Asker:
         else:
             response.message = "the model has nothing to say"
 
-    def _tell_past(self, request: Any, response: Any, text: str) -> None:
+    def _tell_past(self, request: Any, response: Any, text: str, frames: Sequence[Frame]) -> None:
         response.text = text
+        response.frames = [self._node.stamps.stamp(frame.stamp_s) for frame in frames]
         if text:
             self._node.watching.remember(request.question, text, response)
         else:
@@ -159,6 +160,8 @@ class Asker:
         except FutureTimeout as error:
             future.cancel()
             raise TooLate("the answer was not ready in time; allow more time") from error
+        except Withheld as error:
+            raise Unanswered(_Response.REFUSED, str(error)) from error
         except EngineError as error:
             raise Unanswered(_Response.REFUSED, f"the model failed: {error}") from error
 

@@ -9,6 +9,7 @@ from typing import Any
 from std_msgs.msg import Header
 
 from smolvlm_ros.qa import order
+from smolvlm_ros.qa.engine import Withheld
 from smolvlm_ros.qa.grounding import grounded
 from smolvlm_ros.qa.looking import looking_at
 from smolvlm_ros.qa.period import period_of
@@ -107,7 +108,8 @@ class Watching:
         return scheduler.submit(key, work, deadline_s=deadline_s, priority=_PRIORITY, kind="past")
 
     def tell(self, question: str, seconds: float, deadline_s: float, response: Any) -> Any:
-        """Queue a free question about what was; a future of its text. Fills notes and stamps.
+        """Queue a free question about what was; a future of its text and of the frames that it
+        stands on. Fills notes.
 
         Raises:
             Unanswered: see `frames`.
@@ -117,7 +119,6 @@ class Watching:
         frames = self.frames(seconds)
         notes = node.answering.grounding.of(question, node.engine)
         prompt = grounded(question, [note.text for note in notes])
-        response.frames = [node.stamps.stamp(frame.stamp_s) for frame in frames]
         response.notes = [str(note) for note in notes]
         key = ("past free", question, _stamps(frames), notes)
         scheduler = node.scheduler
@@ -128,22 +129,42 @@ class Watching:
         """Keep what was said."""
         self._node.remember_description(Header(stamp=response.frames[-1]), f"{question} {text}")
 
-    def _told(self, scheduler: Scheduler, prompt: str, question: str, frames: Sequence[Frame]
-              ) -> str:
+    def _told(self, scheduler: Scheduler, prompt: str, question: str, frames: tuple[Frame, ...]
+              ) -> tuple[str, tuple[Frame, ...]]:
+        """The text, and the frames that it stands on: all that may be sent, where two may."""
         node = self._node
 
         def stop() -> bool:
             return not scheduler.wanted()
-        video = together(self._ring.config, node.engine)
+        each = node.settings.describe_prompt if _HAPPENED.match(question) else prompt
         with node.answering.failures_told():
-            if video is not None:
-                text = "".join(video.watch(frames, prompt, should_stop=stop))
+            video = together(self._ring.config, node.engine)
+            if video is None:
+                text, frames = self._one_by_one(frames, each, stop)
             else:
-                each = node.settings.describe_prompt if _HAPPENED.match(question) else prompt
-                text = told([(f.stamp_s, self._one(f, each, stop)) for f in frames])
+                try:
+                    text = "".join(video.watch(frames, prompt, should_stop=stop))
+                except Withheld as error:
+                    frames = tuple(f for f in frames if f.stamp_s not in error.stamps)
+                    if len(frames) < 2:
+                        raise
+                    text = "".join(video.watch(frames, prompt, should_stop=stop))
         if stop():
             raise TooLate(f"{OVER}; lower video.max_tokens, or raise timeout_s")
-        return text.strip()
+        return text.strip(), frames
+
+    def _one_by_one(self, frames: Sequence[Frame], prompt: str, stop: Callable[[], bool]
+                    ) -> tuple[str, tuple[Frame, ...]]:
+        said: list[tuple[Frame, str]] = []
+        withheld: Withheld | None = None
+        for frame in frames:
+            try:
+                said.append((frame, self._one(frame, prompt, stop)))
+            except Withheld as error:
+                withheld = error
+        if withheld is not None and len(said) < 2:
+            raise withheld
+        return told([(f.stamp_s, text) for f, text in said]), tuple(f for f, _ in said)
 
     def _one(self, frame: Frame, prompt: str, stop: Callable[[], bool]) -> str:
         return "".join(looking_at(self._node.engine, [frame]).stream(

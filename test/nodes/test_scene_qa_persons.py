@@ -16,6 +16,7 @@ from loopback import RedModel, serving  # noqa: E402
 from peer import wait_for  # noqa: E402
 from qa_bench import FRAME, FREE, OK, REFUSED, YES_NO, Describer, QaBench, ago, qa_bench  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+from smolvlm_ros.msg import SceneVerdict  # noqa: E402
 from smolvlm_ros.srv import FindMoment  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from vision_msgs.msg import Detection2DArray  # noqa: E402
@@ -136,10 +137,13 @@ def test_a_model_on_another_machine_sees_no_head_on_any_way(
             privacy__boxes_wait_s=0.2, frames__max_age_s=600.0, video__every_s=0.5) as b:
         detector(b)
         server.requests.clear()  # those that saw whether it sees
-        frames = show(b, 4.0, 3.0)
+        _, *frames = show(b, 8.0, 4.0, 3.0)  # of the first one the detector says nothing
         answer = b.ask(QUESTION, YES_NO)
-        assert answer.status == REFUSED and "no image is sent" in answer.message
-        assert server.requests == []
+        assert answer.status == REFUSED and answer.message.startswith("no image is sent")
+        b.peer.await_status("scene_qa", lambda level, text, values: level == 1 and
+                            "a question is not asked, no image is sent" in text, "a warning")
+        assert server.requests == [] and not b.node.stats.counters().get(
+            "model_failures")
         for frame in frames:
             detect(b, frame, PERSON)
         wait_for(lambda: b.node.persons.settled(to_seconds(frames[1].header.stamp)), "the boxes")
@@ -163,6 +167,10 @@ def test_a_model_on_another_machine_sees_no_head_on_any_way(
                      asked("Was there a ball?", YES_NO, history_ms=10000),
                      asked("What happened?", FREE, history_ms=10000)):
             assert all(map(is_covered, images_of(what)))
+        past = b.ask("What happened?", FREE, history_ms=10000)
+        assert past.frames == [frame.header.stamp for frame in frames]
+        past = b.ask("Was there a tree?", YES_NO, history_ms=10000)
+        assert past.status == OK and past.verdict.answer != SceneVerdict.NO
         b.peer.await_status("scene_qa", lambda level, text, values:
                             values["shadow_asked"] not in ("", "0"), "the candidate's answer")
         assert all(is_covered(image) for request in server.requests for image in request.images)

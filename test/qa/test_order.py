@@ -1,12 +1,14 @@
 """Questions about what was: what is understood of them, and the order that comes from stamps."""
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from smolvlm_ros.qa.engine import Withheld
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open
 from smolvlm_ros.qa.order import Order, Presence, decide, parse
@@ -131,3 +133,47 @@ def test_only_a_yes_to_presence_stands_when_part_of_the_time_was_not_seen(
     else:
         assert part.answer is UNSURE and "no frame came for 20.0 s" in part.reason
         assert part.cause is Cause.UNCLEAR and np.isnan(part.p_yes)
+
+
+@pytest.mark.parametrize(("question", "answer"), [
+    ("Was there an ant?", NO), ("Did the bee come before the ant?", YES)])
+def test_a_stuck_camera_has_not_seen_what_came_then(question: str, answer: Answer) -> None:
+    asked = parse(question)
+    assert asked is not None
+    shown = frames("- B B AB AB" if answer is YES else "- - -")
+    stuck = [*shown, *(dataclasses.replace(shown[-1], stamp_s=110.0 + i) for i in range(2))]
+
+    def judged(accept: bool) -> Verdict:
+        assert asked is not None
+        return decide(question, asked, stuck, Scripted(),
+                      PolicyConfig(accept_repeated_images=accept), "")
+    assert judged(True).answer is answer
+    verdict = judged(False)
+    assert verdict.answer is UNSURE and "the camera repeated one image: 2 of" in verdict.reason
+
+
+class Guarded(Scripted):
+    """May not be shown the frames of which the upper left blue value is 0."""
+
+    def yes_no(self, image_rgb: Any, questions: Sequence[str]) -> list[YesNo]:
+        if image_rgb[0, 0, 2] == 0:
+            raise Withheld("no image is sent: it is not known whom it shows")
+        return super().yes_no(image_rgb, questions)
+
+
+@pytest.mark.parametrize(("script", "hidden", "answer"), [
+    ("- A A -", 0, YES), ("- - - -", 0, UNSURE), ("- A A -", 2, UNSURE), ("- - A", 1, UNSURE)])
+def test_a_frame_that_may_not_be_sent_was_not_seen(script: str, hidden: int, answer: Answer
+                                                   ) -> None:
+    asked = parse("Was there an ant?")
+    assert asked is not None
+    shown = frames(script)
+    for index, frame in enumerate(shown):
+        frame.image_rgb[0, 0, 2] = 0 if index == hidden else 1
+    verdict = decide("Was there an ant?", asked, shown, Guarded(), PolicyConfig(), "")
+    assert verdict.answer is answer
+    if answer is UNSURE:
+        assert f"1 of {len(shown)} frames may not be sent: no image" in verdict.reason
+    with pytest.raises(Withheld):
+        decide("Was there an ant?", asked, [shown[hidden], shown[-1]], Guarded(), PolicyConfig(),
+               "")

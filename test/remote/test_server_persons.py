@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from loopback import Loopback, RedModel, serving
 
-from smolvlm_ros.qa.engine import EngineConfig, EngineError
+from smolvlm_ros.qa.engine import EngineConfig, EngineError, Withheld
 from smolvlm_ros.qa.grounding import Grounded
 from smolvlm_ros.qa.looking import Looking, looking_at
 from smolvlm_ros.qa.policy import SceneQA
@@ -72,7 +72,7 @@ def test_heads_are_covered_and_what_is_not_known_is_not_sent(
     ask = ways(engine)[way]
     with pytest.raises(EngineError, match="no image is sent: the detector told of no persons"):
         ask()
-    assert server.requests == [] and persons.withheld == 1
+    assert server.requests == [] and persons.withheld == (2 if way == "video" else 1)
     for frame in FRAMES:
         persons.tell(frame.stamp_s, [PERSON])
     ask()
@@ -110,6 +110,16 @@ def test_an_image_of_which_nothing_is_known_is_not_sent(
     engine.use_privacy(PrivacyConfig(blur_faces=False, blur_plates=False))
     engine.yes_no(stripes(), [QUESTION])  # nobody is to be covered
     assert len(server.requests) == 1
+
+
+def test_which_frames_of_a_video_may_not_be_sent_is_told(
+        remote: tuple[Loopback, ServerEngine, Persons]) -> None:
+    server, engine, persons = remote
+    persons.tell(11.0, [PERSON])
+    frames = (Frame(stripes(), 5.0), Frame(stripes(), 7.0), FRAMES[1])
+    with pytest.raises(Withheld, match="no image is sent") as caught:
+        list(engine.watch(frames, "What happened?"))
+    assert caught.value.stamps == (5.0, 7.0) and server.requests == []
 
 
 def test_what_cannot_be_covered_is_not_taken_on(
