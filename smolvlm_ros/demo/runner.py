@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -29,6 +30,7 @@ PARAMETERS = "parameters.yaml"
 _RESULTS = ("recording", "annotated.mp4", "contact_sheet.png", "funnel.json")
 _READY_S = 120.0
 _DRAIN_S = 2.0
+_ANSWER_S = 30.0  # scene_qa answers within its timeout_s, 20 s
 _STAGES = {"gate", "depth", "detector", "fusion", "scene_qa"}
 
 
@@ -147,7 +149,7 @@ def _watch(options: DemoOptions, journal: Journal, watch: Any, children: list[Ch
     """Draw the table and ask the planner's questions until the source has been played."""
     screen = Screen(journal)
     begin = time.monotonic()
-    asked = False
+    asked, answers_by_s = False, math.inf
     while not interrupted:
         for child in children:
             child.check()
@@ -163,7 +165,9 @@ def _watch(options: DemoOptions, journal: Journal, watch: Any, children: list[Ch
             watch.measure()
             continue
         if ending:
-            break
+            answers_by_s = min(answers_by_s, time.monotonic() + _ANSWER_S)
+            if not watch.outstanding or time.monotonic() >= answers_by_s:
+                break
     screen.draw(final=True)
 
 

@@ -41,6 +41,7 @@ _RECORDED = (gate.PASSED, gate.PASSED_INFO, gate.STATE, depth.DEPTH, depth.DEPTH
              detector.DETECTIONS, detector.LABELS, fusion.OBJECTS, fusion.ZONE_EVENTS,
              fusion.MARKERS, fusion.ANNOTATED, scene_qa.VERDICTS, DIAGNOSTICS, _TF, _TF_STATIC)
 _PICTURES_KEPT = 16
+_ENDED_MS = 60_000  # the source has ended: no fresh frame comes, its last ones must do
 _STAGES = {"gate": "gate", "depth": "depth", "detector": "detector", "fusion": "fusion",
            "age_at_fusion": "camera_to_objects", "verdict": "verdict"}
 
@@ -81,6 +82,7 @@ class DemoWatch(Node):  # type: ignore[misc]
         self._depths: OrderedDict[int, Image] = OrderedDict()
         self._drawn: OrderedDict[int, Image] = OrderedDict()
         self.finished = False
+        self._outstanding = 0
         self.last_message_s = time.monotonic()
         self.active: set[str] = set()
         handlers: dict[str, Callable[[Any], None]] = {
@@ -99,9 +101,16 @@ class DemoWatch(Node):  # type: ignore[misc]
         self._ask_client = self.create_client(AskScene, "scene_qa/ask")
         self._measure_client = self.create_client(MeasureDistance, "fusion/measure")
 
+    @property
+    def outstanding(self) -> int:
+        """Calls that are not answered yet."""
+        with self._journal.lock:
+            return self._outstanding
+
     def ask(self, question: str) -> None:
         """Put a yes/no question to the running funnel; the answer goes to the journal."""
-        request = AskScene.Request(question=question, mode=AskScene.Request.YES_NO)
+        request = AskScene.Request(question=question, mode=AskScene.Request.YES_NO,
+                                   max_age_ms=_ENDED_MS if self.finished else 0)
         self._call(self._ask_client, request, "ask", question,
                    lambda r: (f"{_ANSWERS[r.verdict.answer]} ({_STATUS[r.status]})", r.message))
 
@@ -119,10 +128,13 @@ class DemoWatch(Node):  # type: ignore[misc]
         begin = time.perf_counter()
 
         def done(future: Any) -> None:
-            answered, message = words(future.result())
             with self._journal.lock:
+                self._outstanding -= 1
+                answered, message = words(future.result())
                 self._journal.calls.append(CallEntry(service, asked, answered, message,
                                                      (time.perf_counter() - begin) * 1e3))
+        with self._journal.lock:
+            self._outstanding += 1
         client.call_async(request).add_done_callback(done)
 
     def _listen(self, endpoint: Endpoint, handler: Callable[[Any], None] | None) -> None:
