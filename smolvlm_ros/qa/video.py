@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smolvlm_ros.qa.frames import RESET_S
+from smolvlm_ros.qa.frames import RESET_S, repeats
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.remote.picture import shrunk
 from smolvlm_ros.settings import Settings, setting
@@ -20,6 +20,7 @@ AUTO, TOGETHER, EACH = "auto", "together", "each"
 TOKENS = 128          # of an image, where an engine does not say how many
 _VIEW = (32, 24)      # cells in which views are compared
 _LATE_S = 1.0         # so much of a period's begin may have no frame
+_STUCK_S = 1.0        # one image for longer is of a stuck camera
 _FINE_S = 0.5         # frames noted are merged to about this
 _CHANGED_CELLS = 38   # a twentieth of them: what somebody covers who comes in
 
@@ -87,7 +88,9 @@ class VideoRing:
         self.config = config or VideoConfig()
         self._kept: list[_Kept] = []
         self._newest: _Kept | None = None  # also where it shows nothing new
-        self._noted: deque[tuple[float, float]] = deque()  # stamp and contrast of all frames
+        # Stamp and contrast of all frames, and for how long the camera has shown just this image.
+        self._noted: deque[tuple[float, float, float]] = deque()
+        self._begun: Frame | None = None  # the first frame of that image
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -103,6 +106,7 @@ class VideoRing:
         if since_s < -RESET_S:
             self._kept.clear()
             self._noted.clear()
+            self._begun = None
         elif self._kept and since_s <= 0:
             return
         self._note(frame)
@@ -131,21 +135,26 @@ class VideoRing:
         first = max((i for i, k in enumerate(every) if k.frame.stamp_s <= since_s), default=0)
         return tuple(kept.frame for kept in _thinned(every[first:], count))
 
-    def unseen(self, begin_s: float, end_s: float, min_contrast: float) -> str:
+    def unseen(self, begin_s: float, end_s: float, min_contrast: float,
+               accept_repeated: bool = True) -> str:
         """What of a period no frame shows, so that nobody can say what was not there; '' for none.
 
         Args:
             begin_s, end_s: the period, at most `history_s` long.
             min_contrast: a frame of less shows nothing (see `Frame.contrast`).
+            accept_repeated: False where one image for longer than a second is of a stuck camera.
         """
-        first = max((i for i, (s, _) in enumerate(self._noted) if s <= begin_s), default=0)
+        first = max((i for i, (s, *_) in enumerate(self._noted) if s <= begin_s), default=0)
         noted = [one for one in list(self._noted)[first:] if one[0] <= end_s]
         if not noted or noted[0][0] > begin_s + _LATE_S:
             return "the frames kept do not reach back to the begin of that time"
-        dark_s = [s for s, contrast in noted if contrast < min_contrast]
+        dark_s = [s for s, contrast, _ in noted if contrast < min_contrast]
         if dark_s:
             return f"the view at {dark_s[0]:.3f} s shows nothing"
-        stamps = [*(s for s, _ in noted), end_s]
+        same_s = max(same_s for *_, same_s in noted)
+        if same_s > _STUCK_S and not accept_repeated:
+            return f"the camera showed one image, equal in every pixel, for {same_s:.1f} s"
+        stamps = [*(s for s, *_ in noted), end_s]
         gap_s = max(b - a for a, b in zip(stamps, stamps[1:], strict=False))
         return (f"no frame came for {gap_s:.1f} s, more than max_gap_s = {self.config.max_gap_s:g}"
                 if gap_s > self.config.max_gap_s else "")
@@ -154,9 +163,13 @@ class VideoRing:
         noted, contrast = self._noted, frame.contrast
         if noted and frame.stamp_s <= noted[-1][0]:
             return
+        if self._begun is None or not repeats(self._begun, frame):
+            self._begun = frame
+        same_s = frame.stamp_s - self._begun.stamp_s
         if len(noted) > 1 and frame.stamp_s - noted[-2][0] < _FINE_S:
-            contrast = min(contrast, noted.pop()[1])
-        noted.append((frame.stamp_s, contrast))
+            _, darkest, longest_s = noted.pop()
+            contrast, same_s = min(contrast, darkest), max(same_s, longest_s)
+        noted.append((frame.stamp_s, contrast, same_s))
         while len(noted) > 1 and noted[1][0] <= frame.stamp_s - self.config.history_s:
             noted.popleft()
 

@@ -96,7 +96,8 @@ class Watching:
         frames, policy = self.frames(seconds), node.settings.policy
         now_s = float(node.get_clock().now().nanoseconds) * 1e-9
         with self._lock:
-            unseen = self._ring.unseen(now_s - seconds, now_s, policy.min_contrast)
+            unseen = self._ring.unseen(now_s - seconds, now_s, policy.min_contrast,
+                                       policy.accept_repeated_images)
 
         scheduler = node.scheduler
         engine = WhileWanted(looking_at(node.engine, frames), scheduler.wanted)

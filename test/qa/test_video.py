@@ -1,6 +1,7 @@
 """What is kept of the recent past, which of it is chosen, and what is made of several frames."""
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -190,3 +191,13 @@ def test_a_model_sees_every_frame_in_its_place(tiny_checkpoint: Any) -> None:
     assert text == engine.tokens.decode(made[0, len(ids):].tolist())
     assert isinstance(other, str) and engine.tokens_per_image == engine.tile.tokens
     engine.close()
+
+
+def test_a_camera_that_showed_one_image_has_not_seen_that_time() -> None:
+    stuck = frame(110.0)
+    made = ring([frame(100.0), frame(105.0), stuck,
+                 *(dataclasses.replace(stuck, stamp_s=110.0 + 0.1 * i) for i in range(1, 40)),
+                 frame(115.0)])
+    assert "one image, equal in every pixel, for 3.9 s" in made.unseen(100.0, 115.0, 3.0, False)
+    assert made.unseen(100.0, 115.0, 3.0, True) == ""
+    assert made.unseen(114.9, 116.0, 3.0, False) != "" == made.unseen(115.0, 116.0, 3.0, False)
