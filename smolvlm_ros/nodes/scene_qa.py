@@ -70,6 +70,7 @@ _TICK_S = 0.1
 _THREADS = 32  # idle ones cost nothing
 _WAITING = 24  # of these may clients wait in at once
 _LEAVE_S = 5.0  # what clients get to leave in when the node is deactivated
+_EXPIRED_S = 30.0
 _NO_BOXES_S = 60.0
 
 
@@ -225,7 +226,12 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
                         class_name: str = "") -> Any:
         """Publish and remember a verdict; returns its message. `begin` is of time.perf_counter."""
         latency_ms = (time.perf_counter() - begin) * 1e3
-        verdict = told_expired(verdict, self.frames.now_s())
+        fresh, verdict = verdict, told_expired(verdict, self.frames.now_s())
+        if verdict is not fresh:
+            self.stats.count("verdicts_expired")
+            self.faults.set("shelf life", Level.WARN, "verdicts come after policy.shelf_life_s = "
+                            f"{self.settings.policy.shelf_life_s:g} s: take a smaller or faster "
+                            "model, ask FRESH, or raise it", _EXPIRED_S)
         message = to_message(verdict, self.stamps, latency_ms, zone, track_id)
         self._verdicts.publish(message)
         self.stats.count(f"verdicts_{verdict.answer.value.lower()}")

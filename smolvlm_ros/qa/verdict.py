@@ -202,9 +202,9 @@ class PolicyConfig(Settings):
     shelf_life_s: float = setting(
         5.0, "How long after its newest frame a verdict may be acted on. A client that does not "
         "say how old its frame may be is given none later: where the newest frame is too old, a "
-        "fresh one is asked of the gate, and what would take longer is refused. On a simulator's "
-        "clock nothing is refused for the time that it takes: where no fresh frame comes, the "
-        "verdict on the newest one says that it has expired.",
+        "fresh one is asked of the gate, and what would take longer is refused. With a model that "
+        "is slower than this, and on a simulator's clock, nothing is refused for the time that it "
+        "takes: a verdict says that it has expired, and is counted.",
         unit="s", ge=0.1, le=3600.0, runtime=True)
 
     def conflicts(self) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any
 from smolvlm_ros.qa.crops import Subject
 from smolvlm_ros.qa.frames import FramePick
 from smolvlm_ros.qa.policy import refusal_of
-from smolvlm_ros.qa.scheduler import TooLate
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.ros.frame_supply import NoFreshFrame
 from smolvlm_ros.ros.unanswered import Unanswered
@@ -33,19 +32,16 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
         deadline_s: of time.monotonic.
         subject: the object or zone to look at.
         verdict: for a verdict: without `max_age_ms`, a fresh frame is also asked for where one on
-            the newest frame would be past its shelf life. On a simulator's clock, where none
-            comes, the newest must do.
+            the newest frame would be past its shelf life. Where none comes on a simulator's clock,
+            or where the model is slower than the shelf life, the newest must do.
 
     Raises:
         Unanswered: when there is no frame, or none as fresh as asked for.
-        TooLate: no verdict is ready before it is past its shelf life.
     """
     if which not in (_NEWEST, _FRESH):
         raise Unanswered(AskScene.Response.REFUSED, f"frame = {which} is not NEWEST (0) or FRESH "
                          "(1)")
-    own_limit = verdict and not max_age_ms
-    if own_limit:
-        _check_cost(node)
+    own_limit = verdict and not max_age_ms and not _too_slow(node)
     max_age_s = max_age_ms * 1e-3 or node.settings.frames.max_age_s
     if which == _FRESH:
         picked = _fresh(node, max_age_s, deadline_s, subject)
@@ -65,8 +61,9 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
 
 def shelf_end_s(node: Any, newest: Frame) -> float:
     """Until when a verdict on frames of which this is the newest may be acted on, of
-    time.monotonic; infinite where the stamps' clock is not the real one, but a simulator's."""
-    if _simulated(node):
+    time.monotonic; infinite where the stamps' clock is not the real one, but a simulator's, and
+    where the model is so slow that every verdict comes later: it says so."""
+    if _simulated(node) or _too_slow(node):
         return math.inf
     left_s = newest.stamp_s + node.settings.policy.shelf_life_s - node.frames.now_s()
     return time.monotonic() + float(left_s)
@@ -76,12 +73,10 @@ def _simulated(node: Any) -> bool:
     return bool(node.get_clock().ros_time_is_active)
 
 
-def _check_cost(node: Any) -> None:
-    """Raise TooLate where a verdict takes longer than its shelf life, however fresh the frame."""
-    cost_s, shelf_s = node.scheduler.cost_s("verdict"), node.settings.policy.shelf_life_s
-    if cost_s >= shelf_s and not _simulated(node):
-        raise TooLate(f"a verdict takes {cost_s:.2f} s here, and is past policy.shelf_life_s = "
-                      f"{shelf_s:g} s then: raise it, or give max_age_ms to have it all the same")
+def _too_slow(node: Any) -> bool:
+    """True where a verdict takes longer than its shelf life, however fresh the frame."""
+    cost_s: float = node.scheduler.cost_s("verdict")
+    return cost_s >= node.settings.policy.shelf_life_s and not _simulated(node)
 
 
 def _useful_s(node: Any) -> float:

@@ -60,6 +60,7 @@ def test_who_says_how_old_a_frame_may_be_gets_it_and_is_told_that_it_has_expired
         answer = b.ask(max_age_ms=300_000)
         assert answer.status == OK and answer.verdict.answer == SceneVerdict.YES
         assert "expired: it came " in answer.verdict.reason and gate.requests == 0
+        assert b.node.stats.counters()["verdicts_expired"] == 1
         assert b.ask(max_age_ms=30_000).status == NO_FRAME
         b.frame(1.0)
         assert "expired" not in b.ask(max_age_ms=300_000).verdict.reason
