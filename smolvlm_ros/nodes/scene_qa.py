@@ -37,7 +37,7 @@ from smolvlm_ros.ros.origin import FAULT, note_origin
 from smolvlm_ros.ros.process import run
 from smolvlm_ros.ros.qa_settings import SceneQaSettings
 from smolvlm_ros.ros.stamps import ExactStamps
-from smolvlm_ros.ros.verdicts import to_message, told_expired
+from smolvlm_ros.ros.verdicts import to_message, watch_shelf_life
 from smolvlm_ros.ros.waiters import Waiters
 from smolvlm_ros.ros.watching import Watching
 
@@ -70,7 +70,6 @@ _TICK_S = 0.1
 _THREADS = 32  # idle ones cost nothing
 _WAITING = 24  # of these may clients wait in at once
 _LEAVE_S = 5.0  # what clients get to leave in when the node is deactivated
-_EXPIRED_S = 30.0
 _NO_BOXES_S = 60.0
 
 
@@ -226,12 +225,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
                         class_name: str = "") -> Any:
         """Publish and remember a verdict; returns its message. `begin` is of time.perf_counter."""
         latency_ms = (time.perf_counter() - begin) * 1e3
-        fresh, verdict = verdict, told_expired(verdict, self.frames.now_s())
-        if verdict is not fresh:
-            self.stats.count("verdicts_expired")
-            self.faults.set("shelf life", Level.WARN, "verdicts come after policy.shelf_life_s = "
-                            f"{self.settings.policy.shelf_life_s:g} s: take a smaller or faster "
-                            "model, ask FRESH, or raise it", _EXPIRED_S)
+        verdict = watch_shelf_life(self, verdict)
         message = to_message(verdict, self.stamps, latency_ms, zone, track_id)
         self._verdicts.publish(message)
         self.stats.count(f"verdicts_{verdict.answer.value.lower()}")

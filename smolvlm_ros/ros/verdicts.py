@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 from std_msgs.msg import Header
 from vision_msgs.msg import BoundingBox2D
@@ -10,12 +11,14 @@ from vision_msgs.msg import BoundingBox2D
 from smolvlm_ros.msg import SceneVerdict
 from smolvlm_ros.qa.verdict import NEVER_S, Answer, Cause, Origin, Verdict
 from smolvlm_ros.ros.boxes import to_box
+from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.stamps import ExactStamps, from_seconds
 
 _ANSWERS = {Answer.UNSURE: SceneVerdict.UNSURE, Answer.YES: SceneVerdict.YES,
             Answer.NO: SceneVerdict.NO}
 _ORIGINS = {Origin.ROBOT: SceneVerdict.ROBOT, Origin.SERVER: SceneVerdict.SERVER,
             Origin.BOTH: SceneVerdict.BOTH}
+_EXPIRED_S = 30.0  # how long a late verdict is warned of
 
 
 def unsure(question: str, reason: str, cause: Cause = Cause.INCOMPLETE, stamp_s: float = NEVER_S
@@ -36,6 +39,17 @@ def told_expired(verdict: Verdict, now_s: float) -> Verdict:
         return verdict
     return dataclasses.replace(verdict, reason=f"{verdict.reason}; expired: it came {late_s:.2f} s "
                                "after valid_until, so do not act on it")
+
+
+def watch_shelf_life(node: Any, verdict: Verdict) -> Verdict:
+    """As `told_expired`; the scene_qa node counts those that are, and warns."""
+    told = told_expired(verdict, node.frames.now_s())
+    if told is not verdict:
+        node.stats.count("verdicts_expired")
+        node.faults.set("shelf life", Level.WARN, "verdicts come after policy.shelf_life_s = "
+                        f"{node.settings.policy.shelf_life_s:g} s: take a smaller or faster "
+                        "model, ask FRESH, or raise it", _EXPIRED_S)
+    return told
 
 
 def to_message(verdict: Verdict, stamps: ExactStamps, latency_ms: float, zone: str = "",
