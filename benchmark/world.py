@@ -69,7 +69,7 @@ class Extent:
     duration_s: float = 60.0
 
 
-QUICK = Extent(1, 1, 6, 1, 25.0)
+QUICK = Extent(1, 1, 2, 1, 20.0)
 
 
 def main() -> int:
@@ -110,7 +110,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART",
                         help=f"of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--minutes", type=int, default=0, metavar="N",
-                        help="timelines of the funnel (default 20; quick: one of 25 s)")
+                        help="timelines of the funnel (default 20; quick: one of 20 s)")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 3),
                         metavar="N", help="timelines at once (default %(default)s)")
     parser.add_argument("--cards", action="store_true",
