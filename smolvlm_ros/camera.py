@@ -173,6 +173,8 @@ def _view_limits(camera: CameraModel) -> tuple[NDArray[np.float64], NDArray[np.f
         toward = (pixels[blind] - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
         xy[blind] = toward * _WIDEST / np.linalg.norm(toward, axis=1, keepdims=True)
         xy = np.clip(xy, -_WIDEST, _WIDEST)
+    if np.isnan(xy).all():  # coefficients of no lens: as without them
+        xy = (pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy)
     # A polynomial may turn over just inside the edge: what it does show lies within.
     limits = np.nanmin(xy, (0, 1)), np.nanmax(xy, (0, 1))
     for limit in limits:

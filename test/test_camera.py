@@ -112,3 +112,11 @@ def test_view_limits_hold_what_a_wide_polynomial_shows_within_blind_edges() -> N
     inside = lens.rays([(600.0, 239.5)])[0, 0]
     low, high = lens.view_limits()
     assert high[0] > inside > 1.2 and low[0] < -inside
+
+
+def test_view_limits_of_coefficients_that_are_no_lens_s_are_a_pinhole_s() -> None:
+    # The principal point lies beside the image, and no pixel of it has a ray.
+    lens = CameraModel(64, 48, 60.0, 60.0, 900.0, 23.5, (-50.0, 0.0, 0.0, 0.0), "plumb_bob")
+    assert np.isnan(lens.ray_image()).all()
+    low, high = lens.view_limits()
+    np.testing.assert_allclose([low[0], high[0]], [(-0.5 - 900) / 60, (63.5 - 900) / 60])

@@ -12,8 +12,6 @@ VLM = (*TORCH, "pillow")
 EXPORT = (*VLM, "onnx")
 TRAIN = (*VLM, "tqdm")
 FETCH = ("huggingface_hub",)
-
-
 _NUMPY = "numpy<2"  # apt's OpenCV and cv_bridge were built against it, and pip would take a newer
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from smolvlm_ros.qa.around import Around
 from smolvlm_ros.qa.engine import Engine
 from smolvlm_ros.qa.verdict import YesNo
 
@@ -25,17 +26,12 @@ def grounded(question: str, notes: Sequence[str]) -> str:
                      question])
 
 
-class Grounded:
-    """An engine whose every question comes after the same notes.
-
-    Attributes:
-        name, description, embedded: see `Engine`.
-    """
+class Grounded(Around[Engine]):
+    """An engine whose every question comes after the same notes."""
 
     def __init__(self, engine: Engine, notes: Sequence[str]) -> None:
-        self._engine, self._notes = engine, tuple(notes)
-        self.name, self.description = engine.name, engine.description
-        self.embedded = engine.embedded
+        super().__init__(engine)
+        self._notes = tuple(notes)
 
     def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
         """See `Engine.yes_no`."""
@@ -46,6 +42,3 @@ class Grounded:
         """See `Engine.stream`."""
         return self._engine.stream(image_rgb, grounded(question, self._notes), max_tokens,
                                    should_stop)
-
-    def close(self) -> None:
-        """Nothing: the engine is its owner's."""

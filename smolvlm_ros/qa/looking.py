@@ -7,18 +7,15 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from smolvlm_ros.qa.around import Around, Named
 from smolvlm_ros.qa.verdict import Frame, YesNo
 
 E = TypeVar("E")
 
 
 @runtime_checkable
-class Sender(Protocol):
+class Sender(Named, Protocol):
     """An engine that covers the persons in a frame before it leaves this machine."""
-
-    name: str
-    description: str
-    embedded: bool
 
     def yes_no(self, image_rgb: Any, questions: Sequence[str]) -> list[YesNo]:
         """See `Engine.yes_no`; of a frame too."""
@@ -39,21 +36,17 @@ def looking_at(engine: E, frames: Sequence[Frame]) -> E | Looking:
     return engine
 
 
-class Looking:
+class Looking(Around[Sender]):
     """A sender that is told of which frame each image is.
 
     Args:
         engine: what is asked.
         frames: those whose images it is asked about.
-
-    Attributes:
-        name, description, embedded: see `Engine`.
     """
 
     def __init__(self, engine: Sender, frames: Sequence[Frame]) -> None:
-        self._engine, self._frames = engine, tuple(frames)
-        self.name, self.description = engine.name, engine.description
-        self.embedded = engine.embedded
+        super().__init__(engine)
+        self._frames = tuple(frames)
 
     def yes_no(self, image_rgb: NDArray[np.uint8], questions: Sequence[str]) -> list[YesNo]:
         """See `Engine.yes_no`."""
@@ -63,9 +56,6 @@ class Looking:
                should_stop: Callable[[], bool] = lambda: False) -> Iterator[str]:
         """See `Engine.stream`."""
         return self._engine.stream(self._frame(image_rgb), question, max_tokens, should_stop)
-
-    def close(self) -> None:
-        """Nothing: the engine is its owner's."""
 
     def _frame(self, image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8] | Frame:
         """The frame of that very array; itself where it is of none, which the engine refuses."""

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from queue_clock import Clock
+
+from smolvlm_ros.qa.scheduler import Scheduler
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +39,15 @@ def plain(tiny_checkpoint: Path) -> tuple[Any, Any]:
 
     model = transformers.AutoModelForImageTextToText.from_pretrained(tiny_checkpoint)
     return model.eval(), transformers.AutoTokenizer.from_pretrained(tiny_checkpoint)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Of the test's own."""
+    return Clock()
+
+
+@pytest.fixture
+def scheduler(clock: Clock) -> Scheduler:
+    """An empty queue on that clock."""
+    return Scheduler(clock=clock)

@@ -4,19 +4,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from queue_clock import Clock, learn
+from queue_clock import learn
 
 from smolvlm_ros.qa.scheduler import Refused, Scheduler, SchedulerConfig, TooLate
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def scheduler(clock) -> Scheduler:
-    return Scheduler(clock=clock)
 
 
 def test_answer_arrives(scheduler) -> None:

@@ -1,20 +1,9 @@
 """Work in the queue that nobody waits for any more."""
 from __future__ import annotations
 
-import pytest
-from queue_clock import Clock, learn
+from queue_clock import learn
 
-from smolvlm_ros.qa.scheduler import Refused, Scheduler, TooLate
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def scheduler(clock) -> Scheduler:
-    return Scheduler(clock=clock)
+from smolvlm_ros.qa.scheduler import Refused, TooLate
 
 
 def test_work_is_wanted_while_an_asker_waits_whose_time_is_not_over(scheduler, clock) -> None:

@@ -2,19 +2,9 @@
 from __future__ import annotations
 
 import pytest
-from queue_clock import Clock, learn, work
+from queue_clock import learn, work
 
 from smolvlm_ros.qa.scheduler import Refused, Scheduler, SchedulerConfig, TooLate
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def scheduler(clock) -> Scheduler:
-    return Scheduler(clock=clock)
 
 
 def test_every_third_turn_is_a_lower_priority_s(scheduler) -> None:
