@@ -34,6 +34,7 @@ class Grounding:
     def __init__(self, config: NotesConfig, faults: Faults) -> None:
         self._config, self._faults = config, faults
         self._index = NotesIndex(config.files, config.max_file_kb)
+        self._waited = False
 
     def __len__(self) -> int:
         """Lines that can be found."""
@@ -55,10 +56,18 @@ class Grounding:
         return self._index.best(question, self._config)
 
     def refresh(self) -> None:
-        """Read the files again where one has changed; a broken one leaves what was read before."""
+        """Read the files again where one has changed; a broken one leaves what was read before.
+
+        They are read at the second call that sees a change: at the first, an editor may have
+        emptied the file and not have written it yet.
+        """
         try:
             if not self._index.changed:
+                self._waited = False
                 self._faults.clear(FAULT)
+                return
+            if not self._waited:
+                self._waited = True
                 return
             fresh = NotesIndex(self._config.files, self._config.max_file_kb)
         except NotesError as error:
@@ -66,7 +75,7 @@ class Grounding:
                              f"{error}")
             return
         # Not closed: another thread may be searching it.
-        self._index = fresh
+        self._index, self._waited = fresh, False
         self._faults.clear(FAULT)
 
     def close(self) -> None:

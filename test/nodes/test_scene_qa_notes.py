@@ -50,6 +50,13 @@ def bench(monkeypatch: pytest.MonkeyPatch, engine: Listening, *files: Path, **pa
         yield b
 
 
+def rewrite(file: Path, data: bytes) -> None:
+    """Put the whole file in its place at once: the node reads it at any moment."""
+    part = file.with_name("part")
+    part.write_bytes(data)
+    part.replace(file)
+
+
 def test_the_best_line_goes_into_the_prompt_and_is_told_with_its_source(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "site.md"
@@ -71,16 +78,32 @@ def test_the_best_line_goes_into_the_prompt_and_is_told_with_its_source(
         other = b.ask("Is there a red ball?", YES_NO)
         assert engine.asked[-1].count("Site notes") == len(other.verdict.notes)
         # A changed file is read again; a broken one is told, and what was before stays.
-        file.write_text("The charging dock is out of order.\n")
+        rewrite(file, b"The charging dock is out of order.\n")
         wait_for(lambda: b.ask(QUESTION, YES_NO).verdict.notes == [
             f"{file}:1: The charging dock is out of order."], "the new line")
-        file.write_bytes(b"caf\xe9")
+        rewrite(file, b"caf\xe9")
         b.peer.await_error("scene_qa", f"{file} is no UTF-8 text")
         assert b.ask(QUESTION, YES_NO).verdict.notes
-        file.write_text("")
+        rewrite(file, b"")
         b.peer.await_status("scene_qa", lambda level, text, values: values["note_lines"] == "0"
                             and "UTF-8" not in text, "the empty file")
         assert b.ask(QUESTION, YES_NO).verdict.notes == []
+
+
+def test_a_file_that_is_being_written_is_not_read_before_it_has_been(tmp_path: Path) -> None:
+    file = tmp_path / "site.txt"
+    file.write_text("The charging dock stands behind the sofa.\n")
+    index = grounding.Grounding(grounding.NotesConfig(files=(str(file),)), _Faults())
+    with file.open("wb") as writing:  # empty from here on
+        index.refresh()
+        assert len(index) == 1
+        writing.write(b"The charging dock is out of order.\nThe lamp is red.\n")
+    index.refresh()
+    assert len(index) == 2
+    file.write_text("")
+    index.refresh()
+    index.refresh()
+    assert len(index) == 0
 
 
 def test_a_broken_file_refuses_to_configure(tmp_path: Path) -> None:
