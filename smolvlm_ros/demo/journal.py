@@ -39,8 +39,13 @@ class VerdictEntry:
 
 @dataclass(frozen=True)
 class CallEntry:
-    """A call of a service and what came back."""
+    """A call of a service and what came back.
 
+    `stamp_s` is that of the newest frame that the answer stands on, in seconds since the first
+    frame; NaN when it stands on none.
+    """
+
+    stamp_s: float
     service: str
     asked: str
     answered: str

@@ -27,8 +27,8 @@ def render(journal: Journal, elapsed_s: float, width: int = 100) -> list[str]:
                   for e in journal.zone_events[-3:]] or ["zone       no events yet"]
         lines += [f"verdict    {v.answer:6s} {v.question}  ({v.reason})"
                   for v in journal.verdicts[-2:]] or ["verdict    none yet"]
-        lines += [f"asked      {c.service}: {c.asked} -> {c.answered} in {c.latency_ms:.0f} ms "
-                  f"{c.message}"
+        lines += [f"asked      {_at(c.stamp_s)}  {c.service}: {c.asked} -> {c.answered} in "
+                  f"{c.latency_ms:.0f} ms {c.message}"
                   for c in journal.calls[-2:]]
         lines.append("latency    " + "   ".join(
             f"{name} {v['p50']:.0f}/{v['p95']:.0f}/{v['p99']:.0f}"
@@ -66,6 +66,10 @@ class Screen:
 
 def _metres(distance_m: float) -> str:
     return "" if math.isnan(distance_m) else f", {distance_m:.1f} m"
+
+
+def _at(stamp_s: float) -> str:
+    return " no frame" if math.isnan(stamp_s) else f"{stamp_s:7.1f} s"
 
 
 def _counts(reasons: dict[str, int]) -> str:

@@ -1,13 +1,14 @@
 """The demo's contact sheet: for each moment the frame, its depth, boxes and zone, and verdict."""
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smolvlm_ros.demo.journal import Journal, Moment
+from smolvlm_ros.demo.journal import CallEntry, Journal, Moment
 from smolvlm_ros.drawing import Panel, contact_sheet, depth_panel, text_panel
 from smolvlm_ros.drawing.text import GREY, MAYBE, PAPER
 
@@ -25,7 +26,8 @@ def write_sheet(journal: Journal, path: Path) -> bool:
         return False
     chosen = [moments[round(i)] for i in np.linspace(0, len(moments) - 1, min(_ROWS, len(moments)))]
     panels = [panel for moment in chosen for panel in _row(moment, journal)]
-    sheet = contact_sheet(panels, columns=4, title=f"smolvlm_ros: {Path(journal.source).name}")
+    sheet = contact_sheet(panels, columns=4, title=f"smolvlm_ros: {Path(journal.source).name}",
+                          footer=[_asked(call) for call in journal.calls])
     if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
         raise OSError(f"{path} cannot be written; is the folder there and the disk not full?")
     return True
@@ -47,10 +49,15 @@ def _row(moment: Moment, journal: Journal) -> list[Panel]:
     said = moment.verdict
     answer = next((word for word in ("YES", "NO", "UNSURE") if f" {word}:" in said), "NOT ASKED")
     lines = [(said or "no question was raised here", PAPER)]
-    lines += [(f"asked by service: {c.asked} {c.answered}", GREY) for c in journal.calls[:2]]
     words = text_panel(lines, width, height, headline=answer, headline_colour=MAYBE)
     panels.append(Panel(words, "verdict"))
     return panels
+
+
+def _asked(call: CallEntry) -> str:
+    """What was asked from outside: not about a row's picture, so with its own time."""
+    when = "" if math.isnan(call.stamp_s) else f"at {call.stamp_s:.1f} s, "
+    return f"{when}asked by service: {call.asked}  {call.answered} {call.message}"
 
 
 def _limits(depth_m: NDArray[np.float32]) -> tuple[float, float]:

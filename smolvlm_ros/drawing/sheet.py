@@ -37,7 +37,7 @@ class Panel:
 
 
 def contact_sheet(panels: Sequence[Panel], *, columns: int = 4, cell_width: int = 480,
-                  title: str = "") -> Image:
+                  title: str = "", footer: Sequence[str] = ()) -> Image:
     """Set panels in rows, from left to right.
 
     Args:
@@ -45,6 +45,7 @@ def contact_sheet(panels: Sequence[Panel], *, columns: int = 4, cell_width: int 
         columns: panels in a row; fewer when there are fewer.
         cell_width: of a panel, in pixels, at least 120. Text grows with it.
         title: above all; empty for none.
+        footer: lines below all, each cut where it is too long.
 
     Returns:
         shape (H, W, 3) uint8, RGB.
@@ -64,10 +65,11 @@ def contact_sheet(panels: Sequence[Panel], *, columns: int = 4, cell_width: int 
     width = columns * cell_width + (columns + 1) * gap
     strips = [np.full((gap, width, 3), _BACKGROUND, np.uint8)]
     if title:
-        strips.append(_heading(title, width, gap, size))
+        strips.append(_line(title, width, gap, round(size * 1.6), text.PAPER))
     for row in rows:
         strips.append(_row(row, width, cell_width, gap, size))
         strips.append(np.full((gap, width, 3), _BACKGROUND, np.uint8))
+    strips += [_line(words, width, gap, size, text.GREY) for words in footer]
     return np.vstack(strips)
 
 
@@ -107,11 +109,9 @@ def text_panel(lines: Sequence[tuple[str, Colour]], width: int, height: int, *,
     return image
 
 
-def _heading(title: str, width: int, gap: int, size: int) -> Image:
-    large = round(size * 1.6)
-    strip = np.full((large + 2 * gap, width, 3), _BACKGROUND, np.uint8)
-    text.put_text(strip, text.fitted(title, large, width - 2 * gap), gap, gap // 2, large,
-                  text.PAPER)
+def _line(words: str, width: int, gap: int, size: int, colour: Colour) -> Image:
+    strip = np.full((size + 2 * gap, width, 3), _BACKGROUND, np.uint8)
+    text.put_text(strip, text.fitted(words, size, width - 2 * gap), gap, gap // 2, size, colour)
     return strip
 
 

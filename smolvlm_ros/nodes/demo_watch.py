@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import rclpy
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
@@ -112,16 +113,18 @@ class DemoWatch(Node):  # type: ignore[misc]
         request = AskScene.Request(question=question, mode=AskScene.Request.YES_NO,
                                    max_age_ms=_ENDED_MS if self.finished else 0)
         self._call(self._ask_client, request, "ask", question,
-                   lambda r: (f"{_ANSWERS[r.verdict.answer]} ({_STATUS[r.status]})", r.message))
+                   lambda r: (f"{_ANSWERS[r.verdict.answer]} ({_STATUS[r.status]})", r.message,
+                              r.verdict.header.stamp))
 
     def measure(self) -> None:
         """Ask how far the nearest object is; the answer goes to the journal."""
         request = MeasureDistance.Request(kind=MeasureDistance.Request.NEAREST)
         self._call(self._measure_client, request, "measure", "how far is the nearest object",
-                   lambda r: (f"{r.distance_m:.2f} m" if r.success else "refused", r.message))
+                   lambda r: (f"{r.distance_m:.2f} m" if r.success else "refused", r.message,
+                              r.point.header.stamp))
 
     def _call(self, client: Any, request: Any, service: str, asked: str,
-              words: Callable[[Any], tuple[str, str]]) -> None:
+              words: Callable[[Any], tuple[str, str, Any]]) -> None:
         if not client.service_is_ready():
             self.get_logger().warning(f"{service} is not there")
             return
@@ -130,9 +133,10 @@ class DemoWatch(Node):  # type: ignore[misc]
         def done(future: Any) -> None:
             with self._journal.lock:
                 self._outstanding -= 1
-                answered, message = words(future.result())
-                self._journal.calls.append(CallEntry(service, asked, answered, message,
-                                                     (time.perf_counter() - begin) * 1e3))
+                answered, message, stamp = words(future.result())
+                self._journal.calls.append(CallEntry(
+                    self._media_s(stamp), service, asked, answered, message,
+                    (time.perf_counter() - begin) * 1e3))
         with self._journal.lock:
             self._outstanding += 1
         client.call_async(request).add_done_callback(done)
@@ -239,17 +243,19 @@ class DemoWatch(Node):  # type: ignore[misc]
         self._journal.add_moment(moment, better=kind == "dwell")
 
     def _on_verdict(self, message: SceneVerdict) -> None:
-        stamp_s = (self._journal.media_s(to_seconds(message.header.stamp))
-                   if message.header.stamp.sec else math.nan)
         answer = _ANSWERS[message.answer] if message.answer < len(_ANSWERS) else str(message.answer)
         with self._journal.lock:
             self._journal.verdicts.append(VerdictEntry(
-                stamp_s, message.question, answer, message.p_yes, message.reason,
-                len(message.pass_questions)))
+                self._media_s(message.header.stamp), message.question, answer, message.p_yes,
+                message.reason, len(message.pass_questions)))
             for moment in self._journal.moments:
                 if not moment.judged and message.zone and moment.track_id == message.track_id:
                     moment.verdict = f"{message.question} {answer}: {message.reason}"
                     moment.judged = True
+
+    def _media_s(self, stamp: Time) -> float:
+        """Seconds since the first frame; NaN where an answer stands on no frame."""
+        return self._journal.media_s(to_seconds(stamp)) if stamp.sec else math.nan
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

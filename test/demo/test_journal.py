@@ -17,7 +17,7 @@ def filled() -> Journal:
     journal.objects(1001.2, [("7", "person", 2.5), ("8", "person", 4.0)])
     journal.zone_events.append(ZoneEntry(1.2, "enter", "door", "7", "person", math.nan, 0.0))
     journal.verdicts.append(VerdictEntry(1.2, "Is it?", "UNSURE", math.nan, "no model", 0))
-    journal.calls.append(CallEntry("ask", "Is it?", "UNSURE", "no model", 12.0))
+    journal.calls.append(CallEntry(1.2, "ask", "Is it?", "UNSURE", "no model", 12.0))
     journal.latency_ms["gate"] = {"p50": 1.0, "p95": 2.0, "p99": 3.0}
     return journal
 
@@ -84,5 +84,5 @@ def test_the_table_says_what_matters_and_fits() -> None:
     text = "\n".join(lines)
     assert all(len(line) <= 80 for line in lines)
     for word in ("passed     2", "dropped      1", "enter  door", "UNSURE Is it?", "gate 1/2/3",
-                 "health"):
+                 "1.2 s  ask: Is it? -> UNSURE in 12 ms", "health"):
         assert word in text, word

@@ -33,6 +33,15 @@ def test_titles_and_captions_are_written() -> None:
     assert (full > 200).all(2).sum() > 50  # light letters
 
 
+def test_lines_below_all_are_written_and_cut_to_the_width() -> None:
+    bare = contact_sheet([Panel(RED, "a")], cell_width=240)
+    full = contact_sheet([Panel(RED, "a")], cell_width=240, footer=["asked at 3 s", "a word " * 99])
+    assert full.shape[1] == bare.shape[1] and (full[:bare.shape[0]] == bare).all()
+    below = full[bare.shape[0]:]
+    assert (below > 100).all(2).any(1).sum() > 8  # letters, in light grey
+    assert (below[:, -4:] == below[0, 0]).all()
+
+
 def test_a_sheet_of_any_size_panels() -> None:
     panels = [Panel(np.zeros((h, w, 3), np.uint8), "t" * 99) for h, w in
               ((1, 1), (1, 400), (400, 1), (1080, 1920))]
