@@ -52,6 +52,13 @@ class CallEntry:
     message: str
     latency_ms: float
 
+    @property
+    def said(self) -> str:
+        """The answer and its message, which may begin with it."""
+        if self.message.startswith(self.answered):
+            return self.message
+        return f"{self.answered} {self.message}".rstrip()
+
 
 @dataclass
 class Seen:

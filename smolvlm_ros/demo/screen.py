@@ -27,8 +27,8 @@ def render(journal: Journal, elapsed_s: float, width: int = 100) -> list[str]:
                   for e in journal.zone_events[-3:]] or ["zone       no events yet"]
         lines += [f"verdict    {v.answer:6s} {v.question}  ({v.reason})"
                   for v in journal.verdicts[-2:]] or ["verdict    none yet"]
-        lines += [f"asked      {_at(c.stamp_s)}  {c.service}: {c.asked} -> {c.answered} in "
-                  f"{c.latency_ms:.0f} ms {c.message}"
+        lines += [f"asked      {_at(c.stamp_s)}  {c.service}: {c.asked} -> {c.said} in "
+                  f"{c.latency_ms:.0f} ms"
                   for c in journal.calls[-2:]]
         lines.append("latency    " + "   ".join(
             f"{name} {v['p50']:.0f}/{v['p95']:.0f}/{v['p99']:.0f}"

@@ -57,7 +57,7 @@ def _row(moment: Moment, journal: Journal) -> list[Panel]:
 def _asked(call: CallEntry) -> str:
     """What was asked from outside: not about a row's picture, so with its own time."""
     when = "" if math.isnan(call.stamp_s) else f"at {call.stamp_s:.1f} s, "
-    return f"{when}asked by service: {call.asked}  {call.answered} {call.message}"
+    return f"{when}asked by service: {call.asked} {call.said}"
 
 
 def _limits(depth_m: NDArray[np.float32]) -> tuple[float, float]:

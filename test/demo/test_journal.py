@@ -84,5 +84,5 @@ def test_the_table_says_what_matters_and_fits() -> None:
     text = "\n".join(lines)
     assert all(len(line) <= 80 for line in lines)
     for word in ("passed     2", "dropped      1", "enter  door", "UNSURE Is it?", "gate 1/2/3",
-                 "1.2 s  ask: Is it? -> UNSURE in 12 ms", "health"):
+                 "1.2 s  ask: Is it? -> UNSURE no model in 12 ms", "health"):
         assert word in text, word
