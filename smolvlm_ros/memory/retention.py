@@ -3,6 +3,10 @@
 Age is counted from when a moment was remembered, not from its stamp: stamps are the messages', may
 be those of a recording, and one from the future would make all others old. A clock that was set
 while the process ran corrects what was remembered in that time.
+
+A board without a battery starts in the past, and may end there. A year before EARLIEST_S is none:
+the memory counts on from what it remembered last then, and nothing is too old. A later year that
+lies before what was remembered may be right or wrong: it dates nothing anew until it is confirmed.
 """
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from pathlib import Path
 from smolvlm_ros.memory.clock import ClockWatch
 from smolvlm_ros.memory.config import MemoryConfig
 
+EARLIEST_S = 1_735_689_600.0  # 2025-01-01: an earlier clock is one that nobody has set
 EVEN_S = 600.0       # the clock is believed after this long without a jump
 _DAY_S = 86400.0
 _GOES_ON_S = 7 * _DAY_S  # or at once, where it goes on from the last session
@@ -39,10 +44,16 @@ class Retention:
                  monotonic: Callable[[], float] = time.monotonic) -> None:
         self._connection, self._path = connection, path
         self._wall, self._monotonic = wall, monotonic
-        self._watch = ClockWatch(wall(), monotonic())
-        self._began_s = wall()
         newest_s, = connection.execute("SELECT max(kept_s) FROM moment").fetchone()
+        self._up_since_s = self._read_at_s = monotonic()
+        self._read_s = max(wall(), newest_s or 0.0)
+        self._began_s = self._read()
+        self._watch = ClockWatch(self._began_s, self._up_since_s)
         self._goes_on = newest_s is not None and 0 <= self._began_s - newest_s <= _GOES_ON_S
+        # Confirmed: it goes on from a session, though another one may have been ahead of it.
+        self._confirmed, = connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM moment WHERE kept_s BETWEEN ? AND ?)",
+            (self._began_s - _GOES_ON_S, self._began_s)).fetchone()
         self.forgotten = 0
 
     def size_bytes(self) -> int:
@@ -53,21 +64,30 @@ class Retention:
         return int((pages - free) * size) + self._log_bytes()
 
     def now_s(self) -> float:
-        """The system clock, after what it was set by has been taken into account."""
-        jump_s = self._watch.step(self._wall(), self._monotonic())
+        """The system clock, after what it was set by has been taken into account; where it stands
+        before EARLIEST_S, the time that has gone by since it was right or something was kept."""
+        now_s = self._read()
+        jump_s = self._watch.step(now_s, self._read_at_s)
         if jump_s:
-            before_s = self._wall() - jump_s
             self._connection.execute(
                 "UPDATE moment SET kept_s = kept_s + ? WHERE kept_s BETWEEN ? AND ?",
-                (jump_s, self._began_s, before_s))
+                (jump_s, self._began_s, now_s - jump_s))
             self._began_s += jump_s
-            self._goes_on = False
-        return self._wall()
+            self._goes_on, self._confirmed = False, True
+        return now_s
+
+    def _read(self) -> float:
+        wall_s, monotonic_s = self._wall(), self._monotonic()
+        self._read_s = (wall_s if wall_s >= EARLIEST_S
+                        else self._read_s + monotonic_s - self._read_at_s)
+        self._read_at_s = monotonic_s
+        return self._read_s
 
     def round(self, config: MemoryConfig) -> Iterator[None]:
         """One round of forgetting; each step is a transaction of its own."""
         now_s = self.now_s()
-        if self._goes_on or self._watch.even_for_s(self._monotonic()) >= EVEN_S:
+        believed = self._goes_on or self._watch.even_for_s(self._read_at_s) >= EVEN_S
+        if believed and self._wall() >= EARLIEST_S:
             yield from self._forget_old(now_s, config.max_days * _DAY_S)
         limit = config.max_mb * 1e6
         if self.size_bytes() > limit:
@@ -76,16 +96,21 @@ class Retention:
             yield from self._forget_most(limit)
 
     def _forget_old(self, now_s: float, max_age_s: float) -> Iterator[None]:
-        # Remembered while the clock was ahead: from now on they age like the others.
-        self._connection.execute("UPDATE moment SET kept_s = ? WHERE kept_s > ?",
-                                 (now_s, now_s + _DAY_S))
-        old = "SELECT id FROM moment WHERE kept_s < ? ORDER BY kept_s LIMIT ?"
-        if not self._delete(old, now_s - max_age_s, _AT_ONCE):
-            return
-        yield
-        while self._delete(old, now_s - max_age_s, _AT_ONCE):
-            yield
-        yield from self._give_back()
+        c, late_s = self._connection, now_s + _DAY_S
+        # Remembered while the clock was not set, or ahead: from now on they age like the others.
+        c.execute("UPDATE moment SET kept_s = ? WHERE kept_s < ?", (now_s, EARLIEST_S))
+        if self._confirmed:
+            c.execute("UPDATE moment SET kept_s = ? WHERE kept_s > ?", (now_s, late_s))
+        old = [("<", now_s - max_age_s)]
+        if self._read_at_s - self._up_since_s > max_age_s:
+            old.append((">", late_s))  # whichever clock was right
+        forgotten = self.forgotten
+        for side, limit_s in old:
+            while self._delete(f"SELECT id FROM moment WHERE kept_s {side} ? ORDER BY kept_s "
+                               "LIMIT ?", limit_s, _AT_ONCE):
+                yield
+        if self.forgotten > forgotten:
+            yield from self._give_back()
 
     def _forget_most(self, limit: float) -> Iterator[None]:
         count, = self._connection.execute("SELECT moments FROM total").fetchone()

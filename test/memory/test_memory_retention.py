@@ -17,7 +17,7 @@ from smolvlm_ros.memory.rows import insert
 from smolvlm_ros.memory.schema import open_database
 
 DAY = 86400.0
-WALL = 1_700_000_000.0
+WALL = 1_800_000_000.0
 
 
 class Session:
@@ -130,6 +130,61 @@ def test_a_session_in_a_wrong_year_ahead_still_ends(tmp_path: Path) -> None:
     assert len(second.left(max_days=30)) == 1
     second.passes(31 * DAY)
     assert second.left(max_days=30) == []
+    second.connection.close()
+
+
+def sessions(path: Path, *clocks: float, minutes: float = 12) -> list[list[str]]:
+    """Sessions by their clocks at the start, days after WALL, with what each leaves."""
+    left = []
+    for number, days in enumerate(clocks):
+        session = Session(path, wall=max(WALL + days * DAY, 30.0))
+        session.keep(event(number, str(number)))
+        session.passes(60 * minutes)
+        left.append(session.left(max_days=30))
+        session.connection.close()
+    return left
+
+
+NOBODY_SET_IT = -WALL / DAY
+
+
+@pytest.mark.parametrize("behind", [NOBODY_SET_IT, -300.0], ids=["1970", "age of the image"])
+def test_a_drive_under_a_clock_behind_forgets_nothing_of_before(tmp_path: Path, behind: float
+                                                                ) -> None:
+    left = sessions(tmp_path / "m.db", 0, behind, 0.1, 1, 29)
+    assert {"0", "2", "3", "4"} <= set(left[-1])
+    assert ("1" in left[-1]) == (behind == NOBODY_SET_IT)  # known to be wrong: it has an age
+    assert sessions(tmp_path / "m.db", 62) == [["0"]]  # and all ends, each with its age
+
+
+def test_drives_of_a_board_that_never_knew_the_time_are_kept_and_then_age(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    left = sessions(path, NOBODY_SET_IT, NOBODY_SET_IT, NOBODY_SET_IT, 0)
+    assert left[-1] == ["0", "1", "2", "3"]
+    assert sessions(path, 31) == [["0"]]
+
+
+def test_a_clock_that_was_ahead_is_dated_anew_once_another_session_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    left = sessions(path, 3000, 0, 1, 6)
+    assert left == [["0"], ["0", "1"], ["0", "1", "2"], ["0", "1", "2", "3"]]
+    assert sessions(path, 32) == [["0", "3"]]  # the first from day 1 on
+
+
+def test_what_a_drive_in_1970_sees_is_not_the_first_to_go_for_its_size(tmp_path: Path) -> None:
+    first = Session(tmp_path / "m.db")
+    first.keep(*(pictured(i, 4000) for i in range(300)))
+    first.connection.close()
+    second = Session(tmp_path / "m.db", wall=30.0)
+    second.passes(60)
+    second.keep(event(1000, "in 1970"))
+    left = second.left(max_mb=1.0)
+    assert left[-1] == "in 1970" and len(left) < 301
+    second.passes(60, clock_set_by=WALL + DAY)  # the network tells the time
+    second.keep(event(1100, "after"))
+    in_1970, after = (s for s, in second.connection.execute(
+        "SELECT kept_s FROM moment WHERE text IN ('in 1970', 'after') ORDER BY id"))
+    assert after - in_1970 == pytest.approx(60)
     second.connection.close()
 
 
