@@ -15,7 +15,12 @@ JOBS = {"depth-indoor": "depth", "depth-outdoor": "depth", "detector": "detector
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train one checkpoint; returns the exit code: 2 for a wrong command line, 130 for ctrl-C."""
+    """Train one checkpoint.
+
+    Returns:
+        The exit code: 1 where the loss is no number, 2 for a wrong command line, files that cannot
+        be used or a saved state of another run, 130 for ctrl-C.
+    """
     options = _parser().parse_args(arguments)
     try:
         import torch
@@ -39,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"training: {error}", file=sys.stderr)
         return 2
+    except FloatingPointError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("training: stopped; the same command goes on from the saved state", file=sys.stderr)
         return 130

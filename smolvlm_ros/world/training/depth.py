@@ -146,20 +146,20 @@ def run(job: str, options: Options) -> None:
     """Train 'depth-indoor' or 'depth-outdoor' and write its checkpoint, measured, with its card.
 
     Raises:
-        ValueError: the device cannot be used.
+        ValueError: the device cannot be used, or the saved state is of another run.
+        FloatingPointError: the loss is no number.
         OSError: the checkpoint cannot be written, or the one to go on from cannot be read.
     """
     recipe = RECIPES[job]
     device = options.torch_device()
-    count = options.scenes or recipe.count
+    count, steps = options.scenes or recipe.count, options.steps or recipe.steps
+    saved = options.saved_run(f"{job}.state", job, steps, count, recipe.batch)
     images, depths = DepthDrawing(recipe.scenes).many(
         options.work / "scenes", count, recipe.size, options.workers, options.seed * _SEEDS_APART)
     make_repeatable(options.seed)
     model = begin(recipe, options.start)
-    plan = Plan(options.steps or recipe.steps, recipe.learning_rate, seed=options.seed,
-                average=_AVERAGE)
-    report = train(DepthTask(model, images, depths, recipe.batch, device), plan,
-                   options.work / f"{job}.state", job)
+    plan = Plan(steps, recipe.learning_rate, seed=options.seed, average=_AVERAGE)
+    report = train(DepthTask(model, images, depths, recipe.batch, device), plan, saved, job)
     finish(recipe, model.cpu(), options, count, report)
 
 

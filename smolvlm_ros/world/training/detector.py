@@ -110,12 +110,14 @@ def run(job: str, options: Options) -> None:
     """Train the detector and write its checkpoint, measured, with its card.
 
     Raises:
-        ValueError: the device cannot be used.
+        ValueError: the device cannot be used, or the saved state is of another run.
+        FloatingPointError: the loss is no number.
         OSError: the checkpoint cannot be written, or the one to go on from cannot be read.
     """
     device = options.torch_device()
     recipe = AGAIN if options.start else CUDA if device.type == "cuda" else CPU
-    count = options.scenes or recipe.scenes
+    count, steps = options.scenes or recipe.scenes, options.steps or recipe.steps
+    saved = options.saved_run(f"{job}.pt", job, steps, count, recipe.batch)
     scenes = DetectorDrawing(*SIZE).many(options.work, count, options.workers, options.seed)
     make_repeatable(options.seed)
     model = network.load(options.start) if options.start else network.fresh(CLASSES)
@@ -124,10 +126,9 @@ def run(job: str, options: Options) -> None:
     module.to(device=device, memory_format=torch.channels_last)
     if fast_bfloat16(device):
         network.use_bfloat16(model)
-    plan = Plan(options.steps or recipe.steps, recipe.learning_rate, seed=options.seed,
-                average=_AVERAGE)
+    plan = Plan(steps, recipe.learning_rate, seed=options.seed, average=_AVERAGE)
     task = DetectorTask(model, scenes, recipe.batch, _sizes(options), plan.steps)
-    report = train(task, plan, options.work / f"{job}.pt", job)
+    report = train(task, plan, saved, job)
     kept.load_state_dict(model.state_dict())
     finish(kept, options, task.count, recipe, report)
 

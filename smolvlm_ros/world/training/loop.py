@@ -1,18 +1,19 @@
-"""The training loop: schedule, progress, saved state."""
+"""The training loop: schedule, steps, progress."""
 from __future__ import annotations
 
 import math
-import os
 import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from tqdm import tqdm
+
+from smolvlm_ros.world.training.saved_run import SavedRun
+from smolvlm_ros.world.training.stopping import Stop
 
 
 class Task(Protocol):
@@ -91,54 +92,73 @@ class Report:
     shown: Mapping[str, float]
 
 
-def train(task: Task, plan: Plan, state_file: Path, label: str) -> Report:
-    """Train to the plan's end, going on from `state_file` where there is one.
+def train(task: Task, plan: Plan, saved: SavedRun, label: str) -> Report:
+    """Train to the plan's end, going on from the saved state where there is one.
 
-    The state is saved now and then and at the end; SIGINT ends the run with its state saved.
+    The state is saved between steps: now and then, at the end, and when SIGINT or SIGTERM ends the
+    run. A second signal, or an error, ends it at once; what was saved before stays.
     The task's model holds the trained weights afterwards.
+
+    Raises:
+        ValueError: the saved state is of another run.
+        FloatingPointError: the loss is no number.
+        KeyboardInterrupt: a signal came.
     """
     model = task.model
     optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate,
                                   betas=(0.9, 0.98), fused=True)
     average = ({name: value.detach().clone() for name, value in model.state_dict().items()}
                if plan.average else {})
-    begin, spent_s = _restore(state_file, model, optimizer, average)
+    progress = saved.restore(model, optimizer, average)
     model.train()
     begun_s = saved_s = time.monotonic()
-    shown: dict[str, float] = {}
-    done = begin
-    try:
-        with tqdm(total=plan.steps, initial=begin, desc=label, unit="step",
+    before_s, shown = progress.spent_s, progress.shown
+
+    def save() -> None:
+        progress.spent_s = before_s + time.monotonic() - begun_s
+        saved.save(progress, model, optimizer, average)
+
+    with Stop() as stop:
+        with tqdm(total=plan.steps, initial=progress.step, desc=label, unit="step",
                   mininterval=1.0) as bar:
-            for step in range(begin, plan.steps):
-                rate = plan.rate(step)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate * group["scale"]
-                loss, values = task.loss(step, np.random.default_rng([plan.seed, step, 97]))
-                if not torch.isfinite(loss):
-                    raise FloatingPointError(f"{label}: the loss of step {step} is "
-                                             f"{loss.item()}; lower the learning rate")
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
-                optimizer.step()
-                _blend(average, model, min(plan.average, (step + 1) / (step + 10)))
-                done = step + 1
-                for name, value in {"loss": loss.item(), **values}.items():
+            while progress.step < plan.steps and not stop.asked:
+                values = _step(task, plan, progress.step, optimizer, label)
+                _blend(average, model, min(plan.average, (progress.step + 1)
+                                           / (progress.step + 10)))
+                progress.step += 1
+                for name, value in values.items():
                     shown[name] = shown.get(name, value) * 0.98 + value * 0.02
                 bar.set_postfix({name: f"{value:.3f}" for name, value in shown.items()},
                                 refresh=False)
                 bar.update()
                 if time.monotonic() - saved_s > plan.save_every_s:
                     saved_s = time.monotonic()
-                    _save(state_file, done, spent_s + saved_s - begun_s, model, optimizer, average)
-    finally:
-        spent_s += time.monotonic() - begun_s
-        _save(state_file, done, spent_s, model, optimizer, average)
+                    save()
+        save()
+    if stop.asked:
+        raise KeyboardInterrupt
     if average:
         model.load_state_dict(average)
     model.eval()
-    return Report(done, spent_s / 3600, shown)
+    return Report(progress.step, progress.spent_s / 3600, shown)
+
+
+def _step(task: Task, plan: Plan, step: int, optimizer: torch.optim.Optimizer,
+          label: str) -> dict[str, float]:
+    """One batch; returns what to show."""
+    rate = plan.rate(step)
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["scale"]
+    loss, values = task.loss(step, np.random.default_rng([plan.seed, step, 97]))
+    if not torch.isfinite(loss):
+        raise FloatingPointError(
+            f"{label}: the loss of step {step} is {loss.item()}, and the same command comes to it "
+            "again; give another --seed and another --work")
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(task.model.parameters(), plan.clip)
+    optimizer.step()
+    return {"loss": loss.item(), **values}
 
 
 def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -161,29 +181,3 @@ def _blend(average: dict[str, torch.Tensor], model: torch.nn.Module, decay: floa
             average[name].lerp_(value, 1 - decay)
         else:
             average[name].copy_(value)
-
-
-def _save(path: Path, step: int, spent_s: float, model: torch.nn.Module,
-          optimizer: torch.optim.Optimizer, average: dict[str, torch.Tensor]) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    torch.save({"step": step, "spent_s": spent_s, "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(), "average": average,
-                "torch_rng": torch.get_rng_state()}, new)
-    os.replace(new, path)
-
-
-def _restore(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
-             average: dict[str, torch.Tensor]) -> tuple[int, float]:
-    """Step and seconds so far; (0, 0) where nothing was saved."""
-    if not path.exists():
-        return 0, 0.0
-    device = next(model.parameters()).device
-    state = torch.load(path, map_location=device, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    if average:
-        average.update(state["average"] or state["model"])
-    torch.set_rng_state(state["torch_rng"].cpu())
-    return int(state["step"]), float(state.get("spent_s", 0.0))

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import torch
 
+from smolvlm_ros.models.checkpoint import open_checkpoint
+from smolvlm_ros.world.training.saved_run import SavedRun
+
 
 @dataclass(frozen=True)
 class Options:
@@ -44,3 +47,23 @@ class Options:
         if not torch.cuda.is_available():
             raise ValueError("device 'cuda' cannot be used: torch finds no GPU; use 'cpu'")
         return torch.device("cuda")
+
+    def saved_run(self, name: str, job: str, steps: int, scenes: int, batch: int) -> SavedRun:
+        """The saved state of this run; a run that differs in any of these is another one.
+
+        Args:
+            name: of its file in the work folder.
+            job: of the command line.
+            steps: number of batches, the recipe's own too.
+            scenes: number of scenes, likewise.
+            batch: scenes or images in a batch.
+
+        Raises:
+            ValueError: the file is of another run, or `start` is no checkpoint.
+        """
+        start = f"sha256 {open_checkpoint(self.start).sha256()}" if self.start else "none"
+        saved = SavedRun(self.work / name, {
+            "job": job, "--seed": self.seed, "--steps": steps, "--scenes": scenes, "batch": batch,
+            "--start": start})
+        saved.check()
+        return saved

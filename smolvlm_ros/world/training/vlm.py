@@ -51,13 +51,17 @@ def run(job: str, options: Options) -> None:
     are not part of a checkpoint, are fitted to it.
 
     Raises:
-        ValueError: the device cannot be used, or the checkpoint to go on from does not fit.
+        ValueError: the device cannot be used, the checkpoint to go on from does not fit, or a
+            saved state is of another run.
+        FloatingPointError: the loss is no number.
         OSError: a file cannot be read or written.
     """
     device = options.torch_device()
     recipe = CUDA if device.type == "cuda" else CPU
     steps = options.steps or recipe.steps
     scenes = options.scenes or recipe.scenes
+    sight, answering = (options.saved_run(f"{job}-{part}.pt", job, steps, scenes, recipe.batch)
+                        for part in ("sight", "answers"))
     began = time.monotonic()
     views = draw_blocks(options.work / "vlm-scenes", scenes, options.workers,
                         options.seed * _SEEDS_APART)
@@ -70,14 +74,14 @@ def run(job: str, options: Options) -> None:
     fresh_steps = round(sight_steps * _FRESH_SHARE) if options.start else 0
     train(SightTask(learner, views, device, recipe.batch, sight_steps, fresh_steps),
           Plan(sight_steps, recipe.learning_rate, seed=options.seed, average=0.998),
-          options.work / f"{job}-sight.pt", f"{job}: seeing")
+          sight, f"{job}: seeing")
     answer_steps = steps - sight_steps
     slow_down(learner, _TOWER_RATE)
     task = AnswerTask(learner, views, tokenizer, device, recipe.batch,
                       round(answer_steps * _FROZEN_SHARE), answer_steps,
                       begun=options.start is not None)
     train(task, Plan(answer_steps, recipe.learning_rate, seed=options.seed + 1, average=0.998),
-          options.work / f"{job}-answers.pt", f"{job}: answering")
+          answering, f"{job}: answering")
     vlm_checkpoint.save(options.output, learner.vlm, tokenizer)
     write(options.output, Run(scenes, options.seed * _SEEDS_APART, sight_steps, answer_steps,
                               recipe.batch, recipe.batch, recipe.learning_rate, device.type,

@@ -65,6 +65,16 @@ def test_errors_are_one_line(job: ModuleType, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == "training: device 'cuda' cannot be used\n"
 
 
+def test_a_loss_that_is_no_number_is_one_line_too(job: ModuleType,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*_: object) -> None:
+        raise FloatingPointError("the loss is nan; give another --seed")
+
+    job.run = run
+    assert main(["depth-indoor"]) == 1
+    assert capsys.readouterr().err == "training: the loss is nan; give another --seed\n"
+
+
 @pytest.mark.parametrize("arguments", [["nothing"], ["vlm", "--steps", "-1"], []])
 def test_wrong_arguments(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as end:

@@ -4,6 +4,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
+import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +91,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path,
 
     def stopped(self: depth.DepthTask, step: int, rng: np.random.Generator) -> object:
         if step == 2:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
         return inner(self, step, rng)
 
     def options(work: str) -> Options:
@@ -102,6 +105,30 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path,
     depth.run("depth-outdoor", options("parts"))
     whole, parts = made
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_run_with_other_options_takes_no_state_of_this_one(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Mapping[str, torch.Tensor]] = []
+    monkeypatch.setattr(depth_network, "_WIDTH", 48)
+    monkeypatch.setattr(depth, "finish", lambda recipe, model, *_: made.append(model.state_dict()))
+    first = Options(tmp_path / "out", tmp_path / "work", steps=1, scenes=4, device="cpu")
+    depth.run("depth-outdoor", first)
+    starts = []
+    for number in (1, 2):
+        torch.manual_seed(number)
+        starts.append(tmp_path / f"start{number}")
+        depth_network.save(depth_network.fresh(80.0, TINY.size, 7.0, 0.77), starts[-1], TINY.size)
+    monkeypatch.setattr(depth, "DepthDrawing", None)   # it is said before scenes are drawn
+    for other, told in (({"seed": 1}, "--seed 0; this one has --seed 1"), ({"steps": 2}, "--steps"),
+                        ({"scenes": 8}, "--scenes 4"), ({"start": starts[0]}, "--start none")):
+        with pytest.raises(ValueError, match=told):
+            depth.run("depth-outdoor", dataclasses.replace(first, **other))
+    assert len(made) == 1
+    assert (dataclasses.replace(first, work=tmp_path / "a", start=starts[0])
+            .saved_run("x", "depth-outdoor", 1, 4, 2).identity
+            != dataclasses.replace(first, work=tmp_path / "a", start=starts[1])
+            .saved_run("x", "depth-outdoor", 1, 4, 2).identity)
 
 
 def loss_of(share: float | torch.Tensor, truth: torch.Tensor,

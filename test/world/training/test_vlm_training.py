@@ -1,6 +1,9 @@
 """The small SmolVLM's training: equal to what the engine computes, resumable, loadable."""
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +124,7 @@ def test_a_stopped_run_goes_on_to_the_same_checkpoint(
         def stopping(self: Any, step: int, rng: np.random.Generator,
                      plain: Any = plain) -> Any:
             if step == 1:
-                raise KeyboardInterrupt
+                os.kill(os.getpid(), signal.SIGINT)
             return plain(self, step, rng)
 
         with monkeypatch.context() as patched:
@@ -129,6 +132,8 @@ def test_a_stopped_run_goes_on_to_the_same_checkpoint(
             with pytest.raises(KeyboardInterrupt):
                 vlm.run("vlm", options(work, tmp_path / "stopped"))
     vlm.run("vlm", options(work, tmp_path / "stopped"))
+    with pytest.raises(ValueError, match="vlm-sight.pt is the state of another run"):
+        vlm.run("vlm", replace(options(work, tmp_path / "other"), seed=1))
     whole, stopped = (open_checkpoint(tmp_path / name, "smolvlm") for name in ("whole", "stopped"))
     assert whole.sha256() == stopped.sha256()
     assert whole.parameters <= 3_700_000
