@@ -203,10 +203,11 @@ class ZoneMonitor:
                 continue
             stay.position, stay.class_name = seen.positions[row], seen.class_names[row]
             edge = distance[row] if zone.keep_out else distance[row] - seen.radii[row]
-            if edge > zone.hysteresis_m:
-                if stay.told:
-                    events.append(self._left(zone, track, stay, stamp_s, "outside"))
+            if stay.told and edge > zone.hysteresis_m:
+                events.append(self._left(zone, track, stay, stamp_s, "outside"))
                 del stays[track]
+            elif not stay.told and distance[row] > 0:
+                del stays[track]   # what is not sure to be inside is not kept there by its edge
             else:
                 stay.missing_s = None
         for row in np.flatnonzero((distance <= 0) & watched).tolist():

@@ -103,6 +103,16 @@ def test_an_entry_that_is_not_sure_ends_without_a_word() -> None:
     assert monitor.tick(20.0) == ()                # a blind zone is not sure of anything
 
 
+def test_an_entry_that_is_not_sure_ends_as_soon_as_it_is_seen_outside() -> None:
+    monitor = ZoneMonitor([SURE])
+    monitor.update({"map": at(1.95, radius=2.2)}, 0.0)    # a car: its edge would keep it inside
+    monitor.update({"map": at(2.3, radius=2.2)}, 0.5)
+    assert monitor.tick(9.0) == ()
+    monitor.update({"map": at(1.95, radius=2.2)}, 10.0)   # and this is its first sighting again
+    (enter,) = monitor.tick(11.0)
+    assert enter.entered_s == 10.0
+
+
 def test_fields_of_a_transition() -> None:
     monitor = ZoneMonitor([DOOR])
     (enter,) = monitor.update({"map": at(1.0)}, 10.0)
