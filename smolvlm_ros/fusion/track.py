@@ -18,8 +18,9 @@ class TrackConfig(Settings):
     """How objects of different frames are taken for the same."""
 
     keep_s: float = setting(
-        30.0, "Time after its last sighting for which a track is remembered.", unit="s", ge=0.0,
-        le=3600.0, runtime=True)
+        30.0, "Time after its last sighting for which a track is remembered that frames fail to "
+        "show; one that the last frame showed is still there, however long no frame comes.",
+        unit="s", ge=0.0, le=3600.0, runtime=True)
     lost_after_s: float = setting(
         4.0, "Time for which frames may fail to show a track, counted from the first of them, "
         "before what comes later is somebody else; time without frames (the gate is closed) does "
@@ -104,6 +105,10 @@ class LiveTrack:
         self.missing_s = None
         self.hits += 1
         self._place = self.x[:3], self.p[:3, :3]
+
+    def kept(self, stamp_s: float, config: TrackConfig) -> bool:
+        """Whether it is remembered: who was there in the last frame is, however long ago."""
+        return self.missing_s is None or stamp_s - self.last_seen_s <= config.keep_s
 
     def expected(self, stamp_s: float, config: TrackConfig
                  ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -71,13 +71,14 @@ class Tracker3D:
             self.clear()
         dt = 0.0 if self._stamp_s is None else stamp_s - self._stamp_s
         self._stamp_s = stamp_s
-        self._live = [t for t in self._live if stamp_s - t.last_seen_s <= self.config.keep_s]
+        self._live = [t for t in self._live if t.kept(stamp_s, self.config)]
         for live in self._live:
             live.x, live.p = self._motion.predict(live.x, live.p, dt)
         sources = self._match(objects, stamp_s)
         for live in self._live:
             if live.id not in sources and live.missing_s is None:
                 live.missing_s = stamp_s
+        self._live = [t for t in self._live if t.kept(stamp_s, self.config)]
         return tuple(live.track(sources.get(live.id)) for live in self._live)
 
     def _match(self, objects: Sequence[Object3D], stamp_s: float) -> dict[int, int]:

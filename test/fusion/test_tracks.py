@@ -113,6 +113,13 @@ def test_unseen_tracks_are_given_and_forgotten_after_keep_s() -> None:
     assert track.id == 2
 
 
+def test_who_stands_there_in_the_last_frame_is_known_in_the_next_however_late_it_comes() -> None:
+    tracker = Tracker3D(TrackConfig(keep_s=30.0))
+    for stamp in (0.0, 60.0, 180.0):   # a slow heartbeat of the gate
+        assert seen(tracker.update([thing(0.0)], stamp)) == {0: 1}
+    assert tracker.update([], 240.0) == ()   # the frame that fails to show it, and it is too old
+
+
 # second object, and whether it is a new one
 @pytest.mark.parametrize(("second", "new"), [
     (thing(0.1), False),
