@@ -73,6 +73,21 @@ class YesNo:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """What a part of a frame was cut round.
+
+    Attributes:
+        box: left, top, right, bottom in the camera's pixels.
+        width: of the camera's image, pixels.
+        height: of the camera's image, pixels.
+    """
+
+    box: tuple[float, float, float, float]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Frame:
     """A gated frame.
 
@@ -83,6 +98,7 @@ class Frame:
         region: the part of the camera's image that this is: left, top, right, bottom in pixels,
             the last two excluded; None for all of it.
         scale: pixels of this image per pixel of the camera's.
+        cut: what a part was cut round; None where it is not known, or all of the image.
     """
 
     image_rgb: NDArray[np.uint8]
@@ -90,6 +106,7 @@ class Frame:
     frame_id: str = ""
     region: Region | None = None
     scale: float = 1.0
+    cut: Cut | None = None
 
     @property
     def contrast(self) -> float:

@@ -1,7 +1,7 @@
 """A second opinion from a frontier model on cases that the local one cannot decide.
 
-Off by default. What leaves the robot: the question, the evidence given with it, and crops without
-faces, plates and metadata. What does not come back as asked for is UNSURE.
+Off by default. What leaves the robot: the question, the evidence given with it, and crops of what
+it is about without faces, plates and metadata. What does not come back as asked for is UNSURE.
 """
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from smolvlm_ros.remote.chat import (
     user_message,
 )
 from smolvlm_ros.remote.errors import CircuitOpen, NotSent, OutOfTime, RemoteError, Unreachable
+from smolvlm_ros.remote.leaving import LeavingConfig, NotACrop, leaving
 from smolvlm_ros.remote.picture import PictureConfig, data_url, jpeg
 from smolvlm_ros.remote.privacy import (
     PrivacyConfig,
@@ -69,6 +70,7 @@ class EscalationConfig(Settings):
         "budget survives a restart.", ge=1, le=1000)
     server: ServerConfig = group(ServerConfig)
     budget: BudgetConfig = group(BudgetConfig)
+    crop: LeavingConfig = group(LeavingConfig)
     picture: PictureConfig = group(PictureConfig)
 
 
@@ -140,7 +142,7 @@ class Escalation:
 
         Args:
             question: a yes/no question, at most 300 characters.
-            evidence: crops, in any order.
+            evidence: crops, in any order; see `leaving` for what of them is sent.
             why: why it is asked, for the record; it is not sent.
             notes: further lines that are sent, of at most 500 characters each.
             should_stop: asked some twenty times a second; True ends it.
@@ -152,9 +154,14 @@ class Escalation:
         lines = tuple(clean_text(line, "a note", _MAX_EVIDENCE) for line in notes[:_MAX_LINES])
         if self._server is None or self._budget is None:
             return _unsure(Cause.OFF, "escalation is off; set enabled to true to use it")
-        refusal = _refusal(asked, evidence)
+        refusal = _refusal(asked)
         if refusal:
             return _unsure(Cause.REFUSED, refusal)
+        newest = sorted(evidence, key=lambda e: e.crop.stamp_s)[-self.config.max_crops:]
+        try:
+            crops = leaving(newest, self.config.crop)
+        except NotACrop as error:
+            return _unsure(Cause.REFUSED, str(error))
         started_s = time.monotonic()
         deadline = self._server.deadline(should_stop)
         attempts = 0
@@ -165,7 +172,7 @@ class Escalation:
             if budget.left().hour <= 0 or budget.left().day <= 0:
                 raise BudgetSpent("the budget of this hour or day is spent; ask again later, or "
                                   "raise per_hour and per_day")
-            sent = self._sent(asked, evidence, why, lines)
+            sent = self._sent(asked, crops, why, lines)
 
             def charge() -> None:
                 nonlocal attempts, recorded
@@ -189,10 +196,9 @@ class Escalation:
 
     def _sent(self, question: str, evidence: Sequence[Evidence], why: str,
               notes: tuple[str, ...]) -> Sent:
-        newest = sorted(evidence, key=lambda e: e.crop.stamp_s)[-self.config.max_crops:]
         server = self.config.server
         return Sent(uuid.uuid4().hex, self._wall(), why, question, notes,
-                    tuple(self._image(one) for one in newest), server.url, server.model)
+                    tuple(self._image(one) for one in evidence), server.url, server.model)
 
     def _image(self, evidence: Evidence) -> SentImage:
         """A crop, scaled, covered and encoded, in this order: what is covered is what leaves."""
@@ -200,7 +206,7 @@ class Escalation:
         covered = shrunk_and_redacted(crop.image_rgb, evidence.person_boxes, self._privacy,
                                       self.config.picture.max_edge_px)
         data = jpeg(covered.image_rgb, self.config.picture.jpeg_quality)
-        assert crop.region is not None  # `_refusal` has seen to it
+        assert crop.region is not None  # `leaving` has seen to it
         return SentImage(data, hashlib.sha256(data).hexdigest(), crop.stamp_s, crop.frame_id,
                          crop.region, covered.heads, covered.faces, covered.plates)
 
@@ -236,17 +242,13 @@ class Escalation:
         return outcome
 
 
-def _refusal(question: str, evidence: Sequence[Evidence]) -> str:
+def _refusal(question: str) -> str:
     """Why this is not asked at all; empty when it is."""
     guarded = check(question)
     if guarded.advice:
         return guarded.advice
     if is_open(question):
         return "only yes/no questions are escalated"
-    if not evidence:
-        return "there is no crop to send"
-    if any(one.crop.region is None for one in evidence):
-        return "whole frames do not leave the robot; give crops round the objects in question"
     return ""
 
 

@@ -28,7 +28,7 @@ class Evidence:
     """A crop with the persons in it.
 
     Attributes:
-        crop: part of a frame; one whose `region` is None, a whole frame, is not sent.
+        crop: part of a frame that says what it was cut round; a whole frame is not sent.
         person_boxes: left, top, right, bottom of each person in the crop, in its pixels.
     """
 

@@ -131,10 +131,10 @@ def test_what_stays_unsure_is_asked_and_the_answer_says_where_it_comes_from(
         assert b.verdicts == [verdict]
         [request] = server.requests
         assert request.headers["Authorization"] == f"Bearer {KEY}"
-        assert all(max(image.shape) <= 48 for image in request.images)  # crops, not frames
+        assert {image.shape for image in request.images} == {(30, 16, 3)}  # the box, not the frame
         assert all(marker not in jpeg for jpeg in request.jpegs for marker in (b"Exif", b"http"))
         # The person's head is covered: noise before, a few flat cells after.
-        head = request.images[0][10:15, 15:28]
+        head = request.images[0][4:9, 2:14]
         assert np.abs(np.diff(head.astype(int), axis=1)).mean() < 25
         # A zone event's question too, and its own record.
         b.event(class_name="dog", at=older.header.stamp)
@@ -226,23 +226,27 @@ def test_what_cannot_be_recorded_is_not_sent(monkeypatch: pytest.MonkeyPatch, tm
         two_crops(b)
         store = b.node._memory._store
         with store._writer.lock:
-            store._connection.execute("PRAGMA max_page_count = 1")
+            store._connection.execute("PRAGMA query_only = ON")
         with monkeypatch.context() as patch:
             patch.setattr("smolvlm_ros.memory.sent._PATIENCE_S", 0.3)
             verdict = b.ask(QUESTION, YES_NO, track_id="7").verdict
         assert verdict.answer == SceneVerdict.UNSURE
         assert "cannot be recorded" in verdict.escalation and server.requests == []
         with store._writer.lock:
-            store._connection.execute("PRAGMA max_page_count = 100000")
+            store._connection.execute("PRAGMA query_only = OFF")
         wait_for(lambda: not store.counts.problem and not store.counts.waiting, "the recovery")
         assert b.ask(QUESTION, YES_NO, track_id="7").verdict.answer == SceneVerdict.YES
 
 
 def test_a_whole_frame_does_not_leave(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with serving(answer()) as server, bench(monkeypatch, tmp_path, server.url) as (b, _):
-        b.two_frames()
+        frames = b.two_frames()
         verdict = b.ask(QUESTION, YES_NO).verdict
         assert "whole frames do not leave" in verdict.escalation and server.requests == []
+        for frame in frames:  # nor by the name of an object that fills them
+            b.boxes(frame, t7=(4.0, 2.0, 60.0, 46.0))
+        verdict = b.ask(QUESTION, YES_NO, track_id="7").verdict
+        assert "escalation.crop.max_share" in verdict.escalation and server.requests == []
 
 
 def hang(handler: Any, request: Any) -> None:
@@ -322,7 +326,7 @@ def test_what_is_covered_may_change_while_it_runs(monkeypatch: pytest.MonkeyPatc
                            SetParametersAtomically.Request(parameters=[parameter])
                            ).result.successful
         assert b.ask("Is the person awake?", YES_NO, track_id="7").verdict.escalation
-        open_, covered = (request.images[0][10:15, 15:28].astype(int)
+        open_, covered = (request.images[0][4:9, 2:14].astype(int)
                           for request in server.requests)
         assert np.abs(np.diff(covered, axis=1)).mean() < 0.5 * np.abs(
             np.diff(open_, axis=1)).mean()

@@ -1,6 +1,7 @@
 """Crops round an object, and what is known of where objects are."""
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolvlm_ros.qa.crops import ZONE, Box, CropConfig, KnownBoxes, cropped, square_around
+from smolvlm_ros.qa.crops import (
+    ZONE,
+    Box,
+    CropConfig,
+    KnownBoxes,
+    cropped,
+    square_around,
+    tightened,
+)
 from smolvlm_ros.qa.verdict import Frame
 
 COORDINATE = st.floats(-50, 700, allow_nan=False)
@@ -82,6 +91,31 @@ def test_a_cropped_frame_holds_those_pixels_and_says_which() -> None:
     assert np.array_equal(part.image_rgb, whole.image_rgb[160:340, 230:410])
     assert (part.stamp_s, part.frame_id) == (whole.stamp_s, whole.frame_id)
     assert whole.region is None
+
+
+@pytest.mark.parametrize(("box", "expected"), [
+    ((200, 60, 350, 420), (185, 24, 365, 456)),    # its crop is the whole image
+    ((150, 60, 560, 470), (109, 19, 601, 480)),
+    ((320, 240, 330, 250), (285, 205, 365, 285)),  # small: an eighth of the image's longer edge
+    ((-90, 100, 50, 500), (0, 62, 65, 480)),       # what of the box is in the image counts
+])
+def test_a_crop_cut_closer_shows_little_but_the_object(box: Box, expected: tuple[int, ...]) -> None:
+    whole = frame()
+    close = tightened(cropped(whole, box, CropConfig()), 0.1)
+    left, top, right, bottom = expected
+    assert close.region == expected
+    assert np.array_equal(close.image_rgb, whole.image_rgb[top:bottom, left:right])
+    crop = cropped(whole, box, CropConfig())
+    half = dataclasses.replace(crop, image_rgb=crop.image_rgb[::2, ::2], scale=0.5)
+    smaller = tightened(half, 0.1)
+    assert smaller.region == expected
+    shown = whole.image_rgb[crop.region[1]:, crop.region[0]:][::2, ::2]
+    y, x = (top - crop.region[1]) // 2, (left - crop.region[0]) // 2
+    height, width = smaller.image_rgb.shape[:2]
+    assert np.array_equal(smaller.image_rgb, shown[y:y + height, x:x + width])
+    assert abs(height - (bottom - top) / 2) <= 1 and abs(width - (right - left) / 2) <= 1
+    with pytest.raises(ValueError, match="nothing of what it was cut round"):
+        tightened(whole, 0.1)
 
 
 def test_crops_are_of_the_frames_that_show_the_object() -> None:

@@ -15,7 +15,7 @@ from loopback import completion, free_port, says, serving
 from test_hostile_server import CASES, LONG_S, MARGIN_S, TIMEOUT_S
 
 from smolvlm_ros.qa.prompt import QuestionError
-from smolvlm_ros.qa.verdict import Answer, Frame
+from smolvlm_ros.qa.verdict import Answer, Cut, Frame
 from smolvlm_ros.remote import privacy
 from smolvlm_ros.remote.address import Secret, ServerConfig, read_key
 from smolvlm_ros.remote.errors import NotSent, OutOfTime
@@ -63,8 +63,11 @@ def make(tmp_path: Path, memory: Memory):
     return made
 
 
-def crop(image=None, stamp_s: float = 10.0, region=(40, 30, 360, 270)) -> Frame:
-    return Frame(room() if image is None else image, stamp_s, "camera", region)
+def crop(image=None, stamp_s: float = 10.0) -> Frame:
+    """A part of a large image, cut just round what it is about."""
+    shown = room() if image is None else image
+    region = (40, 30, 40 + shown.shape[1], 30 + shown.shape[0])
+    return Frame(shown, stamp_s, "camera", region, cut=Cut(region, 3200, 2400))
 
 
 def verdict(answer: str = "yes", confidence: float = 0.95, reason: str = "A man lies there."):
@@ -205,7 +208,7 @@ def test_what_crosses_the_wire(make, caplog) -> None:
 def test_whole_frames_open_questions_and_measures_stay_here(make, memory) -> None:
     with serving(verdict()) as server:
         escalation = make(server.url)
-        whole = Evidence(crop(region=None))
+        whole = Evidence(Frame(room(), 10.0, "camera"))
         for question, evidence in ((QUESTION, [Evidence(crop()), whole]), (QUESTION, []),
                                    ("What is on the floor?", [Evidence(crop())]),
                                    ("How far away is the person?", [Evidence(crop())])):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from loopback import Loopback, says, serving
 
-from smolvlm_ros.qa.verdict import Answer, Frame, Origin, Verdict
+from smolvlm_ros.qa.verdict import Answer, Cut, Frame, Origin, Verdict
 from smolvlm_ros.qa.verdict import Cause as Why
 from smolvlm_ros.remote.budget import Left
 from smolvlm_ros.remote.escalation import Escalation, EscalationConfig
@@ -32,7 +32,8 @@ def verdict(answer: Answer = UNSURE, cause: Why = Why.UNCLEAR, stamp_s: float = 
 
 def case(answer: Answer = UNSURE, high_stakes: bool = False, stamp_s: float = 10.0,
          **more: float) -> Case:
-    crop = Frame(np.full((60, 80, 3), 90, np.uint8), stamp_s, "camera", (10, 20, 90, 80))
+    crop = Frame(np.full((60, 80, 3), 90, np.uint8), stamp_s, "camera", (10, 20, 90, 80),
+                 cut=Cut((10, 20, 90, 80), 640, 480))
     return Case(verdict(answer, stamp_s=stamp_s), (Evidence(crop),), high_stakes, **more)
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("vision_msgs.msg", reason="no ROS here")
 sys.path.append(str(Path(__file__).resolve().parents[1] / "remote"))
 from loopback import says, serving  # noqa: E402
 
-from smolvlm_ros.qa.verdict import Answer, Cause, Frame, Verdict  # noqa: E402
+from smolvlm_ros.qa.verdict import Answer, Cause, Cut, Frame, Verdict  # noqa: E402
 from smolvlm_ros.remote.escalation import EscalationConfig  # noqa: E402
 from smolvlm_ros.remote.persons import Persons  # noqa: E402
 from smolvlm_ros.remote.privacy import PrivacyConfig  # noqa: E402
@@ -24,7 +24,8 @@ from smolvlm_ros.ros.escalating import Escalating  # noqa: E402
 from smolvlm_ros.ros.faults import Faults  # noqa: E402
 from smolvlm_ros.ros.stats import Stats  # noqa: E402
 
-CROP = Frame(np.full((60, 80, 3), 90, np.uint8), 10.0, "camera", (10, 20, 90, 80))
+CROP = Frame(np.full((60, 80, 3), 90, np.uint8), 10.0, "camera", (10, 20, 90, 80),
+             cut=Cut((10, 20, 90, 80), 640, 480))
 DOUBT = Verdict("Is it open?", Answer.UNSURE, math.nan, (), Cause.UNCLEAR, "not clear", 15.0, 10.0)
 
 
