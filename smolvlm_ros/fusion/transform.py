@@ -6,6 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_OPTICAL = "_optical_frame"   # REP-103's suffix of optical frames
+_DOWN = -0.95                 # minus the cosine of 18 degrees
+
+
+def is_optical(frame: str) -> bool:
+    """True for the name of an optical frame (x right, y down, z forward) by REP-103."""
+    return frame.endswith(_OPTICAL)
+
 
 @dataclass(frozen=True, eq=False)
 class Transform:
@@ -77,6 +85,22 @@ class Transform:
         result: NDArray[np.float64] = (
             self.rotation @ np.asarray(covariance, np.float64) @ self.rotation.T)
         return result
+
+    def up(self) -> NDArray[np.float64] | None:
+        """The unit vector of `source` that points up, as z of `target` does (REP-103).
+
+        Returns:
+            shape (3,) float64; None where z of `target` is not up: in an optical frame, and where
+            both frames are the same, so that nothing tells how the camera is mounted.
+        """
+        if self.target == self.source or is_optical(self.target):
+            return None
+        return self.rotation[2]
+
+    def looks_down(self) -> bool:
+        """True when z of `source`, a camera's optical axis, points nearly straight down."""
+        up = self.up()
+        return up is not None and bool(up[2] < _DOWN)
 
     def inverse(self) -> Transform:
         """From `target` to `source`."""

@@ -24,9 +24,9 @@ from typing import Any
 import yaml
 
 from smolvlm_ros.fusion.shapes import Cylinder, Prism, Sector, Shape
+from smolvlm_ros.fusion.transform import is_optical
 from smolvlm_ros.fusion.zones import Zone
 
-_OPTICAL = "_optical_frame"   # REP-103's suffix of optical frames
 _MOST_CORNERS = 500
 
 
@@ -144,7 +144,7 @@ def _zone(entry: Any, wrong: list[str]) -> Zone | None:
     if wrong:
         return None
     if kind == "sector":
-        values.setdefault("optical", values["frame_id"].endswith(_OPTICAL))
+        values.setdefault("optical", is_optical(values["frame_id"]))
     try:
         shape: Shape = make(**{k: v for k, v in values.items() if k in shape_fields})
         return Zone(shape=shape, **{k: v for k, v in values.items()

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from smolvlm_ros.fusion.mount import mount_transform
 from smolvlm_ros.fusion.transform import Transform
 
 NUMBERS = st.floats(-1, 1)
@@ -68,3 +69,21 @@ def test_arrays_cannot_be_changed_from_outside() -> None:
     assert turn.rotation[0, 0] == 1
     with pytest.raises(ValueError, match="read-only"):
         turn.rotation[0, 0] = 2
+
+
+@pytest.mark.parametrize(("pitch_deg", "target", "up", "down"), [
+    (0, "map", (0, -1, 0), False), (30, "map", (0, -0.866, -0.5), False),
+    (90, "map", (0, 0, -1), True), (80, "map", (0, -0.174, -0.985), True),
+    (90, "other_optical_frame", None, False),   # z of such a frame points forward
+])
+def test_which_way_is_up(pitch_deg: float, target: str, up: tuple[float, ...] | None,
+                         down: bool) -> None:
+    transform = mount_transform(2.0, pitch_deg, 0.0, target, "camera")
+    found = transform.up()
+    assert (found is None) == (up is None) and transform.looks_down() == down
+    if up is not None:
+        assert found == pytest.approx(up, abs=1e-3)
+
+
+def test_its_own_frame_tells_nothing_of_up() -> None:
+    assert Transform.identity("camera").up() is None
