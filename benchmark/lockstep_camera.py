@@ -59,6 +59,7 @@ class LockstepCamera(Node):  # type: ignore[misc]
         self._heard = threading.Condition()
         self._states: dict[int, GateState] = {}
         self._objects: dict[int, Detection3DArray] = {}
+        self._boxes: dict[int, int] = {}    # how many objects each frame has
         self._events: list[HeardEvent] = []
         self._verdicts: list[HeardVerdict] = []
         self._expected = 0
@@ -79,6 +80,7 @@ class LockstepCamera(Node):  # type: ignore[misc]
         handlers: tuple[tuple[Any, str, Callable[[Any], None]], ...] = (
             (GateState, "gate/state", self._on_state),
             (Detection3DArray, "objects", self._on_objects),
+            (Detection2DArray, "objects_2d", self._on_boxes),
             (ZoneEvent, "zone_events", self._on_event),
             (SceneVerdict, "verdicts", self._on_verdict),
             (DiagnosticArray, DIAGNOSTICS.name, self._on_diagnostics))
@@ -117,8 +119,11 @@ class LockstepCamera(Node):  # type: ignore[misc]
             return
         if self._truth:
             self._tell_truth(drawn, header)
-        self._await(lambda: key in self._objects, child, f"the objects at {drawn.time_s:.2f} s")
-        heard = tuple(_heard(item) for item in self._objects.pop(key).detections)
+        # No objects are published of a frame in which none has a pose.
+        self._await(lambda: key in self._boxes and (not self._boxes[key] or key in self._objects),
+                    child, f"the objects at {drawn.time_s:.2f} s")
+        objects = self._objects.pop(key).detections if self._boxes.pop(key) else ()
+        heard = tuple(_heard(item) for item in objects)
         self._looks.append(Look(drawn.time_s, drawn.pose[:3, 3], heard, drawn.objects))
 
     def await_verdicts(self, child: Child) -> None:
@@ -172,6 +177,11 @@ class LockstepCamera(Node):  # type: ignore[misc]
     def _on_objects(self, message: Detection3DArray) -> None:
         with self._heard:
             self._objects[to_nanoseconds(message.header.stamp)] = message
+            self._heard.notify_all()
+
+    def _on_boxes(self, message: Detection2DArray) -> None:
+        with self._heard:
+            self._boxes[to_nanoseconds(message.header.stamp)] = len(message.detections)
             self._heard.notify_all()
 
     def _on_event(self, message: ZoneEvent) -> None:

@@ -19,9 +19,13 @@ class Sightings:
         track_ids: N numbers of tracks, each once.
         class_names: N names.
         positions: shape (N, 3) float64, metres.
-        radii: shape (N,) float64, metres: half of the object's width.
+        radii: shape (N,) float64, metres: half of the object's width. That of the camera's view:
+            how deep a thing is, is known less well than how wide; and where the camera looks down,
+            the longer of the view's sides.
         hits: shape (N,), sightings of each track so far, this one included; empty for
             first ones.
+        unplaced: numbers of tracks that may be there, but have no position in this frame: nothing
+            is known of them, neither that they are inside nor that they are missing.
 
     Raises:
         ValueError: when lengths do not agree or a position is not finite.
@@ -32,6 +36,7 @@ class Sightings:
     positions: NDArray[np.float64]
     radii: NDArray[np.float64]
     hits: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    unplaced: frozenset[int] = frozenset()
     # Made here once for all zones: row of each track, and each row's class as an index of kinds.
     rows: dict[int, int] = field(init=False)
     codes: NDArray[np.intp] = field(init=False)
@@ -60,11 +65,20 @@ class Sightings:
         object.__setattr__(self, "kinds", tuple(numbers))
 
     @classmethod
-    def of(cls, tracks: Iterable[Track], transform: Transform | None = None) -> Sightings:
-        """The tracks seen in this frame, moved from the tracker's frame to the zones'."""
+    def of(cls, tracks: Iterable[Track], transform: Transform | None = None,
+           looks_down: bool = False) -> Sightings:
+        """The tracks seen in this frame, moved from the tracker's frame to the zones'.
+
+        Args:
+            tracks: after an update.
+            transform: from the tracker's frame to the zones'; None where they are the same.
+            looks_down: the camera does (`Transform.looks_down`).
+        """
+        tracks = tuple(tracks)
         seen = [t for t in tracks if t.seen]
         points = np.array([t.position for t in seen], np.float64).reshape(-1, 3)
-        radii = np.array([max(t.size[0], t.size[2]) / 2 for t in seen], np.float64)
+        radii = np.array([t.size[:1 + looks_down].max() / 2 for t in seen], np.float64)
         return cls([t.id for t in seen], [t.class_name for t in seen],
                    points if transform is None else transform.apply(points), radii,
-                   np.array([t.hits for t in seen], np.intp))
+                   np.array([t.hits for t in seen], np.intp),
+                   frozenset(t.id for t in tracks if t.unplaced))

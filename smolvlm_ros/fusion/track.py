@@ -18,8 +18,8 @@ class TrackConfig(Settings):
     """How objects of different frames are taken for the same."""
 
     keep_s: float = setting(
-        30.0, "Time after its last sighting for which a track is remembered that frames fail to "
-        "show; one that the last frame showed is still there, however long no frame comes.",
+        30.0, "Time after its last sighting for which a track that frames fail to show is "
+        "remembered; one that the last frame showed is still there, however long no frame comes.",
         unit="s", ge=0.0, le=3600.0, runtime=True)
     lost_after_s: float = setting(
         4.0, "Time for which frames may fail to show a track, counted from the first of them, "
@@ -64,6 +64,8 @@ class Track:
         last_seen_s: stamp of its last sighting.
         hits: number of sightings.
         source: index in the last update's objects of its sighting, None when it was not seen then.
+        unplaced: the last update had a detection without a pose where it was in the image: it may
+            still be there, and is not missing.
     """
 
     id: int
@@ -78,6 +80,7 @@ class Track:
     last_seen_s: float
     hits: int
     source: int | None = None
+    unplaced: bool = False
 
     @property
     def seen(self) -> bool:
@@ -101,10 +104,15 @@ class LiveTrack:
     def see(self, thing: Object3D, stamp_s: float) -> None:
         """Note a sighting; the filter has been corrected with it."""
         self.size, self.score, self.range_m = thing.size, thing.score, thing.range_m
+        self.xyxy = thing.xyxy
         self.last_seen_s = stamp_s
         self.missing_s = None
         self.hits += 1
         self._place = self.x[:3], self.p[:3, :3]
+
+    def glimpse(self, xyxy: tuple[float, float, float, float]) -> None:
+        """Note that something like it was seen in that box, without a pose."""
+        self.xyxy, self.missing_s = xyxy, None
 
     def kept(self, stamp_s: float, config: TrackConfig) -> bool:
         """Whether it is remembered: who was there in the last frame is, however long ago."""
@@ -119,8 +127,13 @@ class LiveTrack:
         reach = _STILL_SIGMA ** 2 * np.diag(self._place[1]).sum() + _STILL_M ** 2
         return self._place if float(moved @ moved) <= reach else None
 
-    def track(self, source: int | None) -> Track:
-        """As others get it; `source` is the index of the object that shows it now, or None."""
+    def track(self, source: int | None, unplaced: bool = False) -> Track:
+        """As others get it.
+
+        Args:
+            source: index of the object that shows it now, or None.
+            unplaced: something without a pose may be it.
+        """
         return Track(self.id, self.class_name, self.x[:3].copy(), self.x[3:].copy(),
                      self.p[:3, :3].copy(), self.size, self.score, self.range_m,
-                     self.first_seen_s, self.last_seen_s, self.hits, source)
+                     self.first_seen_s, self.last_seen_s, self.hits, source, unplaced)

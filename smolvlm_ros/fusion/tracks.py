@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from smolvlm_ros.fusion.fuse import Object3D
+from smolvlm_ros.fusion.fuse import Object3D, Unplaced
 from smolvlm_ros.fusion.motion import MotionModel
 from smolvlm_ros.fusion.track import LiveTrack, Track, TrackConfig
 
@@ -17,6 +17,7 @@ __all__ = ["Track", "TrackConfig", "Tracker3D"]
 _DEFAULT = TrackConfig()
 _NO_MATCH = 1e6
 _SAME_BOX = 0.5   # share of the smaller of two boxes that lies on the other
+_SAME_PLACE = 0.3  # intersection over union of a track's last box and one without a pose
 
 
 class Tracker3D:
@@ -45,12 +46,15 @@ class Tracker3D:
         self._live = []
         self._stamp_s = None
 
-    def update(self, objects: Sequence[Object3D], stamp_s: float) -> tuple[Track, ...]:
+    def update(self, objects: Sequence[Object3D], stamp_s: float,
+               unplaced: Sequence[Unplaced] = ()) -> tuple[Track, ...]:
         """Take one frame's objects.
 
         Args:
             objects: all in one frame that does not move with the camera (`target_frame`).
             stamp_s: the frame's stamp.
+            unplaced: what that frame showed without a pose, boxes in the same image. A track that
+                was last in such a box is not missing for this frame.
 
         Returns:
             all remembered tracks at that stamp, the seen and the unseen, by id. After a late
@@ -75,11 +79,14 @@ class Tracker3D:
         for live in self._live:
             live.x, live.p = self._motion.predict(live.x, live.p, dt)
         sources = self._match(objects, stamp_s)
+        glimpsed = self._glimpsed(unplaced, sources, stamp_s)
         for live in self._live:
-            if live.id not in sources and live.missing_s is None:
+            if live.id in glimpsed:
+                live.glimpse(glimpsed[live.id])
+            elif live.id not in sources and live.missing_s is None:
                 live.missing_s = stamp_s
         self._live = [t for t in self._live if t.kept(stamp_s, self.config)]
-        return tuple(live.track(sources.get(live.id)) for live in self._live)
+        return tuple(live.track(sources.get(live.id), live.id in glimpsed) for live in self._live)
 
     def _match(self, objects: Sequence[Object3D], stamp_s: float) -> dict[int, int]:
         """Correct the tracks with their objects, start new ones; {track id: object index}."""
@@ -101,6 +108,21 @@ class Tracker3D:
             self._live.append(live)
             sources[live.id] = index
         return sources
+
+    def _glimpsed(self, unplaced: Sequence[Unplaced], sources: Mapping[int, int], stamp_s: float
+                  ) -> dict[int, tuple[float, float, float, float]]:
+        """Tracks not seen that may be something without a pose, and its box."""
+        result: dict[int, tuple[float, float, float, float]] = {}
+        for thing in unplaced:
+            same = [(_overlap(live.xyxy, thing.xyxy), live.id) for live in self._live
+                    if live.id not in sources and live.id not in result
+                    and live.expected(stamp_s, self.config) is not None
+                    and (live.class_name == thing.class_name
+                         or self.config.any_class in (live.class_name, thing.class_name))]
+            share, number = max(same, default=(0.0, 0))
+            if share >= _SAME_PLACE:
+                result[number] = thing.xyxy
+        return result
 
     def _sorted(self, objects: Sequence[Object3D]) -> tuple[list[int], list[int]]:
         """Indices of the objects with a class and of those of the any-class.
@@ -155,6 +177,15 @@ class Tracker3D:
         far = np.linalg.norm(offset, axis=2) > self.config.max_match_m
         far |= nowhere[:, None]
         return np.where(same & ~far & (squared <= self.config.gate_sigma ** 2), cost, _NO_MATCH)
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+             ) -> float:
+    """Intersection over union of two boxes."""
+    a, b = np.array(one), np.array(other)
+    shared = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
+    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared
+    return float(shared / union) if union > 0 else 0.0
 
 
 def _assign(cost: NDArray[np.float64], rows: list[int], columns: list[int]) -> dict[int, int]:

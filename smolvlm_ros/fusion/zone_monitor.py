@@ -198,6 +198,9 @@ class ZoneMonitor:
         distance = _distances(zone, seen)
         for track, stay in list(stays.items()):
             row = seen.rows.get(track)
+            if track in seen.unplaced:
+                stay.missing_s = None
+                continue
             if row is None or not watched[row]:
                 stay.missing_s = stamp_s if stay.missing_s is None else stay.missing_s
                 continue

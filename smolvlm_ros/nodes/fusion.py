@@ -62,10 +62,11 @@ GATE_STATE = Endpoint("gate/state", "smolvlm_ros/msg/GateState", "The frames the
                       "frozen. Optional.", qos="image_qos")
 OBJECTS = Endpoint("objects", "vision_msgs/msg/Detection3DArray", "Objects of each frame with "
                    "position, covariance, size, class and track id. An empty list means that "
-                   "nothing was seen: when depth or TF is missing nothing is published, and "
-                   "diagnostics say why.")
+                   "nothing was seen: when depth or TF is missing, or nothing of what was seen has "
+                   "a pose, nothing is published, and diagnostics say why.")
 OBJECTS_2D = Endpoint("objects_2d", "vision_msgs/msg/Detection2DArray", "Where the same objects "
-                      "are in the image: boxes in pixels, with the track id.")
+                      "are in the image: boxes in pixels, with the track id; empty also where "
+                      "nothing of what was seen has a pose.")
 ZONES_2D = Endpoint("zones_2d", "vision_msgs/msg/Detection2DArray", "What the camera sees of the "
                     "zones: boxes in pixels, with the zone's name as id; those out of view are "
                     "left out.")
@@ -239,7 +240,7 @@ class FusionNode(FunnelNode[FusionSettings]):
         stamp_s = self._stamps.seconds(header.stamp)
         late = self._tracker.late
         tracks = self._tracker.update([o.transformed(to_target) for o in placed.fused.objects],
-                                      stamp_s)
+                                      stamp_s, placed.fused.unplaced)
         if self._tracker.late != late:
             self.stats.count("late_frames")
             self.faults.set("late", Level.WARN, "a frame came after a newer one and was left out",
@@ -251,7 +252,8 @@ class FusionNode(FunnelNode[FusionSettings]):
         seen = [t for t in tracks if t.seen]
         out = Header(stamp=header.stamp, frame_id=to_target.target)
         self._boxes.publish(to_tracked_boxes(header, seen, placed.fused.objects))
-        self._objects.publish(to_detections_3d(out, seen, to_target.rotation))
+        if placed.fused.objects or not placed.fused.unplaced:
+            self._objects.publish(to_detections_3d(out, seen, to_target.rotation))
         zones = self._monitor.zones
         if self._zone_boxes.get_subscription_count():  # before the events that raise questions
             self._zone_boxes.publish(to_zone_boxes(header, zones, placed.camera, to_zones))

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from vision_msgs.msg import Detection2DArray
 
 from smolvlm_ros.camera import CameraModel
-from smolvlm_ros.fusion import Fused, FusionConfig, fuse
+from smolvlm_ros.fusion import Fused, FusionConfig, Unplaced, fuse
 from smolvlm_ros.ros import camera_info as infos
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.boxes import best_hypothesis, from_box
@@ -22,6 +22,7 @@ from smolvlm_ros.ros.interface import Endpoint
 from smolvlm_ros.ros.stamps import to_nanoseconds
 
 _SIZES_KEPT = 64
+_LEAST_DEPTH = 0.05  # share of the image; with less and no object placed, the sensor is blind
 
 
 class ImageSizes:
@@ -104,7 +105,9 @@ def place(inputs: FrameInputs, endpoints: tuple[Endpoint, Endpoint, Endpoint],
         config: settings.
 
     Raises:
-        InputError: a message cannot be used.
+        InputError: a message cannot be used, or the depth image holds next to no depth and nothing
+            of what was detected could be placed: such a frame shows nothing, not that nobody is
+            there.
     """
     detections, depth, info = endpoints
     with reading(info):
@@ -119,4 +122,15 @@ def place(inputs: FrameInputs, endpoints: tuple[Endpoint, Endpoint, Endpoint],
         depth_m = images.to_depth_m(inputs.depth)
         fused = fuse(boxes, [score for _, score in best], [name for name, _ in best], depth_m,
                      camera, config)
+        if fused.unplaced and not fused.objects:
+            _check_depth(depth_m, fused.unplaced[0])
     return Placed(camera, depth_m, fused)
+
+
+def _check_depth(depth_m: NDArray[np.float32], unplaced: Unplaced) -> None:
+    known = np.count_nonzero(np.isfinite(depth_m) & (depth_m > 0)) / max(1, depth_m.size)
+    if known < _LEAST_DEPTH:
+        raise ValueError(f"only {known:.1%} of the image has a depth, at least {_LEAST_DEPTH:.0%} "
+                         f"is needed, and nothing that was detected has a pose "
+                         f"({unplaced.class_name}: {unplaced.reason}): the frame is left out; is "
+                         "the depth sensor covered, or all beyond its range?")

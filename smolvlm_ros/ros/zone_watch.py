@@ -88,7 +88,7 @@ class ZoneWatch:
             who is in which zone: numbers of tracks by the zone's name.
         """
         back = to_tracks.inverse()
-        seen = {frame: Sightings.of(tracks, chained(to_zone, back))
+        seen = {frame: Sightings.of(tracks, chained(to_zone, back), to_zone.looks_down())
                 for frame, to_zone in to_zones.items()}
         self._ranges_m = {t.id: t.range_m for t in tracks}
         self._tell(self._monitor.update(seen, stamp_s))

@@ -4,8 +4,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.fusion.depth_result import ObjectDepth
-from smolvlm_ros.fusion.fuse import Object3D
+from smolvlm_ros.fusion.fuse import FusionConfig, Object3D, fuse
 from smolvlm_ros.fusion.sightings import Sightings
 from smolvlm_ros.fusion.tracks import Tracker3D
 from smolvlm_ros.fusion.transform import Transform
@@ -31,6 +32,19 @@ def test_sightings_of_tracks() -> None:
     sightings = Sightings.of(tracker.update([thing], 0.0), shift)
     assert (sightings.track_ids, sightings.class_names) == ([1], ["dog"])
     assert sightings.positions == pytest.approx(np.array([[11.0, 2, 3]]))
-    assert sightings.radii == pytest.approx([0.3]) and sightings.hits.tolist() == [1]
+    assert sightings.radii == pytest.approx([0.2]) and sightings.hits.tolist() == [1]
+    down = Sightings.of(tracker.update([thing], 0.05), shift, looks_down=True)
+    assert down.radii == pytest.approx([0.5])   # its length, seen from above
     assert len(Sightings.of(tracker.update([], 0.1), shift).track_ids) == 0   # not seen now
     assert Sightings.of(tracker.update([thing], 0.2)).positions[0] == pytest.approx([1, 2, 3])
+
+
+def test_how_unsure_its_depth_is_makes_nothing_wider() -> None:
+    # A person 0.5 m wide, 15 m away, by a depth that is 10 % off: 3 m deep, and 0.25 m to its edge.
+    depth = np.full((480, 640), 25.0, np.float32)
+    depth[200:280, 310:330] = 15.0
+    camera = CameraModel.from_fov(640, 480, 60)
+    (thing,) = fuse([(310, 200, 330, 280)], [0.9], ["person"], depth, camera,
+                    FusionConfig(depth_std_rel=0.1)).objects
+    sightings = Sightings.of(Tracker3D().update([thing], 0.0))
+    assert sightings.radii == pytest.approx([15.0 * 20 / camera.fx / 2])

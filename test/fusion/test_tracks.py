@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from smolvlm_ros.fusion.depth_result import ObjectDepth
-from smolvlm_ros.fusion.fuse import Object3D
+from smolvlm_ros.fusion.fuse import Object3D, Unplaced
 from smolvlm_ros.fusion.tracks import Track, TrackConfig, Tracker3D
 
 DEPTH = ObjectDepth(4.0, 0.1, 0.2, 1.0, 1.0, 100)
@@ -118,6 +118,36 @@ def test_who_stands_there_in_the_last_frame_is_known_in_the_next_however_late_it
     for stamp in (0.0, 60.0, 180.0):   # a slow heartbeat of the gate
         assert seen(tracker.update([thing(0.0)], stamp)) == {0: 1}
     assert tracker.update([], 240.0) == ()   # the frame that fails to show it, and it is too old
+
+
+def in_box(left: float, name: str = "person") -> Unplaced:
+    return Unplaced(name, 0.9, (left, 0, left + 40, 40), "no depth")
+
+
+# what was detected without a pose, and whether the track at (0, 0, 40, 40) may be it
+@pytest.mark.parametrize(("unplaced", "held"), [
+    ((in_box(5),), True), ((in_box(100), in_box(-5)), True), ((in_box(5, "moving"),), True),
+    ((), False), ((in_box(30),), False), ((in_box(5, "dog"),), False),
+    ((Unplaced("person", 0.9, (0, 0, 15, 15), "too far"),), False),   # somebody far behind it
+])
+def test_what_is_detected_without_a_pose_is_not_missing(unplaced: tuple[Unplaced, ...],
+                                                        held: bool) -> None:
+    tracker = Tracker3D(TrackConfig(keep_s=30.0))
+    tracker.update([thing(0.0)], 0.0)
+    (track,) = tracker.update([], 1.0, unplaced)
+    assert (track.unplaced, track.seen, track.hits) == (held, False, 1)
+    # Nor is it forgotten, and its box goes with it.
+    tracks = tracker.update([], 40.0, [in_box(15)])
+    assert [t.unplaced for t in tracks] == [True] * held
+
+
+def test_a_box_without_a_pose_is_one_track_s_and_no_seen_one_s() -> None:
+    tracker = Tracker3D()
+    tracker.update([thing(0.0), thing(0.2)], 0.0)          # boxes that overlap
+    tracks = tracker.update([thing(0.21)], 0.2, [in_box(18)])
+    assert [(t.seen, t.unplaced) for t in tracks] == [(False, True), (True, False)]
+    tracks = tracker.update([], 0.4, [in_box(20)])
+    assert [t.unplaced for t in tracks].count(True) == 1
 
 
 # second object, and whether it is a new one

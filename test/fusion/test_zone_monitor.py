@@ -1,6 +1,8 @@
 """ZoneMonitor: enter, dwell and leave once each, with the same times at any frame rate."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from zone_walks import DOOR, NOBODY, SURE, at, at_once, told, visit, walk
@@ -181,6 +183,18 @@ def test_leave_after_zero() -> None:
     events = walk(ZoneMonitor([zone]), [0, 1], {0: 1.0}.get)
     assert told(events) == [("enter", 0, 0), ("leave", 1, 1)]
     assert events[-1].reason == "not seen"
+
+
+def test_what_has_no_position_in_a_frame_has_not_left() -> None:
+    monitor = ZoneMonitor([DOOR])
+    hidden = replace(NOBODY, unplaced=frozenset({1}))
+    assert told(monitor.update({"map": at(1.0)}, 0.0)) == [("enter", 0, 0)]
+    monitor.update({"map": NOBODY}, 0.5)                     # missed once,
+    for stamp in (1.0, 2.0, 2.9):                            # then seen without a depth
+        assert monitor.update({"map": hidden}, stamp) == ()
+    assert told(monitor.update({"map": hidden}, 3.0)) == [("dwell", 3, 3)]
+    monitor.update({"map": NOBODY}, 4.0)
+    assert told(monitor.tick(5.0)) == [("leave", 5, 4)]
 
 
 def test_seen_outside_after_missing() -> None:

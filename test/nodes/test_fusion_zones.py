@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from pathlib import Path
 
@@ -10,16 +11,21 @@ import pytest
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
 from fusion_bench import (  # noqa: E402
     BOX,
+    HEIGHT,
     LOOKS_AHEAD,
     OPTICAL,
     OUTSIDE_M,
+    WIDTH,
     ZONES,
     at,
     bench,
     depth_map,
+    header,
 )
 from peer import wait_for  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 from smolvlm_ros.msg import ZoneEvent  # noqa: E402
+from vision_msgs.msg import Detection2DArray  # noqa: E402
 
 MAP_ZONE = """
 zones:
@@ -137,6 +143,41 @@ def test_a_frozen_camera_lets_nobody_dwell_until_a_new_frame_shows_who_is_there(
         else:  # the first of the gate's words from 36 on that was not lost on its way
             assert kind == ZoneEvent.LEAVE and number >= 36
             assert b.events[-1].dwell_s == pytest.approx(3.1, abs=1e-3)
+
+
+def test_a_blind_depth_sensor_is_an_error_and_nobody_has_left() -> None:
+    blind = Image(height=HEIGHT, width=WIDTH, encoding="16UC1", step=2 * WIDTH,
+                  data=bytes(2 * WIDTH * HEIGHT))
+    with bench(zones=ZONES) as b:
+        for number, depth in enumerate((None, blind, blind)):
+            b.gate(7 * number, passed=True)
+            b.send(7 * number, depth)
+        b.peer.await_error("fusion", "depth/image_rect: only 0.0% of the image has a depth")
+        b.peer.await_status("fusion", lambda level, text, values: values["bad_input"] == "2",
+                            "both frames")
+        for number in range(15, 30):
+            b.gate(number)
+        b.gate(30, passed=True)
+        b.send(30)
+        b.await_objects(2)   # neither of the blind frames
+        assert [m.header for m in b.objects] == [header(0), header(30)]
+        wait_for(lambda: len(b.events) >= 2, "the dwell")
+        assert b.kinds() == [(ZoneEvent.ENTER, 0), (ZoneEvent.DWELL, 30)]
+
+
+def test_who_is_detected_without_a_pose_has_not_left_and_is_no_empty_list() -> None:
+    behind_glass = depth_map()
+    behind_glass[10:38, 20:44] = math.nan
+    with bench(zones=ZONES) as b:
+        boxes = b.peer.listen("objects_2d", Detection2DArray)
+        b.send(0)
+        for number in (4, 8):
+            b.send(number, behind_glass)
+        b.send(12)
+        b.await_objects(2)
+        wait_for(lambda: len(b.events) >= 2 and len(boxes) == 4, "the dwell, and all boxes")
+        assert b.kinds() == [(ZoneEvent.ENTER, 0), (ZoneEvent.DWELL, 12)]
+        assert [len(m.detections) for m in boxes] == [1, 0, 0, 1]
 
 
 def test_zones_change_while_running_and_bad_ones_change_nothing() -> None:
