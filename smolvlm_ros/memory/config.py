@@ -24,15 +24,17 @@ class MemoryConfig(Settings):
         "first goes first.", unit="MB", ge=1.0, le=100000.0, runtime=True)
     max_days: float = setting(
         30.0, "What was remembered longer ago is forgotten, by the system clock, once that has "
-        "run evenly for ten minutes or goes on from the last session.", unit="days",
+        "run evenly for ten minutes or goes on from the last session; nothing while it stands "
+        "before 2025, since nobody has set it then.", unit="days",
         ge=0.001, le=36500.0, runtime=True)
     thumbnails: bool = setting(
         True, "Keep a small picture with what is remembered.", runtime=True)
     thumbnail_px: int = setting(
         160, "Width of these pictures.", unit="px", ge=16, le=640, runtime=True)
     absent_s: float = setting(
-        10.0, "An object that comes back after this long is remembered as a new one.", unit="s",
-        ge=0.0, le=86400.0, runtime=True)
+        30.0, "An object that comes back after this long is remembered as a new one. Longer than "
+        "two of the gate's heartbeats (heartbeat_s): in a still scene nothing is seen between "
+        "them.", unit="s", ge=0.0, le=86400.0, runtime=True)
     max_found: int = setting(
         20, "Moments returned at most by one search.", unit="moments", ge=1, le=1000, runtime=True)
 

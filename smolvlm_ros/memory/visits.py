@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 _NS = 1_000_000_000
 NOTED_NS = 2 * _NS  # an object in sight is written this often
+_IN_A_ROW = 3
 
 
 @dataclass
@@ -28,6 +29,17 @@ class Visits:
 
     def __init__(self) -> None:
         self._visits: dict[str, Visit] = {}
+        self._newest_ns: int | None = None
+        self._apart = 0
+
+    def sparse(self, stamp_ns: int, absent_s: float) -> bool:
+        """Note that somebody looked; True when several looks in a row lie further apart than
+        `absent_s`, so that what never left is taken for new each time."""
+        if self._newest_ns is not None and stamp_ns != self._newest_ns:
+            far = stamp_ns - self._newest_ns > absent_s * _NS > 0
+            self._apart = self._apart + 1 if far else 0
+        self._newest_ns = stamp_ns
+        return self._apart >= _IN_A_ROW
 
     def see(self, track: str, stamp_ns: int, absent_s: float) -> Visit:
         """Note an object seen now; its visit has no `key` when it was not seen for `absent_s`."""

@@ -39,6 +39,7 @@ from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.stamps import from_nanoseconds, to_nanoseconds, to_seconds
 
 FAULT, FIND_FAULT, PRIVACY_FAULT = "memory", "memory search", "memory pictures"
+SPARSE_FAULT = "memory visits"
 _ANSWERS = {SceneVerdict.YES: "YES", SceneVerdict.NO: "NO"}
 _SHOWN_S = 60.0
 
@@ -92,7 +93,7 @@ class Memory:
         try:
             self._store.close()
         finally:
-            for fault in (FAULT, FIND_FAULT, PRIVACY_FAULT):
+            for fault in (FAULT, FIND_FAULT, PRIVACY_FAULT, SPARSE_FAULT):
                 self._faults.clear(fault)
 
     def objects(self, message: Detection3DArray) -> None:
@@ -103,12 +104,20 @@ class Memory:
         """
         stamp = message.header.stamp
         stamp_ns = to_nanoseconds(stamp)
+        absent_s = self._store.config.absent_s
+        with self._lock:
+            sparse = self._visits.sparse(stamp_ns, absent_s)
+        if sparse:
+            self._faults.set(SPARSE_FAULT, Level.WARN, "objects come further apart than "
+                             f"memory.absent_s = {absent_s:g} s, so each is remembered anew each "
+                             "time; raise it to more than two of the gate's heartbeats")
+        else:
+            self._faults.clear(SPARSE_FAULT)
         for thing in message.detections:
             class_name, _ = best_hypothesis(thing)
             where = _position(thing.bbox.center.position, message.header.frame_id)
             with self._lock:
-                visit = self._visits.see(f"{class_name} {thing.id}", stamp_ns,
-                                         self._store.config.absent_s)
+                visit = self._visits.see(f"{class_name} {thing.id}", stamp_ns, absent_s)
                 if visit.key is None:
                     visit.key = self._add(stamp, Kind.OBJECT, f"saw {class_name} {thing.id}",
                                           class_name=class_name, track_id=thing.id, position=where)

@@ -17,6 +17,7 @@ from smolvlm_ros.srv import FindMoment  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from vision_msgs.msg import Detection3D, Detection3DArray  # noqa: E402
 
+from smolvlm_ros.gate.config import GateConfig  # noqa: E402
 from smolvlm_ros.memory import MemoryConfig  # noqa: E402
 from smolvlm_ros.qa.frames import FrameRing  # noqa: E402
 from smolvlm_ros.qa.verdict import Frame  # noqa: E402
@@ -111,6 +112,24 @@ def test_one_visit_is_one_moment_that_tells_how_long_and_where(make) -> None:
             assert b.memory._store.flush()
     got = b.find(class_name="person")
     assert got.descriptions == ["saw person 7, for 10 s"] and got.stamps == [at(0)]
+
+
+def test_a_still_object_is_one_moment_and_one_remembered_anew_each_time_is_told_of(make) -> None:
+    def seen(b: Bench, second: float) -> bool:
+        """An object is seen then; whether health says that it is remembered anew each time."""
+        thing = Detection3D(id="3", results=[hypothesis("chair", 0.9)])
+        b.memory.objects(Detection3DArray(header=Header(stamp=at(second)), detections=[thing]))
+        return any("memory.absent_s" in f.text for f in b.faults.findings(time.monotonic()))
+
+    beat_s = GateConfig().heartbeat_s + 0.1  # the next frame after it passes
+    still = make()
+    assert not any([seen(still, i * beat_s) for i in range(20)])
+    assert len(still.find().stamps) == 1
+    short = make(absent_s=10.0)
+    assert [seen(short, i * beat_s) for i in range(5)] == [False, False, False, True, True]
+    assert len(short.find().stamps) == 5
+    assert not seen(short, 4 * beat_s + 1)  # and no more once they come more often
+    assert not any([seen(make(absent_s=0.0), i) for i in range(5)])  # as somebody wants it
 
 
 def test_where_and_what_is_found_by_the_words_of_people(make) -> None:
