@@ -38,7 +38,8 @@ DEPTH_INFO = Endpoint("depth/camera_info", "sensor_msgs/msg/CameraInfo",
                       qos="depth_qos")
 STATE = Endpoint("depth/state", "smolvlm_ros/msg/DepthState", "What made each depth image "
                  "(variant, range, focal correction, weights), under its header and before it; "
-                 "also at the start and after a change of the variant.", latched=True, kept=10)
+                 "also at the start and after a change of the variant. Late joiners get the ten "
+                 "newest, the oldest first: the last one holds.", latched=True, kept=10)
 SCENE_HINT = Endpoint("~/scene_hint", "smolvlm_ros/msg/SceneHint", "What a planner knows of where "
                       "the camera is or will be: evidence for AUTO, weighed with the view's.")
 SET_SCENE = Endpoint("~/set_scene", "smolvlm_ros/srv/SetDepthScene",
