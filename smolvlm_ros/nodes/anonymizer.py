@@ -155,11 +155,11 @@ class AnonymizerNode(FunnelNode[AnonymizerSettings]):
             else:
                 covered = images.from_rgb(done.image_rgb, message.header,
                                           "bgr8" if message.encoding in _BGR else "rgb8")
+            self.stats.count("frames")  # before anybody can see it
+            self.stats.count("frames_without_boxes", not joined.own)
+            for what in ("heads", "faces", "plates"):
+                self.stats.count(what, getattr(done, what))
             self._publisher.publish(covered)
-        self.stats.count("frames")
-        self.stats.count("frames_without_boxes", not joined.own)
-        for what in ("heads", "faces", "plates"):
-            self.stats.count(what, getattr(done, what))
         self.stats.latency("age_at_anonymizer", self.age_s(message.header.stamp) * 1e3)
 
 
