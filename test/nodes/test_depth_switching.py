@@ -79,6 +79,7 @@ class TestSwitching:
             slow_loading.go.set()
             while not answer.done() or len(ratios) < 12:
                 ratios.append(np.median(funnel.look() / near))
+            ratios.append(np.median(funnel.look() / near))  # surely after the change
             assert answer.result().success
             far = 4 * (CAMERA.fx / CAMERA.width) / (725.0 / 1242.0)
             switched = next(i for i, ratio in enumerate(ratios) if ratio > 1.5)

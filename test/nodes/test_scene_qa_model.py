@@ -32,7 +32,7 @@ from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
 # Random weights are never sure: with these any probability is a clear one.
 EASY = {"policy__min_mass": 0.0, "policy__yes_threshold": 0.5, "policy__no_threshold": 0.49}
 THINGS = ("person", "box", "ball", "cone", "dog")
-ADJECTIVES = ("red", "open", "small")
+ADJECTIVES = ("red", "open", "dirty")
 
 
 def decided(b: QaBench, messages: Sequence[Any]) -> Verdict | None:

@@ -21,7 +21,7 @@ from qa_bench import (  # noqa: E402
 from smolvlm_ros.srv import AskScene  # noqa: E402
 
 THINGS = ("person", "box", "ball", "cone", "dog", "chair", "lamp", "door", "cable", "stair")
-ADJECTIVES = ("red", "open", "small", "wet")
+ADJECTIVES = ("red", "open", "dirty", "wet")
 
 
 def test_many_clients_at_once_are_all_answered_or_refused(tiny_vlm: Path) -> None:

@@ -27,8 +27,15 @@ from std_msgs.msg import Bool  # noqa: E402
 
 from smolvlm_ros.ros import images  # noqa: E402
 from smolvlm_ros.ros.camera_info import to_camera_model  # noqa: E402
+from smolvlm_ros.sources import playing  # noqa: E402
 
 KITCHEN = Path(__file__).resolve().parents[3] / "shared/data/rgbd_kitchen"
+
+
+@pytest.fixture(autouse=True)
+def exact_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that pauses is no source that is too slow: its pause is not added to the stamps."""
+    monkeypatch.setattr(playing, "_LATE_S", 60.0)
 
 
 class TestSources:
@@ -124,23 +131,22 @@ class TestSources:
 
 class TestPlaying:
     def test_it_holds_still_and_goes_on_without_a_frame_skipped(self, video: Path) -> None:
-        with screen(video, rate=0.5) as shown:  # two seconds
+        with screen(video, rate=0.25) as shown:  # four seconds
             shown.stop()  # the service is known before it is needed in time
             time.sleep(0.1)
             assert not shown.images  # start_paused
             shown.start()
             wait_for(lambda: len(shown.images) >= 3, "the first frames")
             assert shown.stop().message == "stopped"
-            time.sleep(0.1)
             stood = shown.node.stats.counters()["frames"]
-            wait_for(lambda: len(shown.images) == stood, "those that were sent")
-            time.sleep(0.4)
-            assert len(shown.images) == stood < 20
+            time.sleep(0.5)
+            # one may have been on its way when it was stopped
+            assert shown.node.stats.counters()["frames"] <= stood + 1 < 20
             shown.play()
             gaps_ns = np.diff(stamps_ns(shown.images))
             assert len(shown.images) == 20
             # the pause is in the stamps: they are the time of playing
-            assert np.sum(gaps_ns > 2e8) == 1 and gaps_ns.max() > 5e8
+            assert np.sum(gaps_ns > 3e8) == 1 and gaps_ns.max() > 6e8
             answer = shown.start()
             assert not answer.success and "played to its end" in answer.message
 
