@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +64,9 @@ class ZoneMonitor:
     ones too; `tick` tells the time between frames. A track that frames did not show for
     `leave_after_s`, counted from the first of them, has left; times in transitions are therefore
     right within one frame at any frame rate. An entry is told when it is sure (`Zone.enter_hits`);
-    the stay counts from its first sighting inside.
+    the stay counts from its first sighting inside. While something moves, who was seen inside may
+    be outside: an entry that is not sure, and a dwell, then wait for a frame, and `waits` tells
+    that one is wanted.
 
     Not safe for several threads at once. `blind` names the zones whose frame was missing in the
     last update: nothing is known of them and their state is kept. `late` and `resets` count as in
@@ -145,10 +147,15 @@ class ZoneMonitor:
         self._elapse(max(stamp_s, self._stamp_s or stamp_s), events)
         return tuple(events)
 
-    def tick(self, stamp_s: float) -> tuple[ZoneTransition, ...]:
-        """Tell the time when no frame came (the gate is closed: nothing changes before it).
+    def tick(self, stamp_s: float, moved: bool = False) -> tuple[ZoneTransition, ...]:
+        """Tell the time when no frame came.
 
-        Who was inside in the last frame still is; who was missing may have left by now.
+        Who was inside in the last frame still is, if nothing moved; who was missing may have left
+        by now.
+
+        Args:
+            stamp_s: the time.
+            moved: something has moved since the last frame.
 
         Raises:
             ValueError: when the stamp is not finite.
@@ -156,13 +163,24 @@ class ZoneMonitor:
         events = self._advance(stamp_s)
         if events is None:
             return ()
-        for zone, stays in self._stays.items():
-            for track, stay in stays.items():
-                unchanged = zone.name not in self.blind and stay.missing_s is None
-                if unchanged and stamp_s - stay.entered_s >= zone.enter_after_s:
+        if not moved:
+            for zone, track, stay in self._there():
+                if _entry_due(zone, stay, stamp_s):
                     self._enter(zone, track, stay, stamp_s, events)
-        self._elapse(stamp_s, events)
+        self._elapse(stamp_s, events, dwell=not moved)
         return tuple(events)
+
+    def waits(self, stamp_s: float) -> bool:
+        """True when an entry or a dwell would be told at that time, had nothing moved."""
+        return any(_entry_due(zone, stay, stamp_s) or _dwell_due(zone, stay, stamp_s)
+                   for zone, _, stay in self._there())
+
+    def _there(self) -> Iterator[tuple[Zone, int, _Stay]]:
+        """Every zone, track and stay that the last frame did not contradict."""
+        for zone, stays in self._stays.items():
+            if zone.name not in self.blind:
+                yield from ((zone, track, stay) for track, stay in stays.items()
+                            if stay.missing_s is None)
 
     def _advance(self, stamp_s: float, frame: bool = False) -> list[ZoneTransition] | None:
         """Note the time; None for a late stamp, all 'leave' when time went back.
@@ -229,8 +247,8 @@ class ZoneMonitor:
             stay.told = True
             events.append(self._event(ENTER, zone, track, stay, stamp_s, stamp_s))
 
-    def _elapse(self, stamp_s: float, events: list[ZoneTransition]) -> None:
-        """Dwell and leave by time."""
+    def _elapse(self, stamp_s: float, events: list[ZoneTransition], dwell: bool = True) -> None:
+        """Leave, and dwell where it may be told, by time."""
         for zone, stays in self._stays.items():
             if zone.name in self.blind:
                 continue
@@ -240,8 +258,7 @@ class ZoneMonitor:
                         if stay.told:
                             events.append(self._left(zone, track, stay, stamp_s, "not seen"))
                         del stays[track]
-                elif (zone.dwell_s is not None and stay.told and not stay.dwelt
-                      and stamp_s - stay.entered_s >= zone.dwell_s):
+                elif dwell and _dwell_due(zone, stay, stamp_s):
                     stay.dwelt = True
                     events.append(self._event(DWELL, zone, track, stay, stamp_s, stamp_s))
 
@@ -255,6 +272,15 @@ class ZoneMonitor:
                reason: str = "") -> ZoneTransition:
         return ZoneTransition(kind, zone, track, stay.class_name, stamp_s, stay.entered_s,
                               until_s - stay.entered_s, stay.position, reason)
+
+
+def _entry_due(zone: Zone, stay: _Stay, stamp_s: float) -> bool:
+    return not stay.told and stamp_s - stay.entered_s >= zone.enter_after_s
+
+
+def _dwell_due(zone: Zone, stay: _Stay, stamp_s: float) -> bool:
+    return (zone.dwell_s is not None and stay.told and not stay.dwelt
+            and stamp_s - stay.entered_s >= zone.dwell_s)
 
 
 def _distances(zone: Zone, seen: Sightings) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ class Zone:
             track that was seen as often before, elsewhere, enters with its first sighting further
             inside than `hysteresis_m`.
         enter_after_s: time after which it is told with fewer, when no frame has come since to say
-            otherwise (the gate drops what shows no change).
+            otherwise (the gate drops what shows no change) and nothing has moved.
         dwell_s: stay after which 'dwell' is told, None for never.
         leave_after_s: time for which a track may be unseen before it counts as gone.
         hysteresis_m: how far out a track that is inside must go to be outside, with its edge: of

@@ -59,7 +59,10 @@ IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The same frames, to dra
                  "to only while somebody looks at annotated.", qos="image_qos")
 GATE_STATE = Endpoint("gate/state", "smolvlm_ros/msg/GateState", "The frames the gate dropped: "
                       "they tell that time goes on and nothing changes, unless the camera is "
-                      "frozen. Optional.", qos="image_qos")
+                      "frozen; and whether something moves, so that who was in a zone may have "
+                      "left. Optional.", qos="image_qos")
+REQUEST = Endpoint("gate/request_frame", "std_srvs/srv/Trigger", "The gate's service, called for a "
+                   "fresh frame.")
 OBJECTS = Endpoint("objects", "vision_msgs/msg/Detection3DArray", "Objects of each frame with "
                    "position, covariance, size, class and track id. An empty list means that "
                    "nothing was seen: when depth or TF is missing, or nothing of what was seen has "
@@ -148,7 +151,8 @@ class FusionNode(FunnelNode[FusionSettings]):
         self._annotator = Annotator(self, IMAGE, ANNOTATED, self.settings.image_qos.depth)
         self._transforms = TransformSource(self)
         self.own("tf", self._transforms.close)
-        self._zones = ZoneWatch(self, self._monitor, self._transforms, self._stamps, ZONE_EVENTS)
+        self._zones = ZoneWatch(self, self._monitor, self._transforms, self._stamps, ZONE_EVENTS,
+                                REQUEST)
         # After a stall of one input the matches come all at once, and each counts.
         self._worker: Mailbox[FrameInputs] = Mailbox("fusion", self._fuse, self._failed,
                                                      self.settings.depth_qos.depth)
@@ -190,7 +194,7 @@ class FusionNode(FunnelNode[FusionSettings]):
     def _on_gate_state(self, message: GateState) -> None:
         with self._lock:
             stamp_s = self._stamps.seconds(message.header.stamp)
-            self._zones.decided(stamp_s, message.passed, message.frozen)
+            self._zones.decided(stamp_s, message.passed, message.frozen, message.event_id > 0)
 
     def _on_measure(self, request: Any, response: Any) -> Any:
         self.stats.count("measurements")

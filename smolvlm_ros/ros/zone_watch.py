@@ -17,6 +17,7 @@ from smolvlm_ros.fusion import (
     ZoneMonitor,
     ZoneTransition,
 )
+from smolvlm_ros.ros.frame_requests import FrameRequests
 from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.interface import Endpoint
 from smolvlm_ros.ros.objects import to_zone_event
@@ -25,6 +26,7 @@ from smolvlm_ros.ros.transforms import MissingTransform, TransformSource, chaine
 
 # Frames may pass the gate as rarely as this; a fault that holds for each must not flicker.
 BETWEEN_FRAMES_S = 60.0
+_ASK_EVERY_S = 1.0
 
 
 class ZoneWatch:
@@ -38,10 +40,11 @@ class ZoneWatch:
         source: TF.
         stamps: knows the stamps of the frames.
         events: where events go to.
+        request: the gate's service, asked for a frame where one has to show who is still there.
     """
 
     def __init__(self, node: Any, monitor: ZoneMonitor, source: TransformSource,
-                 stamps: ExactStamps, events: Endpoint) -> None:
+                 stamps: ExactStamps, events: Endpoint, request: Endpoint) -> None:
         self._node = node
         self._monitor = monitor
         self._source = source
@@ -50,6 +53,7 @@ class ZoneWatch:
         self._blind: set[str] = set()
         self._ranges_m: dict[int, float] = {}  # of each track's last sighting
         self._events = node.endpoints.publish(events)
+        self._requests = FrameRequests(node, request, _ASK_EVERY_S)
         node.own("zone faults", lambda: self._see(set()))
 
     def transforms(self, header: Header, timeout_s: float) -> dict[str, Transform]:
@@ -95,10 +99,13 @@ class ZoneWatch:
         self._under_way.fused(stamp_s)
         return {z.name: self._monitor.occupants(z.name) for z in self._monitor.zones}
 
-    def decided(self, stamp_s: float, passed: bool, frozen: bool) -> None:
+    def decided(self, stamp_s: float, passed: bool, frozen: bool, moving: bool) -> None:
         """Take the gate's decision on a frame: time goes on while nothing changes."""
-        if self._under_way.decided(stamp_s, passed, frozen) and self._monitor.zones:
-            self._tell(self._monitor.tick(stamp_s))
+        if self._under_way.decided(stamp_s, passed, frozen, moving) and self._monitor.zones:
+            moved = self._under_way.moved
+            self._tell(self._monitor.tick(stamp_s, moved))
+            if moved and self._monitor.waits(stamp_s):
+                self._requests.ask(stamp_s)
 
     def configure(self, zones: Sequence[Zone]) -> None:
         """Watch other zones; unchanged ones keep their state. Takes over the monitor's settings."""

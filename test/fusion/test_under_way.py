@@ -5,7 +5,7 @@ import pytest
 
 from smolvlm_ros.fusion import FramesUnderWay
 
-PASS, DROP, FUSED, FROZEN = "pass", "drop", "fused", "frozen"
+PASS, DROP, FUSED, FROZEN, MOVES = "pass", "drop", "fused", "frozen", "moves"
 
 
 @pytest.mark.parametrize(("story", "told"), [
@@ -44,3 +44,22 @@ def test_what_is_told(story: list[tuple[str, float]], told: list[float]) -> None
         elif frames.decided(stamp_s, what == PASS, what == FROZEN):
             heard.append(stamp_s)
     assert heard == told
+
+
+@pytest.mark.parametrize(("story", "moved"), [
+    ([(PASS, 1.0), (FUSED, 1.0), (DROP, 1.1)], False),
+    ([(PASS, 1.0), (FUSED, 1.0), (MOVES, 1.1), (DROP, 1.2)], True),   # it has stopped: somewhere
+    ([(MOVES, 0.9), (PASS, 1.0), (FUSED, 1.0), (DROP, 1.1)], False),  # the frame shows where
+    # What moves after a frame has passed is not in it, whenever that one comes through.
+    ([(PASS, 1.0), (MOVES, 1.1), (FUSED, 1.0), (DROP, 1.2)], True),
+    ([(PASS, 1.0), (MOVES, 1.1), (PASS, 1.2), (FUSED, 1.0), (FUSED, 1.2)], False),
+    ([(MOVES, 90.0), (PASS, 0.1), (FUSED, 0.1), (DROP, 0.2)], False),  # of the old time
+])
+def test_what_has_moved_since_the_last_frame(story: list[tuple[str, float]], moved: bool) -> None:
+    frames = FramesUnderWay()
+    for what, stamp_s in story:
+        if what == FUSED:
+            frames.fused(stamp_s)
+        else:
+            frames.decided(stamp_s, what == PASS, moving=what == MOVES)
+    assert frames.moved == moved

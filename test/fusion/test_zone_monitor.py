@@ -80,6 +80,38 @@ def test_one_sighting_is_told_when_the_gate_says_that_nothing_changes() -> None:
     assert told(monitor.tick(13.0)) == [("dwell", 13.0, 3.0)]
 
 
+def test_while_something_moves_an_entry_that_is_not_sure_and_a_dwell_wait_for_a_frame() -> None:
+    monitor = ZoneMonitor([SURE])
+    monitor.update({"map": at(1.0)}, 0.0)
+    assert not monitor.waits(0.9)
+    assert monitor.tick(1.0, moved=True) == () and monitor.waits(1.0)
+    assert told(monitor.update({"map": at(1.0)}, 1.2)) == [("enter", 1.2, 1.2)]
+    assert not monitor.waits(2.9)
+    assert monitor.tick(3.5, moved=True) == () and monitor.waits(3.5)
+    # The frame shows that it has walked through: no dwell, and nothing is waited for.
+    assert told(monitor.update({"map": at(5.0)}, 4.0)) == [("leave", 4.0, 4.0)]
+    assert not monitor.waits(9.0)
+    # Another, seen inside once, is outside before any frame shows it again: never told.
+    monitor.update({"map": at(1.0, track=2)}, 10.0)
+    assert monitor.tick(11.5, moved=True) == ()
+    assert monitor.update({"map": at(5.0, track=2)}, 12.0) == ()
+    assert monitor.tick(20.0) == ()
+
+
+def test_who_is_missing_leaves_by_time_also_while_something_moves() -> None:
+    monitor = ZoneMonitor([DOOR])
+    monitor.update({"map": at(1.0)}, 0.0)
+    monitor.update({"map": NOBODY}, 0.5)
+    assert told(monitor.tick(1.5, moved=True)) == [("leave", 1.5, 0.5)]
+
+
+def test_a_zone_that_is_blind_waits_for_no_frame() -> None:
+    monitor = ZoneMonitor([SURE])
+    monitor.update({"map": at(1.0)}, 0.0)
+    monitor.update({}, 0.5)
+    assert not monitor.waits(9.0)
+
+
 @pytest.mark.parametrize(("x", "hits", "enters"), [
     (0.3, 3, True),     # seen twice before it came in, and well inside
     (0.1, 3, False),    # known, but not further inside than positions are exact: once more

@@ -108,10 +108,11 @@ class Bench:
         newest_ns = self.node._transforms._listener._newest_ns
         wait_for(lambda: newest_ns.get(child) == to_nanoseconds(at), f"{child} in {parent}")
 
-    def gate(self, number: int, passed: bool = False, frozen: bool = False) -> None:
+    def gate(self, number: int, passed: bool = False, frozen: bool = False, event: int = 0
+             ) -> None:
         """The gate's decision on a frame."""
         self.peer.send("gate/state", GateState(header=header(number), passed=passed,
-                                               frozen=frozen))
+                                               frozen=frozen, event_id=event))
 
     def set(self, **values: str | float) -> Any:
         """Set parameters, all or none."""

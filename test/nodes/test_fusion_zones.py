@@ -25,6 +25,7 @@ from fusion_bench import (  # noqa: E402
 from peer import wait_for  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from smolvlm_ros.msg import ZoneEvent  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
 from vision_msgs.msg import Detection2DArray  # noqa: E402
 
 MAP_ZONE = """
@@ -102,6 +103,50 @@ def test_while_the_gate_drops_frames_its_decisions_keep_the_time() -> None:
         wait_for(lambda: len(b.events) >= 3, "the leave")
         assert b.kinds()[2:] == [(ZoneEvent.LEAVE, 25)]
         assert b.events[2].dwell_s == pytest.approx(2.0, abs=1e-3)
+
+
+def test_while_something_moves_the_gate_is_asked_for_a_frame_that_shows_who_is_there() -> None:
+    asked: list[int] = []
+
+    def pass_next(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        asked.append(1)
+        response.success = True
+        return response
+
+    with bench(zones=ZONES.replace("    enter_hits: 1\n", "")) as b:
+        def dropped(number: int) -> None:  # one after the other: none is lost on its way
+            b.gate(number, event=1)
+            at_s = b.node._stamps.seconds(at(number))
+            wait_for(lambda: b.node._zones._under_way._newest_s == at_s, "the gate's word")
+
+        b.peer.node.create_service(Trigger, "gate/request_frame", pass_next)
+        wait_for(lambda: b.node._zones._requests._client.service_is_ready(), "the gate's service")
+        b.gate(0, passed=True, event=1)
+        b.send(0)
+        b.await_objects(1)
+        for number in range(1, 16):
+            dropped(number)
+        wait_for(lambda: asked, "the request")
+        b.gate(16, passed=True, event=1)
+        b.send(16, depth_map(OUTSIDE_M))  # it has walked through
+        b.await_objects(2)
+        for number in range(17, 40):
+            dropped(number)
+        assert b.events == [] and len(asked) == 1
+        b.gate(40, passed=True, event=1)
+        b.send(40, name="dog")
+        b.await_objects(3)
+        dropped(45)
+        b.gate(46, passed=True, event=1)
+        b.send(46, name="dog")
+        wait_for(lambda: b.events, "the enter")
+        assert b.kinds() == [(ZoneEvent.ENTER, 46)]
+        dropped(64)
+        b.gate(65, passed=True, event=1)
+        b.send(65, name="dog")
+        wait_for(lambda: len(b.events) == 2, "the dwell")
+        assert b.kinds()[1:] == [(ZoneEvent.DWELL, 65)]
+        assert len(asked) == 2
 
 
 def test_the_zones_time_does_not_overtake_a_frame_that_is_under_way() -> None:
