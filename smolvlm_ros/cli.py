@@ -36,7 +36,7 @@ def _add_memory(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     memory.add_forget_arguments(forget)
     forget.set_defaults(run=memory.run_forget)
     cover = commands.add_parser("cover", help="write a recording anew, with faces and plates "
-                                "covered in its images")
+                                "covered in its images", description=covering.DESCRIPTION)
     covering.add_arguments(cover)
     cover.set_defaults(run=covering.run)
 

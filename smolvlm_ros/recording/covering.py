@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smolvlm_ros.recording.definitions import type_hash
+from smolvlm_ros.recording.persons import Told, recorded_persons, stamp_ns
 from smolvlm_ros.recording.pictures import uncoverable
 from smolvlm_ros.recording.recorder import McapRecorder, RecordingError, qos_of
-from smolvlm_ros.remote.persons import PERSON
+from smolvlm_ros.remote.persons import NEAR_S
 from smolvlm_ros.remote.privacy import Box, PrivacyConfig, PrivacyError, redact
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-BOXES = "vision_msgs/msg/Detection2DArray"
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "8UC3": 3}
 _DEPTH = ("16UC1", "32FC1")  # mono16 is a picture, in which faces cannot be looked for
 _QUALITY = 90
+INCOMPLETE = 1
+DESCRIPTION = (
+    "Write a recording anew, with heads, faces and plates covered in its images. Where persons are "
+    "it takes from the recording's own detections (vision_msgs/Detection2DArray): those of the "
+    f"image's stamp, or of the ones just before and after it, at most {NEAR_S:g} s away. Images "
+    "without either are covered where a face is found; they are counted, and the exit code is 1 "
+    "then. It is 2 where the recording cannot be covered.")
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,10 @@ class Covered:
         messages: copied, images included.
         images: looked at.
         heads, faces, plates: covered in them.
+        near: images of which no detections were told, but of others at most a second away: covered
+            where persons were in those just before and after.
+        faces_only: images near which no detections were told: only faces that were found in them
+            are covered.
     """
 
     messages: int
@@ -41,14 +51,16 @@ class Covered:
     heads: int
     faces: int
     plates: int
+    near: int
+    faces_only: int
 
 
 def cover_recording(path: Path, target: Path, config: PrivacyConfig | None = None,
                     without: Iterable[str] = (), copied: Iterable[str] = ()) -> Covered:
     """Write a recording anew with faces and plates covered in its images.
 
-    Persons come from its own Detection2DArray topics, by the stamps of their images. Depth images
-    are copied as they are.
+    Persons come from its own Detection2DArray topics, by the stamps of their images or of those
+    just before and after. Depth images are copied as they are.
 
     Args:
         path: rosbag2 folder or .mcap file; it is not changed.
@@ -93,7 +105,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Cover a recording; the exit code is 2 where that was not possible."""
+    """Cover a recording; the exit code is 2 where that was not possible, and 1 where images are
+    in it of whose persons nobody told."""
     try:
         done = cover_recording(args.recording, args.target,
                                PrivacyConfig(blur_plates=not args.keep_plates),
@@ -104,15 +117,23 @@ def run(args: argparse.Namespace) -> int:
     print(f"{args.target}: {done.messages} messages, of which {done.images} images with "
           f"{done.heads} heads, {done.faces} faces and {done.plates} plates covered"
           + "".join(f"; {what}: {', '.join(topics)}" for what, topics in
-                    (("left out", args.without), ("copied as they are", args.copy)) if topics))
+                    (("left out", args.without), ("copied as they are", args.copy)) if topics)
+          + f"; {done.near + done.faces_only} images without detections of their own, "
+          f"{done.faces_only} without any near")
+    if done.faces_only:
+        print(f"cover: in {done.faces_only} images only those faces are covered that were found: "
+              f"the recording has no detections of them, nor within {NEAR_S:g} s. Look through "
+              "them before you pass the recording on, or record the detector's topic with the "
+              "images", file=sys.stderr)
+        return INCOMPLETE
     return 0
 
 
 def _copy(reader: Any, target: Path, config: PrivacyConfig, without: set[str], copied: set[str]
           ) -> Covered:
     _check(reader, without, copied)
-    persons = _persons(reader)
-    counts = [0, 0, 0, 0]
+    persons = recorded_persons(reader)
+    counts = [0, 0, 0, 0, 0, 0]
     kept = [c for c in reader.connections if c.topic not in without]
     with McapRecorder(target, max_mb=1e9) as recorder:
         for connection in kept:
@@ -120,18 +141,20 @@ def _copy(reader: Any, target: Path, config: PrivacyConfig, without: set[str], c
             recorder.add_topic(connection.topic, connection.msgtype, definition,
                                digest=type_hash(connection.msgtype, definition)
                                if definition else "", qos=qos_of(connection))
-        for connection, stamp_ns, data in reader.messages(connections=kept) if kept else ():
+        for connection, recorded_ns, data in reader.messages(connections=kept) if kept else ():
             if connection.msgtype in (IMAGE, COMPRESSED) and connection.topic not in copied:
                 message = reader.deserialize(data, connection.msgtype)
+                boxes, told = persons.at(message.header.frame_id, stamp_ns(message))
                 try:
-                    found = _cover(message, persons, config)
+                    found = _cover(message, boxes, config)
                 except ValueError as error:
                     raise RecordingError(f"{connection.topic}: {error}; leave it out with "
                                          f"--without {connection.topic}") from error
                 if found is not None:
                     data = reader.typestore.serialize_cdr(message, connection.msgtype)
-                    counts = [a + b for a, b in zip(counts, (1, *found), strict=True)]
-            recorder.add(connection.topic, bytes(data), stamp_ns)
+                    of = (told is Told.NEAR, told is Told.NOT)
+                    counts = [a + b for a, b in zip(counts, (1, *found, *of), strict=True)]
+            recorder.add(connection.topic, bytes(data), recorded_ns)
         return Covered(recorder.count, *counts)
 
 
@@ -148,30 +171,12 @@ def _check(reader: Any, without: set[str], copied: set[str]) -> None:
                              "TOPIC, or, where it shows nobody, copy it with --copy TOPIC")
 
 
-def _persons(reader: Any) -> dict[int, list[Box]]:
-    """Boxes of persons by the stamp of their image, nanoseconds."""
-    persons: dict[int, list[Box]] = defaultdict(list)
-    topics = [c for c in reader.connections if c.msgtype == BOXES]
-    if not topics:
-        return persons
-    for connection, _, data in reader.messages(connections=topics):
-        message = reader.deserialize(data, connection.msgtype)
-        for detection in message.detections:
-            if any(result.hypothesis.class_id == PERSON for result in detection.results):
-                box, middle = detection.bbox, detection.bbox.center.position
-                x, y, w, h = middle.x, middle.y, box.size_x / 2, box.size_y / 2
-                persons[_stamp_ns(message)].append((x - w, y - h, x + w, y + h))
-    return persons
-
-
-def _cover(message: Any, persons: dict[int, list[Box]], config: PrivacyConfig
-           ) -> tuple[int, int, int] | None:
+def _cover(message: Any, boxes: list[Box], config: PrivacyConfig) -> tuple[int, int, int] | None:
     """Cover an image message in place; heads, faces and plates. None for depth.
 
     Raises:
         ValueError: it is in a format that cannot be covered.
     """
-    boxes = persons.get(_stamp_ns(message), [])
     if hasattr(message, "format"):
         return _cover_compressed(message, boxes, config)
     if message.encoding in _DEPTH:
@@ -219,7 +224,3 @@ def _cover_compressed(message: Any, boxes: list[Box], config: PrivacyConfig
         raise ValueError("an image cannot be written again")
     message.data = np.asarray(data, np.uint8).ravel()
     return done.heads, done.faces, done.plates
-
-
-def _stamp_ns(message: Any) -> int:
-    return int(message.header.stamp.sec) * 10**9 + int(message.header.stamp.nanosec)
