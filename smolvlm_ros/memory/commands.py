@@ -24,7 +24,8 @@ def add_moments_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `smolvlm_ros moments`."""
     parser.add_argument("text", nargs="*", help="words to look for, in any order and form, as in "
                         "'when did a person last stand at the door?'; none for any moment")
-    _add_period(parser)
+    _add_period(parser, "by their stamps; what was seen before the clock was set has stamps of "
+                "1970 (--until 1971-01-01)")
     parser.add_argument("--zone", default="", help="only in this zone")
     parser.add_argument("--class", dest="class_name", default="", help="only of this class")
     parser.add_argument("--limit", type=_count, default=20, metavar="N",
@@ -37,7 +38,9 @@ def add_moments_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_forget_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `smolvlm_ros forget`."""
-    _add_period(parser)
+    _add_period(parser, "by their stamps, and what was remembered from then on by the system "
+                "clock, seen before the clock was set too. What a robot saw that never learnt the "
+                "time has stamps of 1970 (--until 1971-01-01)")
     parser.add_argument("--all", action="store_true", help="everything, without a period")
 
 
@@ -88,9 +91,9 @@ def _read(path: Path, query: Query) -> Result:
             raise refusal(path, error) from error
 
 
-def _add_period(parser: argparse.ArgumentParser) -> None:
+def _add_period(parser: argparse.ArgumentParser, meant: str) -> None:
     parser.add_argument("--since", type=_time, default=0, metavar="TIME",
-                        help=f"from then on: {FORMS}")
+                        help=f"from then on, {meant}. TIME is {FORMS}")
     parser.add_argument("--until", type=_time, default=0, metavar="TIME", help="up to then")
     parser.add_argument("--db", type=Path, metavar="FILE", help="the file that scene_qa's "
                         "parameter memory.path names (default: its 'auto', "

@@ -8,6 +8,7 @@ from pathlib import Path
 from smolvlm_ros.memory.moment import MemoryStoreError
 from smolvlm_ros.memory.rows import MAX_STAMP_NS
 from smolvlm_ros.memory.schema import closed_on_error, open_database, refusal
+from smolvlm_ros.memory.times import of_simulation
 
 _PATIENCE_MS = 30_000  # scene_qa may be writing
 
@@ -28,8 +29,13 @@ class Forgotten:
 
 
 def forget(path: Path, since_ns: int = 0, until_ns: int = 0) -> Forgotten:
-    """Delete every moment of which any part lies in the period, and every picture taken in it; what
-    was sent to a server goes with its record.
+    """Delete every moment of which any part lies in the period or that was remembered in it, and
+    every picture taken in it or kept with such a moment; what was sent to a server goes with its
+    record.
+
+    A moment's stamp is the camera's, which may be of 1970: of before the clock was set. When it was
+    remembered is corrected then. Where the period begins with a stamp of a simulation, stamps alone
+    count.
 
     The deleted bytes are overwritten, and the files are written anew without them: nothing of them
     is left in the database, its index or its log. (What a disk keeps below its files is out of
@@ -49,11 +55,12 @@ def forget(path: Path, since_ns: int = 0, until_ns: int = 0) -> Forgotten:
     if not path.exists():
         raise MemoryStoreError(f"there is no {path}; nothing to forget")
     period = (since_ns, until_ns or MAX_STAMP_NS)
+    kept = (1.0, 0.0) if since_ns and of_simulation(since_ns) else tuple(t * 1e-9 for t in period)
     connection = open_database(path)
     with closed_on_error(connection):
         connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
         try:
-            result = _delete(connection, period)
+            result = _delete(connection, (*period, *kept))
         except sqlite3.Error as error:
             raise MemoryStoreError(f"nothing was deleted: {refusal(path, error)}") from error
         try:
@@ -66,14 +73,20 @@ def forget(path: Path, since_ns: int = 0, until_ns: int = 0) -> Forgotten:
     return result
 
 
-def _delete(connection: sqlite3.Connection, period: tuple[int, int]) -> Forgotten:
+def _delete(connection: sqlite3.Connection, period: tuple[float, ...]) -> Forgotten:
+    """Delete a period of stamps (first, last, in ns) and one of remembering (likewise, in s)."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         before = _count(connection, "moment"), _pictures(connection)
-        connection.execute("UPDATE moment SET picture_ns = NULL WHERE picture_ns BETWEEN ? AND ?",
-                           period)
-        connection.execute("DELETE FROM picture WHERE stamp_ns BETWEEN ? AND ?", period)
-        connection.execute("DELETE FROM moment WHERE last_ns >= ? AND stamp_ns <= ?", period)
+        connection.execute(
+            "DELETE FROM picture WHERE stamp_ns BETWEEN ? AND ? OR stamp_ns IN (SELECT picture_ns "
+            "FROM moment WHERE picture_ns IS NOT NULL AND kept_s BETWEEN ? AND ?)", period)
+        connection.execute(
+            "UPDATE moment SET picture_ns = NULL WHERE picture_ns IS NOT NULL AND NOT EXISTS "
+            "(SELECT 1 FROM picture WHERE picture.stamp_ns = picture_ns)")
+        connection.execute(
+            "DELETE FROM moment WHERE (last_ns >= ? AND stamp_ns <= ?) OR kept_s BETWEEN ? AND ?",
+            period)
         after = _count(connection, "moment"), _pictures(connection)
         connection.execute("COMMIT")
     except sqlite3.Error:

@@ -49,9 +49,14 @@ def parse_time(text: str, now: datetime | None = None) -> int:
 def show_time(stamp_ns: int) -> str:
     """A stamp in local time, to the second; stamps of a simulation in seconds."""
     seconds = stamp_ns / _NS
-    if seconds < 86400 * 366:
+    if of_simulation(stamp_ns):
         return f"{seconds:.2f} s"
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def of_simulation(stamp_ns: int) -> bool:
+    """True for a stamp of 1970: of a simulation, or of a clock that nobody has set."""
+    return stamp_ns < 366 * 86400 * _NS
 
 
 def _to_ns(when: datetime) -> int:

@@ -10,8 +10,17 @@ import pytest
 from memory_bench import NOW, S, event, sound
 
 from smolvlm_ros.cli import main
-from smolvlm_ros.memory import Kind, MemoryStore, MemoryStoreError, Picture, Position, Query
+from smolvlm_ros.memory import (
+    Kind,
+    MemoryStore,
+    MemoryStoreError,
+    Moment,
+    Picture,
+    Position,
+    Query,
+)
 from smolvlm_ros.memory.forget import forget
+from smolvlm_ros.memory.rows import insert
 from smolvlm_ros.memory.schema import open_database
 
 
@@ -131,6 +140,40 @@ def test_a_visit_that_reaches_into_the_period_goes_and_so_do_pictures_taken_in_i
     assert (done.moments, done.pictures) == (1, 1)
     assert store.find(Query("visit")).found == ()
     assert store.find(Query("later")).found[0].moment.picture is None
+
+
+def kept_at(path: Path, second: float, *moments: Moment) -> None:
+    """Remember moments, by a system clock that has been corrected since."""
+    with closing(open_database(path)) as connection:
+        connection.execute("BEGIN")
+        for moment in moments:
+            insert(connection, moment, NOW / S + second)
+        connection.execute("COMMIT")
+
+
+def test_what_was_seen_before_the_clock_was_set_goes_with_its_period(
+        path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown, crop = Picture(61 * S, b"SECRETPIXELS"), Picture(60 * S, b"SECRETPIXELS crop")
+    kept_at(path, 1000, Moment(60 * S, "xylophonist", zone="cellar", picture=shown),
+            Moment(60 * S, "sent", kind=Kind.ESCALATION, sent=(crop,)))
+    kept_at(path, 900, Moment(62 * S, "before", picture=shown),
+            Moment(62 * S, "other", picture=Picture(62 * S, b"another")))
+    since, until = times(49.5, 50.5)  # the one with the secrets of the same names
+    assert main(["forget", "--since", since, "--until", until]) == 0
+    assert len(traces(path)) >= 2
+    assert main(["forget", "--since", times(950)[0], "--until", times(1050)[0]]) == 0
+    assert "2 moments and 2 pictures are deleted, 101 moments" in capsys.readouterr().out
+    assert traces(path) == [] and sound(path) == 101
+    # Stamps of a simulation mean stamps: real time is not meant.
+    assert forget(path, 63 * S, 70 * S).moments == forget(path, 63 * S, NOW - S).moments == 0
+    assert forget(path, 62 * S, 62 * S).moments == 2
+
+
+def test_a_period_from_a_stamp_of_a_simulation_on_spares_what_lies_before(path: Path) -> None:
+    kept_at(path, 1000, *(Moment(second * S, str(second)) for second in (10, 20, 30)))
+    forget(path, 20 * S)
+    with closing(open_database(path)) as connection:
+        assert connection.execute("SELECT text FROM moment").fetchall() == [("10",)]
 
 
 def test_everything_is_forgotten(path: Path) -> None:
