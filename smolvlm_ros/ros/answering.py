@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from smolvlm_ros.memory.notes import NoteLine
-from smolvlm_ros.qa.calibration import NEUTRAL, Calibration, read_calibrations
+from smolvlm_ros.qa.calibration import NEUTRAL, Calibration, Calibrations, read_calibrations
 from smolvlm_ros.qa.engine import Engine, EngineError, NoEngine, Withheld, make_engine
 from smolvlm_ros.qa.looking import looking_at
 from smolvlm_ros.qa.policy import SceneQA
@@ -161,11 +161,13 @@ class Answering:
         node.faults.clear("withheld")
 
     def _compare_models(self, name: str) -> None:
-        """Another model's calibration makes things worse."""
+        """Another model's calibration can make guesses look certain, and is not applied."""
         of, faults = self._calibrations.model, self._node.faults
         if of and of != name:
+            self._calibrations = Calibrations()
             faults.set("calibration", Level.WARN, f"the calibration was made for {of!r}, "
-                       f"{name!r} answers: run smolvlm_ros calibrate on its answers")
+                       f"{name!r} answers: it is not applied; run smolvlm_ros calibrate on its "
+                       "answers")
             self._node.own("calibration", lambda: faults.clear("calibration"))
 
     def _work(self, scheduler: Scheduler) -> None:

@@ -30,7 +30,8 @@ class SceneQaSettings(NodeSettings):
         "none.", le=100000)
     calibration: str = setting(
         "", "What the model's probabilities are worth for each template: a YAML file that "
-        "`smolvlm_ros calibrate` wrote, or the YAML text itself; empty to take them as they are.",
+        "`smolvlm_ros calibrate` wrote, or the YAML text itself; empty to take them as they are. "
+        "One that names another model than the one that answers is not applied, with a warning.",
         le=100000)
     timeout_s: float = setting(
         20.0, "Longest time from a question to its answer; a description ends then with what there "

@@ -33,11 +33,19 @@ def test_a_template_s_calibration_is_applied_and_the_model_s_own_value_kept(
         assert "calibration" not in text
 
 
-def test_another_model_s_calibration_is_a_warning(tiny_vlm: Path) -> None:
-    text = Calibrations("other", {"lying": Calibration(2.0)}).to_yaml()
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, calibration=text) as b:
-        b.peer.await_status("scene_qa", lambda level, text, values: level == 1
-                            and f"made for 'other', {tiny_vlm.name!r} answers" in text, "health")
+@pytest.mark.parametrize(("of", "applied"), [("other", False), ("", True)])
+def test_another_model_s_calibration_is_not_applied(of: str, applied: bool, tiny_vlm: Path
+                                                    ) -> None:
+    text = Calibrations(of, {"lying": Calibration(0.5, 1.0)}).to_yaml()
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, calibration=text,
+                  crop__of="frame") as b:
+        first, _ = b.two_frames()
+        b.event(at=first.header.stamp)
+        verdict = wait_for(lambda: b.verdicts, "the verdict")[0]
+        assert (verdict.pass_p_yes != verdict.pass_p_model) is applied
+        said = f"made for {of!r}, {tiny_vlm.name!r} answers: it is not applied"
+        b.peer.await_status("scene_qa", lambda level, text, values: (said in text) is not applied,
+                            "health")
 
 
 def test_a_calibration_of_no_template_refuses_to_configure() -> None:
