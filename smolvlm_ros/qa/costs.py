@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from statistics import median
+from statistics import median_low
 
 _SAMPLES = 8  # durations of which the median is the estimate
 
@@ -21,9 +21,10 @@ class Costs:
         samples = self._durations.setdefault(kind, deque(maxlen=_SAMPLES))
         samples.append((self._clock(), duration_s))
 
-    def median_s(self, kind: str, since_s: float) -> float:
-        """Median of the last ones that ended in the last `since_s`; 0 where there is none."""
+    def median_s(self, kind: str, since_s: float, at_least: int = 1) -> float:
+        """Median (of two, the lower) of the last ones that ended in the last `since_s`; 0 where
+        there are fewer than `at_least`."""
         oldest_s = self._clock() - since_s
         known = [duration for ended_s, duration in self._durations.get(kind, ())
                  if ended_s >= oldest_s]
-        return median(known) if known else 0.0
+        return median_low(known) if len(known) >= at_least else 0.0

@@ -200,12 +200,19 @@ class Scheduler:
         with self._changed:
             return self._costs.median_s(kind, self.config.forget_cost_s)
 
+    def _expected_s(self, kind: str) -> float:
+        """As `cost_s`, to refuse by; 0 while only one is known: the model may have had to warm up,
+        and a whole queue would be refused for it."""
+        return self._costs.median_s(kind, self.config.forget_cost_s, at_least=2)
+
     def _finish(self, job: Job, outcome: Future[Any]) -> list[Future[Any]]:
         """Note how long it took and what came of it; who waits for it."""
         self._running = None
         took_s = self._clock() - self._started_s
-        if not job.given_up or took_s > self.cost_s(job.kind):  # a part tells only "no less"
+        if not job.given_up:
             self._costs.note(job.kind, took_s)
+        elif took_s > self._expected_s(job.kind):  # a part tells only "no less"
+            self._costs.note(job.kind, max(took_s, self.cost_s(job.kind)))
         same_epoch = job.key[0] == self._epoch
         if outcome.exception() is None and same_epoch and not self._closed:
             self._answers[job.key] = outcome.result()
@@ -224,7 +231,7 @@ class Scheduler:
         others = [other for other in self._waiting if other is not twin]
         need_s, ahead = self._rest_s(now_s), 0
         for other in self._turns.planned([*others, put]):
-            need_s += self.cost_s(other.kind)
+            need_s += self._expected_s(other.kind)
             if other is put:
                 break
             ahead += 1
@@ -241,13 +248,13 @@ class Scheduler:
         """Expected time until what runs is done."""
         if self._running is None:
             return 0.0
-        return max(0.0, self.cost_s(self._running.kind) - (now_s - self._started_s))
+        return max(0.0, self._expected_s(self._running.kind) - (now_s - self._started_s))
 
     def _drop_late(self, now_s: float) -> None:
         """Refuse what has become too late by what was put before it; drop the cancelled."""
         ahead, need_s = 0, self._rest_s(now_s)
         for job in tuple(self._turns.planned(self._waiting)):
-            cost_s = self.cost_s(job.kind)
+            cost_s = self._expected_s(job.kind)
             abandoned = all(future.cancelled() for future in job.futures)
             reason = _late(need_s + cost_s, job.deadline_s - now_s, ahead)
             if abandoned or reason:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from queue_clock import learn
+from queue_clock import learn, work
 
 from smolvlm_ros.qa.scheduler import Refused, Scheduler, SchedulerConfig, TooLate
 
@@ -89,7 +89,35 @@ def test_what_became_late_while_waiting_is_refused(scheduler, clock) -> None:
     assert isinstance(future.exception(0), Refused)
 
 
-def test_one_slow_answer_is_forgotten(scheduler, clock) -> None:
+def test_one_slow_first_answer_has_no_queue_refused(scheduler, clock) -> None:
+    futures = [scheduler.submit(number, lambda number=number: work(clock, 0.01 if number else 6.0),
+                                deadline_s=clock.now_s + 10.0) for number in range(10)]
+    assert scheduler.run_next(0)
+    assert scheduler.cost_s("verdict") == 6.0  # told to who decides by one
+    futures.append(scheduler.submit("late", lambda: work(clock, 0.01),
+                                    deadline_s=clock.now_s + 5.0))
+    while scheduler.run_next(0):
+        pass
+    assert all(future.exception(0) is None for future in futures)
+    assert scheduler.cost_s("verdict") == pytest.approx(0.01)
+
+
+def test_a_slow_model_is_known_by_two_answers_though_nobody_waits_for_them(scheduler, clock
+                                                                           ) -> None:
+    def given_up(after_s: float) -> None:
+        def part() -> None:
+            clock.now_s += after_s
+            assert future.cancel() and not scheduler.wanted()
+        future = scheduler.submit(("given up", after_s), part, deadline_s=1e9)
+        assert scheduler.run_next(0)
+
+    given_up(5.0)
+    given_up(4.9)  # it would have taken no less than the first
+    with pytest.raises(TooLate, match=r"about 5\.00 s"):
+        scheduler.submit("q", lambda: 1, deadline_s=clock.now_s + 4.0)
+
+
+def test_slow_answers_are_forgotten(scheduler, clock) -> None:
     learn(scheduler, clock, 30.0)
     with pytest.raises(Refused):
         scheduler.submit("q", lambda: 1, deadline_s=clock.now_s + 5.0)
