@@ -26,7 +26,8 @@ class AcceleratorConfig(Settings):
         0, "CPU threads of the network; 0 uses all cores.", ge=0, le=256)
     fp16: bool = setting(True, "Let TensorRT, or torch on CUDA, compute in half precision.")
     engine_cache: str = setting(
-        "", "Folder that keeps TensorRT's engines between starts; empty for "
+        "", "Folder that keeps TensorRT's engines between starts, those of each model file in a "
+        "folder named by its content; empty for "
         "$XDG_CACHE_HOME/smolvlm_ros/tensorrt, mostly ~/.cache/smolvlm_ros/tensorrt.")
 
     def conflicts(self) -> list[str]:

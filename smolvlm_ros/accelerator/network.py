@@ -141,7 +141,14 @@ def _opened(kind: NetworkKind[D, N], path: Path, provider: str) -> N:
         notes = kind.check(path, metadata) + _check_licence(path, metadata, kind)
         check_memory(kind.activations_mib(metadata), path.name, "a file with a smaller input size")
         network = kind.network(session, metadata, notes)
-        network.self_check = _self_check(kind, network)
+        try:
+            network.self_check = _self_check(kind, network)
+        except ProviderError as error:
+            engines = getattr(session, "engines", None)
+            if engines is None:
+                raise
+            raise ProviderError(f"{error}; or delete its TensorRT engines, {engines}, which may be "
+                                "damaged") from error
     except Exception:
         session.close()
         raise

@@ -6,6 +6,7 @@ provider that a session really got is compared with the one asked for.
 """
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smolvlm_ros.models.checkpoint import refuse_pickle
+from smolvlm_ros.models.checkpoint import refuse_pickle, sha256
 from smolvlm_ros.models.errors import CheckpointError, ProviderError
 
 _CHAINS = {
@@ -24,6 +25,7 @@ _CHAINS = {
     "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
 }
 PROVIDERS = tuple(_CHAINS)
+_WEIGHTS_BESIDE = (".data", "_data")  # where exporters put those of a file that has none inside
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class SessionOptions:
         provider: 'cpu', 'cuda' or 'tensorrt'.
         num_threads: CPU threads within one operator; 0 leaves it to ONNX Runtime (all cores).
         fp16: let TensorRT compute in half precision.
-        engine_cache: folder that keeps TensorRT's engines between starts; empty for
-            `$XDG_CACHE_HOME/smolvlm_ros/tensorrt`.
+        engine_cache: folder that keeps TensorRT's engines between starts, each file's in a folder
+            of its own; empty for `$XDG_CACHE_HOME/smolvlm_ros/tensorrt`.
         optimise: rewrite the graph for speed; without, opening is quicker, for a look at a file.
     """
 
@@ -54,6 +56,7 @@ class OnnxSession:
         provider: what it runs on: 'cpu', 'cuda' or 'tensorrt'.
         backend: 'onnxruntime'.
         metadata: the text entries that the file carries.
+        engines: folder of its TensorRT engines; None on another provider.
         inputs, outputs: shape by name; None for an extent that is not fixed.
 
     Raises:
@@ -67,7 +70,8 @@ class OnnxSession:
         options = options or SessionOptions()
         self.path = Path(path).expanduser()
         self.provider = options.provider
-        self._session: Any = _open(self.path, options)
+        self.engines: Path | None = None
+        self._session: Any = self._open(options)
         taken = self._session.get_providers()
         if taken[0] != _CHAINS[self.provider][0]:
             self._session = None
@@ -78,6 +82,32 @@ class OnnxSession:
         self.metadata: Mapping[str, str] = dict(meta.custom_metadata_map)
         self.inputs = {i.name: _shape(i.shape) for i in self._session.get_inputs()}
         self.outputs = {o.name: _shape(o.shape) for o in self._session.get_outputs()}
+
+    def _open(self, options: SessionOptions) -> Any:
+        if options.provider not in _CHAINS:
+            raise ProviderError(f"provider {options.provider!r} is not known; use one of "
+                                f"{', '.join(PROVIDERS)}")
+        refuse_pickle(self.path)
+        ort = _onnxruntime()
+        chain = _CHAINS[options.provider]
+        if chain[0] not in ort.get_available_providers():
+            raise ProviderError(f"this onnxruntime {ort.__version__} was built without {chain[0]}; "
+                                "install onnxruntime-gpu (on a Jetson: NVIDIA's own build) or use "
+                                "provider 'cpu'")
+        own: dict[str, dict[str, str]] = {}
+        if options.provider == "tensorrt":
+            self.engines = _engine_folder(self.path, options)
+            own[chain[0]] = _tensorrt_options(options, self.engines)
+        providers = [(name, own.get(name, {})) for name in chain]
+        try:
+            return ort.InferenceSession(str(self.path), providers=providers,
+                                        sess_options=_session_settings(ort, options))
+        except Exception as error:  # its exception classes are private, and one for each cause
+            if options.provider != "cpu":
+                raise ProviderError(f"{self.path} cannot be opened on {options.provider} "
+                                    f"({_first_line(error)}); try provider 'cpu'") from error
+            raise CheckpointError(f"{self.path} is not a valid ONNX model ({_first_line(error)}); "
+                                  "is it truncated? Export it again") from error
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """All outputs, in the file's order.
@@ -121,17 +151,7 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def _open(path: Path, options: SessionOptions) -> Any:
-    if options.provider not in _CHAINS:
-        raise ProviderError(f"provider {options.provider!r} is not known; use one of "
-                            f"{', '.join(PROVIDERS)}")
-    refuse_pickle(path)
-    ort = _onnxruntime()
-    chain = _CHAINS[options.provider]
-    if chain[0] not in ort.get_available_providers():
-        raise ProviderError(f"this onnxruntime {ort.__version__} was built without {chain[0]}; "
-                            "install onnxruntime-gpu (on a Jetson: NVIDIA's own build) or use "
-                            "provider 'cpu'")
+def _session_settings(ort: Any, options: SessionOptions) -> Any:
     settings = ort.SessionOptions()
     settings.log_severity_level = 3  # errors only: the rest is said by this package
     if options.provider == "cpu":
@@ -142,30 +162,37 @@ def _open(path: Path, options: SessionOptions) -> Any:
         settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     if options.num_threads:
         settings.intra_op_num_threads = options.num_threads
-    providers = [(name, _provider_options(name, options)) for name in chain]
-    try:
-        return ort.InferenceSession(str(path), sess_options=settings, providers=providers)
-    except Exception as error:  # its exception classes are private, and one for each cause
-        if options.provider != "cpu":
-            raise ProviderError(f"{path} cannot be opened on {options.provider} "
-                                f"({_first_line(error)}); try provider 'cpu'") from error
-        raise CheckpointError(f"{path} is not a valid ONNX model ({_first_line(error)}); "
-                              "is it truncated? Export it again") from error
+    return settings
 
 
-def _provider_options(name: str, options: SessionOptions) -> dict[str, str]:
-    if name != "TensorrtExecutionProvider":
-        return {}
+def _tensorrt_options(options: SessionOptions, engines: Path) -> dict[str, str]:
+    return {"trt_fp16_enable": str(options.fp16), "trt_engine_cache_enable": "True",
+            "trt_engine_cache_path": str(engines), "trt_timing_cache_enable": "True",
+            "trt_timing_cache_path": str(engines)}
+
+
+def _engine_folder(path: Path, options: SessionOptions) -> Path:
+    """The folder of a file's engines, made where it is missing.
+
+    ONNX Runtime finds an engine by the names of the file and its nodes, whatever its weights: of a
+    file that was exported again it would take the old one. So the folder is named by the content,
+    that of a file beside it included which holds its weights.
+
+    Raises:
+        ProviderError: it cannot be made.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     cache = Path(options.engine_cache or Path(base) / "smolvlm_ros" / "tensorrt").expanduser()
+    beside = (Path(f"{path}{suffix}") for suffix in _WEIGHTS_BESIDE)
+    digests = [sha256(part) for part in (path, *beside) if part.is_file()]
+    cache /= (digests[0] if len(digests) == 1 else
+              hashlib.sha256("".join(digests).encode()).hexdigest())[:16]
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ProviderError(f"{cache} cannot be made ({error.strerror}), and TensorRT keeps its "
                             "engines there; set engine_cache to a folder that can") from error
-    return {"trt_fp16_enable": str(options.fp16), "trt_engine_cache_enable": "True",
-            "trt_engine_cache_path": str(cache), "trt_timing_cache_enable": "True",
-            "trt_timing_cache_path": str(cache)}
+    return cache
 
 
 def _shape(extents: Sequence[Any]) -> tuple[int | None, ...]:

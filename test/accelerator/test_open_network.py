@@ -132,6 +132,14 @@ def test_a_wrong_or_missing_provider_is_refused_or_replaced_loudly(
     assert [s.provider for s in Session.made if s.open] == ["cpu"]
 
 
+def test_a_wrong_answer_of_tensorrt_names_its_engines(path: Path, monkeypatch: pytest.MonkeyPatch
+                                                      ) -> None:
+    monkeypatch.setattr(Session, "engines", Path("cache/0123456789abcdef"), raising=False)
+    with pytest.raises(ProviderError, match="tensorrt says.*delete its TensorRT engines, "
+                                            "cache/0123456789abcdef"):
+        open_network(Toys(path, answers={"tensorrt": 2.0}, provider="tensorrt"))
+
+
 def test_there_is_nothing_to_fall_back_to_from_the_cpu(path: Path) -> None:
     with pytest.raises(ProviderError, match="another answer than the export's"):
         open_network(Toys(path, answers={"cpu": 3.0}, provider_fallback=True))

@@ -58,21 +58,53 @@ def test_silent_fall_back_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert OnnxSession(path, SessionOptions("cpu")).provider == "cpu"
 
 
-def test_tensorrt_gets_a_cache_and_half_precision(tmp_path: Path,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def tensorrt(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """An onnxruntime that says it has TensorRT; what sessions give it as its options."""
+    import onnxruntime
+    given: list[dict[str, str]] = []
+
+    def session(path: str, sess_options: object, providers: list[tuple[str, dict[str, str]]]
+                ) -> object:
+        given.extend(options for name, options in providers if name.startswith("Tensorrt"))
+        real = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        monkeypatch.setattr(real, "get_providers", lambda: [name for name, _ in providers])
+        return real
+
+    monkeypatch.setattr(onnx_session, "_onnxruntime", lambda: SimpleNamespace(
+        __version__="1.0", SessionOptions=onnxruntime.SessionOptions, InferenceSession=session,
+        GraphOptimizationLevel=onnxruntime.GraphOptimizationLevel,
+        get_available_providers=lambda: ["TensorrtExecutionProvider", "CPUExecutionProvider"]))
+    return given
+
+
+def test_tensorrt_gets_a_cache_of_the_file_s_own_and_half_precision(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tensorrt: list[dict[str, str]]) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    options = onnx_session._provider_options("TensorrtExecutionProvider",
-                                             SessionOptions("tensorrt"))
-    assert options["trt_fp16_enable"] == "True"
-    assert Path(options["trt_engine_cache_path"]) == tmp_path / "smolvlm_ros" / "tensorrt"
-    assert Path(options["trt_engine_cache_path"]).is_dir()
+    path = formula_onnx(tmp_path / "a.onnx")
+    first = OnnxSession(path, SessionOptions("tensorrt")).engines
+    assert first is not None and first.is_dir()
+    assert first.parent == tmp_path / "smolvlm_ros" / "tensorrt" and len(first.name) == 16
+    assert tensorrt[0]["trt_fp16_enable"] == "True"
+    assert tensorrt[0]["trt_engine_cache_path"] == str(first)
+    # The same content elsewhere has the same engines, other content of that name has its own.
+    (tmp_path / "b.onnx").write_bytes(path.read_bytes())
+    assert OnnxSession(tmp_path / "b.onnx", SessionOptions("tensorrt")).engines == first
+    path.write_bytes(path.read_bytes() + b"\xa2\x06\x00")   # an entry that nobody reads
+    assert OnnxSession(path, SessionOptions("tensorrt")).engines != first
+    # So has one whose weights lie beside it.
+    (tmp_path / "b.onnx.data").write_bytes(b"weights")
+    assert OnnxSession(tmp_path / "b.onnx", SessionOptions("tensorrt")).engines != first
+    assert OnnxSession(path).engines is None
 
 
-def test_a_cache_that_cannot_be_made_names_its_setting(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_made_names_its_setting(
+        tmp_path: Path, tensorrt: list[dict[str, str]]) -> None:
     (tmp_path / "file").write_text("in the way")
     options = SessionOptions("tensorrt", engine_cache=str(tmp_path / "file" / "engines"))
-    with pytest.raises(ProviderError, match="engines cannot be made.*set engine_cache"):
-        onnx_session._provider_options("TensorrtExecutionProvider", options)
+    with pytest.raises(ProviderError, match="cannot be made.*set engine_cache"):
+        OnnxSession(formula_onnx(tmp_path / "a.onnx"), options)
+    assert tensorrt == []
 
 
 def test_comparison() -> None:
