@@ -15,15 +15,7 @@ from smolvlm_ros.qa.verdict import Answer
 _MAX_TEXT = 2000
 _WORDS = {"yes": Answer.YES, "no": Answer.NO}
 _EDGES = " \t\r\n.!*_`'\"“”‘’"
-# "Yes, a person lies there." The rest must not take the word back. "No. 5" is a number.
-_SENTENCE = re.compile(r"^(yes|no)(?:\s*[,.;:!\n]\s*|\s+-\s+)(?![\d\s])(.+)$", re.DOTALL)
-_DOUBT = (r"but|however|although|though|unless|except|maybe|perhaps|possibl[ey]|probably|likely"
-          r"|might|may|could|seems?|appears?|unclear|unsure|uncertain|not sure|cannot|can't|unable"
-          r"|or|hard to|difficult|guess|actually|wait|if|assum\w*|sorry|unknown")
-_TAKES_YES_BACK = re.compile(rf"\b(?:{_DOUBT}|no|not|none|nothing|nobody|never|false|wrong"
-                             r"|without|neither|nor)\b|n['’]t\b")
-_TAKES_NO_BACK = re.compile(rf"\b(?:{_DOUBT}|yes|true|wrong|doubt)\b")
-# What says that it could not be seen is neither. "No person is visible" is a no.
+# What says that it could not be seen. "No person is visible" does not.
 _IMAGE = r"(?:image|picture|photo|frame|view|footage|camera|lens)"
 _BLIND = re.compile("|".join((
     r"\b(?:cannot|can not|can['’]?t|could not|couldn['’]?t|unable to|not able to|impossible to"
@@ -43,19 +35,16 @@ _BLIND = re.compile("|".join((
     rf"\b{_IMAGE}s? (?:is|are|was|were|looks?)(?: \w+)? (?:dark|black|blank|blocked|covered|hidden"
     r"|obstructed)\b",
     rf"\b(?:dark|black|blank|no) {_IMAGE}s?\b")))
-_FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
-_P_YES = "p_yes"
-_PROBABILITIES = (_P_YES, "probability", "confidence")
+_FENCE = re.compile(r"^```(?:json\b)?\s*(.*?)\s*```$", re.DOTALL)
 
 
 def parse_yes_no(text: Any) -> Answer:
     """What a text answer says.
 
-    Understood are `Yes`, `No.`, `Yes, …` and `No, …` where the rest does not take it back, and a
-    JSON object with `answer` as "yes", "no", true or false. An object with a probability
-    (`p_yes`, `probability` or `confidence`) outside of 0 to 1, with a key twice, with a `p_yes`
-    that contradicts its answer, or with less than 0.5 as what it gives to its own answer is
-    UNSURE, as is what `cannot_see`, and everything else.
+    Understood are the bare word, `Yes` or `No.`, in any case, in quotes or emphasised, and a JSON
+    object with nothing but that word as its `answer`, in a code block or not. Everything else is
+    UNSURE: a sentence after the word may take it back or hedge it in more ways than can be listed
+    ('Yes, hardly any.', 'No, that is wrong.'), and so may a further key.
 
     Args:
         text: the answer; anything but a string is UNSURE.
@@ -66,9 +55,7 @@ def parse_yes_no(text: Any) -> Answer:
     fenced = _FENCE.match(stripped)
     if fenced:
         stripped = fenced.group(1)
-    if stripped.startswith("{"):
-        return _object(stripped)
-    return _sentence(stripped)
+    return _word(_answer(stripped) if stripped.startswith("{") else stripped)
 
 
 def cannot_see(text: str) -> bool:
@@ -77,58 +64,18 @@ def cannot_see(text: str) -> bool:
     True of "The door is not visible." and "It is too dark."; false of "No person is visible."
     English.
     """
-    return bool(_BLIND.search(_plain(text)))
+    return bool(_BLIND.search(unicodedata.normalize("NFKC", text).lower()))
 
 
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip(_EDGES).lower()
+def _word(said: Any) -> Answer:
+    plain = said.strip(_EDGES).lower() if isinstance(said, str) else ""
+    return _WORDS.get(plain, Answer.UNSURE)
 
 
-def _sentence(text: str) -> Answer:
-    plain = _plain(text)
-    if plain in _WORDS:
-        return _WORDS[plain]
-    match = _SENTENCE.match(plain)
-    if match is None:
-        return Answer.UNSURE
-    word, rest = match.groups()
-    back = _TAKES_YES_BACK if word == "yes" else _TAKES_NO_BACK
-    doubtful = back.search(rest) or _BLIND.search(rest) or "?" in rest
-    return Answer.UNSURE if doubtful else _WORDS[word]
-
-
-def _object(text: str) -> Answer:
+def _answer(text: str) -> Any:
+    """The `answer` of a JSON object that has no other key; None without."""
     try:
-        value = json.loads(text, object_pairs_hook=_once)
+        pairs = json.loads(text, object_pairs_hook=tuple)
     except (ValueError, RecursionError):
-        return Answer.UNSURE
-    if not isinstance(value, dict) or "answer" not in value:
-        return Answer.UNSURE
-    for name in _PROBABILITIES:
-        if name in value and not _probability(value[name]):
-            return Answer.UNSURE
-        if name != _P_YES and value.get(name, 1.0) < 0.5:
-            return Answer.UNSURE
-    answer = value["answer"]
-    if isinstance(answer, bool):
-        said = Answer.YES if answer else Answer.NO
-    else:
-        said = _sentence(answer) if isinstance(answer, str) else Answer.UNSURE
-    p_yes = value.get(_P_YES)
-    if p_yes is None:
-        return said
-    agrees = {Answer.YES: p_yes > 0.5, Answer.NO: p_yes < 0.5}.get(said, False)
-    return said if agrees else Answer.UNSURE
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """json keeps the last of two equal keys; an answer given twice is no answer."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a key is given twice")
-    return made
-
-
-def _probability(value: Any) -> bool:
-    return (isinstance(value, (int, float)) and not isinstance(value, bool)
-            and 0.0 <= value <= 1.0)  # NaN fails too
+        return None
+    return pairs[0][1] if len(pairs) == 1 and pairs[0][0] == "answer" else None
