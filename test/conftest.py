@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import tempfile
 import threading
@@ -10,6 +11,8 @@ from pathlib import Path
 
 _KEPT = contextlib.ExitStack()
 _LEFT_THREADS_S = 10.0
+_YOUNG_S = 60.0  # a segment younger than this may not be locked yet
+_HEX = "[0-9a-f]" * 16  # of a segment; ports have numbers, and stay
 
 
 def pytest_configure() -> None:
@@ -44,12 +47,31 @@ def _take_time_for_examples() -> None:
     settings.load_profile("busy machine")
 
 
+def _remove_dead_segments() -> None:
+    """Give back the shared memory of processes that were killed: Fast DDS leaves it for ever.
+
+    Each has a lock file that its owner holds for as long as it lives.
+    """
+    for lock in Path("/dev/shm").glob(f"fastrtps_{_HEX}_el"):
+        segment = lock.with_name(lock.name[:-len("_el")])
+        try:
+            if time.time() - lock.stat().st_mtime < _YOUNG_S:
+                continue
+            with lock.open("rb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                segment.unlink(missing_ok=True)
+                lock.unlink()
+        except OSError:  # alive, somebody else's, or gone
+            continue
+
+
 def pytest_unconfigure() -> None:
     """Gives the domain back, and waits for threads that a busy machine has not let end yet.
 
     One that is inside C++ when the interpreter ends takes the process down with an abort.
     """
     _KEPT.close()
+    _remove_dead_segments()
     end_s = time.monotonic() + _LEFT_THREADS_S
     for thread in threading.enumerate():
         if thread is not threading.current_thread():

@@ -42,6 +42,7 @@ _RECORDED = (gate.PASSED, gate.PASSED_INFO, gate.STATE, depth.DEPTH, depth.DEPTH
              detector.DETECTIONS, detector.LABELS, fusion.OBJECTS, fusion.ZONE_EVENTS,
              fusion.MARKERS, fusion.ANNOTATED, scene_qa.VERDICTS, DIAGNOSTICS, _TF, _TF_STATIC)
 _PICTURES_KEPT = 16
+_DEPTH = 100  # messages kept while this process pauses: all of them are counted
 _ENDED_MS = 60_000  # the source has ended: no fresh frame comes, its last ones must do
 _STAGES = {"gate": "gate", "depth": "depth", "detector": "detector", "fusion": "fusion",
            "age_at_fusion": "camera_to_objects", "verdict": "verdict"}
@@ -96,7 +97,7 @@ class DemoWatch(Node):  # type: ignore[misc]
         if film is not None:
             camera = video_source.COMPRESSED if compressed else video_source.IMAGE
             self.create_subscription(camera.load_type(), camera.name, self._on_image,
-                                     make_profile("reliable", 30))
+                                     make_profile("reliable", _DEPTH))
         self.create_subscription(Bool, "video_source/finished", self._on_finished,
                                  make_profile("reliable", 1, latched=True))
         self._ask_client = self.create_client(AskScene, "scene_qa/ask")
@@ -159,7 +160,7 @@ class DemoWatch(Node):  # type: ignore[misc]
             if handler is not None:
                 handler(deserialize_message(serialised, kind))
         self.create_subscription(kind, topic, received,
-                                 make_profile("reliable", 30, endpoint.latched), raw=True)
+                                 make_profile("reliable", _DEPTH, endpoint.latched), raw=True)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.last_message_s = time.monotonic()

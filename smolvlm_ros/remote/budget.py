@@ -149,8 +149,10 @@ class Budget:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise NotSent(f"the budget in {self.path} cannot be kept ({error}); see that the disk "
-                          "has room and the file can be written, or delete it if it is damaged"
+            cure = ("another process holds it: see what it is, and ask again" if "locked" in
+                    str(error) else "see that the disk has room and the file can be written, or "
+                    "delete it if it is damaged")
+            raise NotSent(f"the budget in {self.path} cannot be kept ({error}); {cure}"
                           ) from error
 
 

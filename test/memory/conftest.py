@@ -1,11 +1,19 @@
 """Stores for the memory's tests; each is closed at the end of its test."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from smolvlm_ros.memory import MemoryConfig, MemoryStore
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy disk or processor fails no test."""
+    monkeypatch.setattr("smolvlm_ros.memory.search._SEARCH_S", math.inf)
+    monkeypatch.setattr("smolvlm_ros.memory.sent._PATIENCE_S", 60.0)
 
 
 @pytest.fixture
@@ -19,4 +27,4 @@ def make() -> Iterator[Callable[..., MemoryStore]]:
         return made[-1]
     yield build
     for store in made:
-        store.close()
+        store.close(60.0)

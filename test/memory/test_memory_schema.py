@@ -21,7 +21,7 @@ def path(tmp_path: Path, make: Callable[..., MemoryStore]) -> Path:
     store = make(path=str(tmp_path / "memory.db"))
     for i in range(50):
         store.add(pictured(i))
-    store.close()
+    store.close(60.0)
     return tmp_path / "memory.db"
 
 

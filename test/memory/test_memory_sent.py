@@ -45,6 +45,7 @@ def path(tmp_path: Path, make: Callable[..., MemoryStore]) -> Path:
     records.received(outcome("one", Answer.YES))
     with pytest.raises(MemoryStoreError, match="'three'"):
         records.received(outcome("three", Answer.YES))
+    assert store.flush(60.0)
     assert store.counts.moments == 4 and store.counts.waiting == 0  # each was waited for
     store.close()
     return tmp_path / "memory.db"

@@ -18,7 +18,7 @@ def main() -> None:
     path, max_mb, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
     store = MemoryStore(MemoryConfig(path=path, max_mb=max_mb))
 
-    largest = 2000 if max_mb > 10 else 20000  # more than it may keep, at once
+    largest = 2000 if max_mb > 10 else 5000  # more than it may keep, at once
 
     def write(thread: int) -> None:
         rng = random.Random(1000 * seed + thread)

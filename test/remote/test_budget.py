@@ -87,7 +87,8 @@ def test_a_clock_that_jumps_gives_nothing_back(file, clock, jump_s) -> None:
         assert spend(opened(file, clock)) == 0
 
 
-def test_many_threads_share_it(file, clock) -> None:
+def test_many_threads_share_it(file, clock, monkeypatch) -> None:
+    monkeypatch.setattr("smolvlm_ros.remote.budget._BUSY_S", 60.0)
     budgets = [opened(file, clock, 20, 50) for _ in range(3)]
     counts: list[int] = []
     threads = [threading.Thread(target=lambda b=b: counts.append(spend(b)))
@@ -97,6 +98,20 @@ def test_many_threads_share_it(file, clock) -> None:
     for thread in threads:
         thread.join(60)
     assert sum(counts) == 20
+
+
+def test_a_file_that_another_process_holds_is_not_said_to_be_damaged(file, clock, monkeypatch
+                                                                     ) -> None:
+    monkeypatch.setattr("smolvlm_ros.remote.budget._BUSY_S", 0.01)
+    budget = opened(file, clock)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(NotSent, match="another process holds it") as caught:
+        budget.charge()
+    assert "delete" not in str(caught.value)
+    other.execute("ROLLBACK")
+    other.close()
+    budget.charge()
 
 
 _CHARGE = """

@@ -124,7 +124,10 @@ def test_no_server_makes_it_crash_say_yes_overspend_or_wait(make, memory, behavi
             assert time.monotonic() - started < timeout_s + MARGIN_S
             assert given.cause is Cause.TIMEOUT
         assert given.answer is Answer.UNSURE and given.reason
-        escalation.ask(QUESTION, [Evidence(crop())], "test")
+        for _ in range(10):  # one that a pause ended before it was sent is not charged
+            if escalation.left().hour == 0:
+                break
+            escalation.ask(QUESTION, [Evidence(crop())], "test")
         last = escalation.ask(QUESTION, [Evidence(crop())], "test")
         assert last.cause is Cause.BUDGET and "budget" in last.reason
         assert len(server.requests) <= 2 and escalation.left().hour == 0
