@@ -43,7 +43,8 @@ def to_message(transform: Transform, stamp: Time) -> TransformStamped:
 
 def to_quaternion(rotation: NDArray[np.float64]) -> Quaternion:
     """The message of a rotation matrix, shape (3, 3)."""
-    x, y, z, w = Rotation.from_matrix(rotation).as_quat()
+    # A copy: a Transform's is read-only, which scipy before 1.15 refuses.
+    x, y, z, w = Rotation.from_matrix(np.array(rotation)).as_quat()
     return Quaternion(x=float(x), y=float(y), z=float(z), w=float(w))
 
 

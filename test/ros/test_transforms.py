@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 
 from smolvlm_ros.fusion import Transform  # noqa: E402
+from smolvlm_ros.ros import transforms  # noqa: E402
 from smolvlm_ros.ros.stats import Stats  # noqa: E402
 from smolvlm_ros.ros.transforms import (  # noqa: E402
     MissingTransform,
@@ -46,6 +47,20 @@ def test_there_and_back(seed: int) -> None:
     assert after.rotation == pytest.approx(before.rotation, abs=1e-9)
     assert after.translation == pytest.approx(before.translation)
     assert (after.target, after.source) == ("a", "b")
+
+
+def test_a_rotation_goes_to_scipy_as_what_all_its_versions_take(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    class Old:  # scipy before 1.15, as Ubuntu 22.04 and 24.04 have it
+        @staticmethod
+        def from_matrix(matrix: np.ndarray) -> Rotation:
+            if not matrix.flags.writeable:
+                raise ValueError("buffer source array is read-only")
+            return Rotation.from_matrix(matrix)
+
+    monkeypatch.setattr(transforms, "Rotation", Old)
+    before = transform(3)
+    assert from_message(to_message(before, STAMP)).rotation == pytest.approx(before.rotation)
 
 
 def test_an_unset_rotation_is_an_error() -> None:
