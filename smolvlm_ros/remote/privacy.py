@@ -29,6 +29,7 @@ Box = tuple[float, float, float, float]
 _FRONTAL = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_default.xml")
 _PROFILE = "haarcascade_profileface.xml"
 _PLATES = ("haarcascade_russian_plate_number.xml", "haarcascade_license_plate_rus_16stages.xml")
+_OLD_NAMES = {_PLATES[1]: "haarcascade_licence_plate_rus_16stages.xml"}  # up to OpenCV 4.6
 _FOLDERS = ("/usr/share/opencv4/haarcascades", "/usr/share/opencv/haarcascades")
 SEARCH_EDGE = 640  # a smaller image is enlarged to this, so that small faces are found
 _MAX_SEARCH_EDGE = 1024
@@ -239,17 +240,20 @@ def _found(name: str, gray: NDArray[np.uint8], step: float = _FACE_STEP,
 def _cascade(name: str) -> cv2.CascadeClassifier:
     if name not in _loaded:
         bundled = getattr(getattr(cv2, "data", None), "haarcascades", "")
-        for folder in (bundled, *_FOLDERS):
-            path = Path(folder) / name
-            if folder and path.is_file():
+        folders = [Path(folder) for folder in (bundled, *_FOLDERS) if folder]
+        for path in (folder / spelling for folder in folders
+                     for spelling in (name, _OLD_NAMES.get(name, name))):
+            if path.is_file():
                 cascade = cv2.CascadeClassifier(str(path))
                 if not cascade.empty():
                     _loaded[name] = cascade
                     break
         else:
-            raise PrivacyError(f"OpenCV's {name} was not found, so faces and plates cannot be "
-                               "covered; install opencv-data (apt) or opencv-python-headless "
-                               "(pip), or set privacy.blur_faces and privacy.blur_plates to false")
+            raise PrivacyError(
+                f"OpenCV's {name} was not found in {', '.join(map(str, folders)) or 'any folder'}, "
+                "so faces and plates cannot be covered; install opencv-data (apt; pip's "
+                "opencv-python-headless brings its own), or set privacy.blur_faces and "
+                "privacy.blur_plates to false")
     return _loaded[name]
 
 

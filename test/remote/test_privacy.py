@@ -1,6 +1,9 @@
 """What is covered, that nothing of it is left, and that the rest stays as it is."""
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -109,11 +112,25 @@ def test_missing_cascades_are_an_error_not_an_image_with_faces(monkeypatch) -> N
     monkeypatch.setattr(privacy, "_loaded", {})
     monkeypatch.setattr(privacy, "_FOLDERS", ())
     monkeypatch.setattr(cv2.data, "haarcascades", "/nowhere/")
-    with pytest.raises(PrivacyError, match="opencv-data"):
+    with pytest.raises(PrivacyError, match="not found in /nowhere.*opencv-data"):
         redact(room(), [], FACES)
     with pytest.raises(PrivacyError):
         check_cascades(CONFIG)
     check_cascades(PrivacyConfig(blur_faces=False, blur_plates=False))
+
+
+@pytest.mark.parametrize("spelling", ["licence", "license"])
+def test_the_plates_cascade_by_the_name_that_this_opencv_gives_it(spelling, tmp_path, monkeypatch
+                                                                 ) -> None:
+    # 'licence' up to 4.6 (Ubuntu 22.04 and 24.04), 'license' since; apt's has no cv2.data
+    for file in Path(cv2.data.haarcascades).glob("*.xml"):
+        name = re.sub("licen[cs]e", spelling, file.name)
+        (tmp_path / name).symlink_to(file)
+    monkeypatch.setattr(privacy, "_loaded", {})
+    monkeypatch.setattr(privacy, "_FOLDERS", ("/nowhere", str(tmp_path)))
+    monkeypatch.delattr(cv2, "data")
+    check_cascades(CONFIG)
+    assert redact(plate(), [], PrivacyConfig(blur_faces=False)).plates >= 1
 
 
 def test_a_jpeg_holds_pixels_only() -> None:
