@@ -125,11 +125,15 @@ def serving(behaviour: Behaviour | list[Behaviour]) -> Iterator[Loopback]:
         thread.join(10)
 
 
+_HELD: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """One where nobody listens."""
-    with contextlib.closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """One where nobody listens, nor can until this process ends: a connection is refused."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    _HELD.append(held)
+    return int(held.getsockname()[1])
 
 
 def completion(text: str, finish: str = "stop", **more: Any) -> dict[str, Any]:
