@@ -150,6 +150,12 @@ class Pass:
         """What the pass gives to a yes to the question asked, 0 to 1."""
         return 1.0 - self.p_yes if self.negated else self.p_yes
 
+    @property
+    def neither(self) -> bool:
+        """True where the model gave nothing to yes and no, or as much to one as to the other: no
+        thresholds make an answer of that."""
+        return self.mass == 0.0 or self.support == 0.5
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -262,11 +268,12 @@ def objection(passes: Sequence[Pass], config: PolicyConfig) -> tuple[Cause, str]
                 f"p_yes = {p.p_yes} and mass = {p.mass} for {_name(p)} are not probabilities: the "
                 "model is broken")
     for p in passes:
-        if p.mass < config.min_mass:
+        if p.mass < config.min_mass or p.mass == 0.0:
+            least = f"min_mass = {config.min_mass:g}" if config.min_mass else "anything"
             return Cause.LOW_MASS, (f"yes and no together have {p.mass:.2f} for {_name(p)}, less "
-                                    f"than min_mass = {config.min_mass:g}: not a yes/no question?")
+                                    f"than {least}: not a yes/no question?")
     for p in passes:
-        if config.no_threshold < p.support < config.yes_threshold:
+        if config.no_threshold < p.support < config.yes_threshold or p.neither:
             return Cause.UNCLEAR, (f"p_yes = {p.p_yes:.2f} for {_name(p)} is not clear (thresholds "
                                    f"{config.no_threshold:g} and {config.yes_threshold:g})")
     yes = [p for p in passes if p.support >= config.yes_threshold]

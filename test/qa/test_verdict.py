@@ -64,6 +64,20 @@ def test_judge(given_passes, answer, cause) -> None:
     assert verdict.passes == tuple(given_passes)
 
 
+@pytest.mark.parametrize(("p_yes", "mass", "changes", "cause"), [
+    (0.5, 0.0, {"yes_threshold": 0.5}, Cause.LOW_MASS),
+    (0.5, 0.0, {"no_threshold": 0.5}, Cause.LOW_MASS),
+    (0.9, 0.0, {}, Cause.LOW_MASS),
+    (0.5, 0.9, {"yes_threshold": 0.5}, Cause.UNCLEAR),
+    (0.5, 0.9, {"no_threshold": 0.5}, Cause.UNCLEAR),
+    (math.nextafter(0.5, 1.0), 1e-9, {"yes_threshold": 0.5}, Cause.AGREED)])
+def test_no_thresholds_make_an_answer_of_none(p_yes, mass, changes, cause) -> None:
+    given_passes = passes((p_yes,) * 2, (1 - p_yes,) * 2, mass=mass)
+    verdict = judge(QUESTION, given_passes, CONFIG.changed(min_mass=0.0, **changes))
+    assert verdict.cause is cause
+    assert (verdict.answer is Answer.UNSURE) == (cause is not Cause.AGREED)
+
+
 def test_three_frames_must_all_agree() -> None:
     stamps = (1.0, 2.0, 3.0)
     agreeing = passes((0.9,) * 3, (0.1,) * 3, stamps)
