@@ -19,6 +19,7 @@ _BODY_STD = 0.15  # of the shorter side: bodies are deeper or flatter than they 
 # Of a contact with the ground. Upright things stand on feet below their middle; that of others is
 # about 0.4 of their width behind it (a ball 0.2, a box 0.5), where it is 0.3 behind the surface.
 _UPRIGHT, _BODY_BEHIND_CONTACT = 1.65, 0.4 / 0.3
+_LEAN_STD = 0.25  # of what its height above the feet does to an upright thing's depth
 _HALF = 0.5       # a box's pixel 0 begins at 0, where a camera model's has its centre at 0
 _CUT_STD = 0.25   # of the visible side: a box cut by the image's edge has its centre elsewhere
 
@@ -99,12 +100,16 @@ class Fused:
 
 def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
          depth_m: NDArray[np.floating], camera: CameraModel,
-         config: FusionConfig = FusionConfig()) -> Fused:
+         config: FusionConfig = FusionConfig(), up: NDArray[np.float64] | None = None) -> Fused:
     """Place one frame's detections in 3D.
 
     Position is depth times the ray of the box's centre, with the camera's full distortion. Its
     covariance is J diag(var_u, var_v, var_z) J^T by the derivatives J of that product, plus the
     focal length's share: along the ray from `ObjectDepth.std_m`, across it from the box's jitter.
+
+    With the depth of the ground (`depth_anchor` contact or floor) that is the depth of the feet. In
+    a tilted camera the middle of what is upright has another: there, with `up` given, the ray of
+    the box's middle is followed to where it passes over the ground below the box.
 
     Args:
         xyxy: shape (N, 4), boxes in pixels of the camera's image; pixel (0, 0) covers 0 to 1, as
@@ -115,6 +120,7 @@ def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
             when it shows the same view.
         camera: model of the image the boxes were found in.
         config: settings.
+        up: shape (3,), the unit vector that points up, in the optical frame; None when not known.
 
     Raises:
         ValueError: when lengths or shapes do not agree; nothing is placed.
@@ -141,7 +147,7 @@ def fuse(xyxy: ArrayLike, scores: ArrayLike, class_names: Sequence[str],
         return Fused((), unplaced)
     found = [d for i, d in enumerate(depths) if isinstance(d, ObjectDepth) and i not in reasons]
     surface, position, size, covariance, cut = _place(clipped[placed], rays[:, placed], found,
-                                                      camera, config)
+                                                      camera, config, up)
     ranges, corners, scored, cuts = (values.tolist() for values in (
         np.linalg.norm(surface, axis=1), clipped[placed] + _HALF, score[placed], cut))
     objects = tuple(
@@ -190,7 +196,7 @@ def _rays(boxes: NDArray[np.float64], camera: CameraModel) -> NDArray[np.float64
 
 
 def _place(boxes: NDArray[np.float64], rays: NDArray[np.float64], depths: list[ObjectDepth],
-           camera: CameraModel, config: FusionConfig
+           camera: CameraModel, config: FusionConfig, up: NDArray[np.float64] | None
            ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64],
                       NDArray[np.float64], NDArray[np.bool_]]:
     """Surface points and positions (N, 3), sizes (N, 3), covariances (N, 3, 3), cut or not (N,).
@@ -203,6 +209,12 @@ def _place(boxes: NDArray[np.float64], rays: NDArray[np.float64], depths: list[O
     z_std = np.array([d.std_m for d in depths])
     extent = np.array([d.extent_m for d in depths])
     sides = np.stack([right[:, 0] - left[:, 0], bottom[:, 1] - top[:, 1]], 1)  # at unit depth
+    upright = sides[:, 1] > _UPRIGHT * sides[:, 0]
+    if config.depth_anchor != "surface" and up is not None:
+        nearer = np.where(upright, _lean(centre, bottom, sides.max(1), up), 0.0) * z
+        # How high is what looks as wide as high from above? Its share is that of what is flat.
+        unsure = np.where(upright, _LEAN_STD * nearer, sides.min(1) * z * up[2] ** 2)
+        z, z_std = z - nearer, np.hypot(z_std, unsure)
     pixel_sides = np.stack([x1 - x0, y1 - y0], 1)
     cut_xy = np.stack([(x0 <= 0.5) | (x1 >= camera.width - 1.5),
                        (y0 <= 0.5) | (y1 >= camera.height - 1.5)], 1)
@@ -222,6 +234,25 @@ def _place(boxes: NDArray[np.float64], rays: NDArray[np.float64], depths: list[O
     surface = centre * z[:, None]
     behind = np.full(len(z), config.body_ratio)
     if config.depth_anchor != "surface":
-        behind *= np.where(sides[:, 1] > _UPRIGHT * sides[:, 0], 0.0, _BODY_BEHIND_CONTACT)
+        behind *= np.where(upright, 0.0, _BODY_BEHIND_CONTACT)
     position = surface + centre * (behind * shorter / length)[:, None]
     return surface, position, np.maximum(size, _LEAST_SIZE_M), covariance, cut
+
+
+def _lean(centre: NDArray[np.float64], bottom: NDArray[np.float64], longer: NDArray[np.float64],
+          up: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much nearer than its feet the middle of an upright thing is, as a share of their depth.
+
+    Shape (N,); 0 in a level camera. The middle lies as high above the feet as the ray of the box's
+    middle passes over them, but no higher than the longer side of the box is long: seen from right
+    above, that ray tells nothing of heights.
+
+    Args:
+        centre, bottom: rays (N, 3) through the middles of boxes and of their lower sides.
+        longer: (N,), the longer sides at unit depth.
+        up: unit vector in the optical frame.
+    """
+    # Over the feet, at height s: (bottom + s up) crosses the ray in the image's vertical plane.
+    steepness = np.minimum(up[1] - centre[:, 1] * up[2], -1e-6)
+    height = np.clip((centre[:, 1] - bottom[:, 1]) / steepness, 0.0, longer)
+    return -height * up[2]

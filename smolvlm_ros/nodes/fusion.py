@@ -93,7 +93,9 @@ class FusionSettings(CalibrationSettings, NodeSettings, FusionConfig):
 
     target_frame: str = setting(
         "", "TF frame of objects and tracks, best one that does not move with the robot (odom, "
-        "map); empty for the camera's optical frame.", le=200)
+        "map); empty for the camera's optical frame. From it, or else from a zone's, depth_anchor "
+        "contact and floor learn how the camera is tilted: z is up in all but optical frames.",
+        le=200)
     tf_timeout_s: float = setting(
         0.2, "How long a frame waits for the transforms at its stamp, all together.", unit="s",
         ge=0.0, le=10.0, runtime=True)
@@ -214,14 +216,15 @@ class FusionNode(FunnelNode[FusionSettings]):
         worker = self._worker  # which outlives its activation when a transform is waited for
         self._compare_frames(inputs)
         with self.stats.timed("fusion"):
-            placed = place(inputs, _SYNCHRONISED, self._sizes.of(header.stamp), settings.rectified,
-                           settings)
             until_s = time.monotonic() + settings.tf_timeout_s
             to_target = self._transforms.lookup(settings.target_frame or header.frame_id,
                                                 header.frame_id, header.stamp,
                                                 settings.tf_timeout_s)
             self.faults.clear("tf")
             to_zones = self._zones.transforms(header, until_s - time.monotonic())
+            ups = [transform.up() for transform in (to_target, *to_zones.values())]
+            placed = place(inputs, _SYNCHRONISED, self._sizes.of(header.stamp), settings.rectified,
+                           settings, next((up for up in ups if up is not None), None))
             with self._lock:
                 view = None if worker.closed else self._track(header, placed, to_target, to_zones)
         if view is None:

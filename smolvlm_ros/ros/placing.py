@@ -93,7 +93,8 @@ class Placed:
 
 
 def place(inputs: FrameInputs, endpoints: tuple[Endpoint, Endpoint, Endpoint],
-          image_size: tuple[int, int] | None, rectified: bool, config: FusionConfig) -> Placed:
+          image_size: tuple[int, int] | None, rectified: bool, config: FusionConfig,
+          up: NDArray[np.float64] | None = None) -> Placed:
     """The objects of one frame, in the camera's optical frame.
 
     Args:
@@ -103,6 +104,7 @@ def place(inputs: FrameInputs, endpoints: tuple[Endpoint, Endpoint, Endpoint],
             None takes the depth image's.
         rectified: the calibration to use is P.
         config: settings.
+        up: which way is up in the camera's optical frame, where known; see `fuse`.
 
     Raises:
         InputError: a message cannot be used, or the depth image holds next to no depth and nothing
@@ -121,7 +123,7 @@ def place(inputs: FrameInputs, endpoints: tuple[Endpoint, Endpoint, Endpoint],
     with reading(depth):
         depth_m = images.to_depth_m(inputs.depth)
         fused = fuse(boxes, [score for _, score in best], [name for name, _ in best], depth_m,
-                     camera, config)
+                     camera, config, up)
         if fused.unplaced and not fused.objects:
             _check_depth(depth_m, fused.unplaced[0])
     return Placed(camera, depth_m, fused)

@@ -3,9 +3,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from smolvlm_ros.camera import CameraModel
+from smolvlm_ros.depth import Mount, ground_depth
 from smolvlm_ros.fusion.fuse import FusionConfig, fuse
+from smolvlm_ros.fusion.mount import mount_transform
 from smolvlm_ros.fusion.transform import Transform
 
 CAMERA = CameraModel(640, 480, 500.0, 400.0, 319.5, 239.5)
@@ -44,6 +47,52 @@ def test_behind_its_contact_lies_the_middle_of_a_squat_body_and_none_of_an_uprig
             depth_anchor="contact", body_ratio=ratio)).objects[0] for ratio in (0.0, 0.3))
         ray = seen.position / seen.range_m
         assert body.position - seen.position == pytest.approx(behind_m * ray)
+
+
+def standing(pitch_deg: float, x_m: float, height_m: float = 1.7
+             ) -> tuple[Transform, NDArray[np.float64], NDArray[np.float32]]:
+    """A thin post on the ground before a camera 3 m above it: mount, box and the ground's depth."""
+    place = mount_transform(3.0, pitch_deg, 0.0, "map", "camera")
+    y = np.array([(x_m, -0.2, 0.0), (x_m, 0.2, 0.0), (x_m, -0.2, height_m), (x_m, 0.2, height_m)])
+    pixels = CAMERA.project(place.inverse().apply(y)) + 0.5
+    depth = ground_depth(CAMERA, Mount(3.0, np.radians(pitch_deg)), 50.0)
+    return place, np.concatenate([pixels.min(0), pixels.max(0)]), depth
+
+
+@pytest.mark.parametrize("anchor", ["contact", "floor"])
+@pytest.mark.parametrize(("pitch_deg", "x_m"), [
+    (0, 8.0), (-8, 9.0), (22, 6.0), (35, 4.0), (45, 3.0), (60, 2.0)])
+def test_what_stands_is_over_its_feet_however_the_camera_is_tilted(pitch_deg: float, x_m: float,
+                                                                   anchor: str) -> None:
+    place, box, depth = standing(pitch_deg, x_m)
+    config = FusionConfig(depth_anchor=anchor, body_ratio=0.3)
+    (thing,) = fuse([box], [1], ["person"], depth, CAMERA, config, place.up()).objects
+    found = thing.transformed(place)
+    assert found.position[:2] == pytest.approx([x_m, 0], abs=0.06)
+    assert found.position[2] == pytest.approx(0.85, abs=0.25)   # the box's middle is not the post's
+    (blind,) = fuse([box], [1], ["person"], depth, CAMERA, config).objects
+    if pitch_deg == 0:
+        assert np.array_equal(thing.position, blind.position)
+        assert np.array_equal(thing.covariance, blind.covariance)
+    elif pitch_deg > 30:   # what it would be without
+        assert blind.transformed(place).position[0] - x_m > 0.3
+
+
+def test_from_right_above_it_is_unsure_how_high_a_thing_is() -> None:
+    place = mount_transform(8.0, 88.0, 0.0, "map", "camera")
+    depth = ground_depth(CAMERA, Mount(8.0, np.radians(88.0)), 50.0)
+    (above, flat) = (fuse([(300, 200, 340, 240)], [1], ["a"], depth, CAMERA,
+                          FusionConfig(depth_anchor="contact"), up).objects[0].transformed(place)
+                     for up in (place.up(), None))
+    assert above.position == pytest.approx(flat.position)
+    assert np.sqrt(above.covariance[2, 2]) > 0.5 > 2 * np.sqrt(flat.covariance[2, 2])
+
+
+def test_a_surface_s_depth_has_nothing_to_do_with_the_tilt() -> None:
+    place, box, _ = standing(35, 4.0)
+    one, other = (fuse([box], [1], ["a"], WALL, CAMERA, up=up).objects[0]
+                  for up in (place.up(), None))
+    assert np.array_equal(one.position, other.position)
 
 
 def test_a_box_of_one_pixel_lies_on_that_pixels_ray() -> None:
