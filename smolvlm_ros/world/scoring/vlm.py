@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from smolvlm_ros.qa.negation import negate
 from smolvlm_ros.qa.verdict import YesNo
-from smolvlm_ros.world.facts import COLOUR, PRESENCE, STATE, Box, balanced, facts_of, sighted
+from smolvlm_ros.world.facts import (
+    COLOUR,
+    PRESENCE,
+    STATE,
+    Box,
+    Sighted,
+    balanced,
+    facts_of,
+    sighted,
+)
 from smolvlm_ros.world.mounts import MOUNTS
 from smolvlm_ros.world.scoring.vlm_crops import crop_by_chance
 from smolvlm_ros.world.truth import Fact, WorldFrame
@@ -37,11 +46,13 @@ class View:
         image_rgb: shape (H, W, 3) uint8.
         facts: true and false statements about it.
         crop: True when it is a part of a frame.
+        seen: what of the objects can be told.
     """
 
     image_rgb: NDArray[np.uint8]
     facts: tuple[Fact, ...]
     crop: bool
+    seen: Sighted = Sighted((), ())
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,8 @@ def _view(frame: WorldFrame, rng: np.random.Generator, crop: bool) -> View:
     if crop:
         box = crop_by_chance(frame.objects, frame.mask.shape[1], frame.mask.shape[0], rng)
         image = np.ascontiguousarray(image[box[1]:box[3], box[0]:box[2]])
-    return View(image, facts_of(sighted(frame.objects, frame.mask, box), rng, frame.outdoor), crop)
+    seen = sighted(frame.objects, frame.mask, box)
+    return View(image, facts_of(seen, rng, frame.outdoor), crop, seen)
 
 
 def _exchanged(count: int, rng: np.random.Generator) -> list[int]:

@@ -49,7 +49,10 @@ def write(folder: Path, run: Run) -> None:
         "describes what it sees in a sentence.",
         {"Trained on": _data(run), "How": _way(run),
          "Limits": "Questions about anything else get an answer too, and it means nothing. "
-                   "Counting, places and distances were not taught."}))
+                   "Counting, places and distances were not taught. Descriptions are less sure "
+                   "than answers: `vlm_describe_exact` of them say what is there and nothing else, "
+                   "`vlm_describe_invented` name what is not there. Ask a question where it "
+                   "matters."}))
 
 
 def _data(run: Run) -> str:
