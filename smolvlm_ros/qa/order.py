@@ -7,45 +7,14 @@ frame, each with its negation, and the order comes from the frames' stamps.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smolvlm_ros.qa.engine import Engine, Withheld
 from smolvlm_ros.qa.frames import repeats
 from smolvlm_ros.qa.negation import negate
+from smolvlm_ros.qa.past_question import Order, Presence
 from smolvlm_ros.qa.verdict import Answer, Cause, Frame, Pass, PolicyConfig, Verdict
-
-_WHAT = r"(?:the |an? |any |some )?(?P<{}>[\w][\w -]{{0,40}}?)"
-_CAME = (r"(?:come|came|appear|appeared|arrive|arrived|enter|entered|get here|show up|there|here"
-         r"|seen|visible|in sight|in view)(?: into view| in view| in sight| in| here| there)?")
-_ORDER = re.compile(rf"^(?:did|was|were|has|have) {_WHAT.format('first')} {_CAME} "
-                    rf"(?P<word>before|after|earlier than|later than) {_WHAT.format('second')}"
-                    r"(?: did| came| appeared| arrived| was)?\?*$", re.IGNORECASE)
-_SEEN = re.compile(rf"^(?:did {_WHAT.format('came')} {_CAME}"
-                   rf"|(?:was|were|has|have) there (?:been )?{_WHAT.format('there')}"
-                   rf"|(?:was|were) {_WHAT.format('was')} {_CAME})\?*$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Order:
-    """Whether one thing was there before another.
-
-    Attributes:
-        first, second: what they are called, without article.
-        before: False for 'after'.
-    """
-
-    first: str
-    second: str
-    before: bool
-
-
-@dataclass(frozen=True)
-class Presence:
-    """Whether a thing was there at some time."""
-
-    what: str
 
 
 @dataclass(frozen=True)
@@ -57,29 +26,24 @@ class _Look:
     passes: tuple[Pass, ...]
 
 
-def parse(question: str) -> Order | Presence | None:
-    """What a question about the past asks; None for another one.
-
-    `parse("Did the ball come before the person?")` is `Order("ball", "person", True)`.
-    """
-    body = question.strip().rstrip("? ")
-    found = _ORDER.match(body)
-    if found:
-        before = found["word"].lower() in ("before", "earlier than")
-        return Order(found["first"].lower(), found["second"].lower(), before)
-    found = _SEEN.match(body)
-    if found:
-        return Presence((found["came"] or found["there"] or found["was"]).lower())
-    return None
-
-
 def is_there(what: str) -> str:
     """The question about one frame: 'Is there a ball?'."""
     return f"Is there {'an' if what[:1] in 'aeiou' else 'a'} {what}?"
 
 
+def not_looked_at(left_out: Sequence[float], count: int) -> str:
+    """What to tell of changed frames that were left out; '' for none.
+
+    Args:
+        left_out: their stamps.
+        count: frames that were looked at.
+    """
+    return (f"{len(left_out)} of {count + len(left_out)} changed frames were not looked at; ask "
+            "about less time, or raise video.max_tokens or video.max_frames" if left_out else "")
+
+
 def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engine: Engine,
-           config: PolicyConfig, unseen: str) -> Verdict:
+           config: PolicyConfig, unseen: str, left_out: Sequence[float] = ()) -> Verdict:
     """The verdict on what was.
 
     That a thing was there stands on the frames that show it. That it was not, and what came first,
@@ -93,6 +57,8 @@ def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engi
         engine: is asked about one frame at a time.
         config: thresholds and shelf life.
         unseen: what of the time no frame shows, as `VideoRing.unseen` says; '' for none.
+        left_out: stamps of what is not looked at, as `VideoRing.left_out` says. What came first
+            does not depend on those after it.
 
     Raises:
         QuestionError: a name that must not reach the model.
@@ -124,8 +90,11 @@ def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engi
         found = _present(asked, looks[0])
     if withheld:
         missed = missed or f"{len(withheld)} of {len(frames)} frames may not be sent: {withheld[0]}"
-    unseen = unseen or missed
     answer, reason, deciding = found
+    # Whatever comes once the first of both is there comes after it.
+    until_s = math.inf if isinstance(asked, Presence) else min((p.stamp_s for p in deciding),
+                                                               default=math.inf)
+    unseen = unseen or missed or not_looked_at([s for s in left_out if s < until_s], len(frames))
     if unseen and not (isinstance(asked, Presence) and answer is Answer.YES):
         answer, reason, deciding = Answer.UNSURE, f"{reason}; {unseen}", ()
     unsure = answer is Answer.UNSURE
@@ -159,7 +128,8 @@ def _look(frame: Frame, question: str, engine: Engine, config: PolicyConfig) -> 
                    for text, given in zip(texts, engine.yes_no(frame.image_rgb, texts),
                                           strict=True))
     there: bool | None = None
-    if all(0.0 <= p.p_yes <= 1.0 and p.mass >= config.min_mass for p in passes):  # NaN fails
+    if all(0.0 <= p.p_yes <= 1.0 and p.mass >= config.min_mass and not p.neither
+           for p in passes):  # NaN fails
         if all(p.support >= config.yes_threshold for p in passes):
             there = True
         elif all(p.support <= config.no_threshold for p in passes):

@@ -144,7 +144,8 @@ class ServerEngine:
         asked = clean_text(question, "the question", MAX_PROMPT)
         newest_s = frames[-1].stamp_s
         ages = ", ".join(f"{newest_s - frame.stamp_s:.1f}" for frame in frames)
-        text = f"Frames of a video, oldest first, taken so many seconds ago: {ages}. {asked}"
+        text = ("Frames of a video, oldest first, taken so many seconds before the newest: "
+                f"{ages}. {asked}")
         return self._stream(frames, text, limit, should_stop)
 
     def close(self) -> None:

@@ -5,26 +5,21 @@ import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from smolvlm_ros.qa.frames import RESET_S, repeats
 from smolvlm_ros.qa.verdict import Frame
+from smolvlm_ros.qa.views import View, change, changes, view_of
 from smolvlm_ros.remote.picture import shrunk
 from smolvlm_ros.settings import Settings, setting
 
 AUTO, TOGETHER, EACH = "auto", "together", "each"
 TOKENS = 128          # of an image, where an engine does not say how many
-_VIEW = (32, 24)      # cells in which views are compared
 _LATE_S = 1.0         # so much of a period's begin may have no frame
 _STUCK_S = 1.0        # one image for longer is of a stuck camera
 _FINE_S = 0.5         # frames noted are merged to about this
-_CHANGED_CELLS = 38   # a twentieth of them: what somebody covers who comes in
-
-_View: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,8 @@ class VideoConfig(Settings):
         unit="s", ge=0.1, le=3600.0, runtime=True)
     max_tokens: int = setting(
         1024, "Image tokens of all frames of a question at most: fewer frames for a model whose "
-        "image has more tokens.", unit="tokens", ge=64, le=16384, runtime=True)
+        "image has more tokens. Where changed frames are left out, nobody says that something was "
+        "not there.", unit="tokens", ge=64, le=16384, runtime=True)
     how: str = setting(
         AUTO, "'together': all frames in one prompt, as SmolVLM2 was trained on videos; 'each': "
         "one after the other; 'auto': together where the model can.",
@@ -74,7 +70,7 @@ class VideoEngine(Protocol):
 @dataclass(frozen=True, eq=False)
 class _Kept:
     frame: Frame
-    view: _View
+    view: View
 
 
 class VideoRing:
@@ -91,6 +87,7 @@ class VideoRing:
         # Stamp and contrast of all frames, and for how long the camera has shown just this image.
         self._noted: deque[tuple[float, float, float]] = deque()
         self._begun: Frame | None = None  # the first frame of that image
+        self._views: deque[tuple[float, View]] = deque()  # of all that were kept, thinned out too
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -101,11 +98,12 @@ class VideoRing:
         One out of order is left out; a stamp more than 1 s back is a restarted clock, and all
         before it is forgotten.
         """
-        view = _view(frame)
+        view = view_of(frame.image_rgb)
         since_s = frame.stamp_s - self._kept[-1].frame.stamp_s if self._kept else 0.0
         if since_s < -RESET_S:
             self._kept.clear()
             self._noted.clear()
+            self._views.clear()
             self._begun = None
         elif self._kept and since_s <= 0:
             return
@@ -117,10 +115,13 @@ class VideoRing:
             return
         self._newest = None
         self._kept.append(self._small(_Kept(frame, view)))
+        self._views.append((frame.stamp_s, view))
         # The last one before the period shows what was there when it began.
         begin_s = frame.stamp_s - self.config.history_s
         while len(self._kept) > 1 and self._kept[1].frame.stamp_s <= begin_s:
             del self._kept[0]
+        while len(self._views) > 1 and self._views[1][0] <= begin_s:
+            self._views.popleft()
         if len(self._kept) > self.config.max_frames:
             self._kept = _thinned(self._kept, self.config.max_frames)
 
@@ -134,6 +135,27 @@ class VideoRing:
         every = self._kept + ([self._small(self._newest)] if self._newest else [])
         first = max((i for i, k in enumerate(every) if k.frame.stamp_s <= since_s), default=0)
         return tuple(kept.frame for kept in _thinned(every[first:], count))
+
+    def left_out(self, since_s: float, chosen: Sequence[Frame]) -> tuple[float, ...]:
+        """Stamps of the frames since a stamp that show what neither the chosen one before nor the
+        one after shows: nobody who looks at the chosen ones knows what was there then.
+
+        Args:
+            since_s, chosen: as `choose` took and gave them.
+        """
+        begin_s = max((s for s, _ in self._views if s <= since_s), default=since_s)
+        stamps = [frame.stamp_s for frame in chosen]
+        views = [view_of(frame.image_rgb) for frame in chosen]
+        found: list[float] = []
+        for i in range(len(stamps) - 1):
+            among = [(s, v) for s, v in self._views
+                     if s >= begin_s and stamps[i] < s < stamps[i + 1]]
+            if among:
+                seen = np.stack([view for _, view in among])
+                least = np.minimum(changes(seen, views[i]), changes(seen, views[i + 1]))
+                found += [s for (s, _), much in zip(among, least, strict=True)
+                          if much >= self.config.min_change]
+        return tuple(found)
 
     def unseen(self, begin_s: float, end_s: float, min_contrast: float,
                accept_repeated: bool = True) -> str:
@@ -181,16 +203,6 @@ class VideoRing:
         return _Kept(dataclasses.replace(kept.frame, image_rgb=small, scale=scale), kept.view)
 
 
-def change(first: _View, second: _View) -> float:
-    """How much two views differ: mean difference of the grey values where it is largest, 0 to 255.
-
-    Args:
-        first, second: shape (24, 32) float32.
-    """
-    cells = np.abs(first - second).ravel()
-    return float(np.partition(cells, -_CHANGED_CELLS)[-_CHANGED_CELLS:].mean())
-
-
 def frames_for(config: VideoConfig, engine: object) -> int:
     """How many frames a question may have within the token budget, at least 2."""
     tokens = getattr(engine, "tokens_per_image", TOKENS)
@@ -207,27 +219,21 @@ def together(config: VideoConfig, engine: object) -> VideoEngine | None:
     return None if config.how == AUTO and getattr(engine, "embedded", False) else engine
 
 
-def told(parts: Sequence[tuple[float, str]]) -> str:
-    """One text of what each frame shows, by seconds before the newest; the same again is left out.
+def told(parts: Sequence[tuple[float, str]], now_s: float) -> str:
+    """One text of what each frame shows, by seconds ago; the same again is left out.
 
-    `told([(0.0, "A hall."), (2.0, "A hall."), (8.0, "A man.")])` is
-    `"8 s ago: A hall. 0 s ago: A man."`.
+    `told([(0.0, "A hall."), (2.0, "A hall."), (8.0, "A man.")], 9.0)` is
+    `"9 s ago: A hall. 1 s ago: A man."`.
 
     Args:
         parts: stamp in seconds and text, oldest first.
+        now_s: time on the clock of the stamps, seconds.
     """
-    newest_s = parts[-1][0] if parts else 0.0
     lines: list[tuple[float, str]] = []
     for stamp_s, text in parts:
         if not lines or lines[-1][1] != text:
             lines.append((stamp_s, text))
-    return " ".join(f"{newest_s - stamp_s:.0f} s ago: {text}" for stamp_s, text in lines)
-
-
-def _view(frame: Frame) -> _View:
-    gray = cv2.cvtColor(cv2.resize(frame.image_rgb, _VIEW, interpolation=cv2.INTER_AREA),
-                        cv2.COLOR_RGB2GRAY)
-    return np.asarray(gray, np.float32)
+    return " ".join(f"{max(0.0, now_s - stamp_s):.0f} s ago: {text}" for stamp_s, text in lines)
 
 
 def _thinned(kept: Sequence[_Kept], count: int) -> list[_Kept]:

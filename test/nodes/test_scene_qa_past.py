@@ -131,9 +131,45 @@ def test_order_and_presence_are_told_from_the_frames_of_that_time(
                 ("Did the person fall in the last 60 seconds?", {}, "ask in mode FREE"),
                 ("Was there a ball in the last hour?", {}, "video.history_s = 300"),
                 ("Was there a ball in the last minute?", {"track_id": "7"}, "whole view"),
-                ("Was there a ball in the last minute?", {"high_stakes": True}, "no server")):
+                ("Was there a ball in the last minute?", {"high_stakes": True}, "no server"),
+                ("Was there never a person?", {"history_ms": 60_000}, "ask in mode FREE"),
+                ("Was there a person a minute ago?", {}, "'a minute ago' is not understood; say"),
+                ("War gestern jemand da?", {}, "or give history_ms")):
             given = b.ask(question, YES_NO, **fields)
             assert given.status == REFUSED and text in given.message
+        asked = len(b.node.engine.asked)
+        assert b.ask("What happened yesterday?", FREE).status == REFUSED
+        assert len(b.node.engine.asked) == asked
+
+
+def test_nothing_is_told_from_a_camera_that_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Seeing()
+    with bench(monkeypatch, engine) as b:
+        show(b, 40.0, BALL)
+        show(b, 30.0)
+        for question, mode in (("What happened?", FREE), ("Was there a ball?", YES_NO)):
+            given = b.ask(question, mode, history_ms=20_000)
+            assert given.status == NO_FRAME and "s old; is the camera alive?" in given.message
+        assert not engine.asked and not given.text
+        given = b.ask("What happened?", FREE, history_ms=60_000)
+        assert given.status == OK and not given.text.endswith(" 0 s ago: A hall.")
+        assert 30 <= int(given.text.split()[-5]) <= 60  # seconds before now
+        assert "do not reach back" in given.message
+
+
+def test_of_frames_that_nobody_looked_at_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench(monkeypatch, Seeing(), video__max_tokens=256,  # two frames of 128
+               video__max_gap_s=200.0) as b:
+        for age, things in ((150.0, ()), (20.0, (BALL,)), (16.0, ()), (12.0, (BALL,)), (8.0, ())):
+            show(b, age, *things)
+        given = b.ask("Was there a ball?", YES_NO, history_ms=80_000)
+        assert given.verdict.answer == SceneVerdict.UNSURE
+        assert "changed frames were not looked at" in given.verdict.reason
+        given = b.ask("What happened?", FREE, history_ms=80_000)
+        assert given.status == OK and "changed frames were not looked at" in given.message
+        assert b.set_parameter("video.max_tokens", 1024).successful
+        given = b.ask("What happened?", FREE, history_ms=80_000)
+        assert given.status == OK and given.message == ""
 
 
 @pytest.mark.parametrize(("video", "text"), [(True, "frames, and a ball came."),

@@ -11,7 +11,8 @@ import pytest
 from smolvlm_ros.qa.engine import Withheld
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open
-from smolvlm_ros.qa.order import Order, Presence, decide, parse
+from smolvlm_ros.qa.order import decide
+from smolvlm_ros.qa.past_question import Order, Presence, parse
 from smolvlm_ros.qa.verdict import Answer, Cause, Frame, PolicyConfig, Verdict, YesNo
 
 YES, NO, UNSURE = Answer.YES, Answer.NO, Answer.UNSURE
@@ -26,12 +27,30 @@ YES, NO, UNSURE = Answer.YES, Answer.NO, Answer.UNSURE
     ("Was there a fork lift?", Presence("fork lift")),
     ("Has there been any dog?", Presence("dog")),
     ("Was the ball visible?", Presence("ball")),
+    ("Did anyone come in?", Presence("person")), ("Was there ever a dog?", Presence("dog")),
+    ("Was there somebody with a red bag?", Presence("person with a red bag")),
+    ("Was there a box 3?", Presence("box 3")),
     ("Did the person fall?", None), ("Is there a ball?", None), ("Did it rain before?", None),
 ])
 def test_what_is_asked(question: str, asked: Any) -> None:
     assert parse(question) == asked
     if asked is not None:
         assert not check(question).advice and not is_open(question)
+
+
+@pytest.mark.parametrize("question", [
+    "Was there never a person?", "Was there no person?", "Was there nobody?",
+    "Was the person not there?", "Did nobody come in?", "Did no person come before the ball?",
+    "Did the ball come before nobody?", "Was there only a ball?", "Was there another person?",
+    "Was there someone else?", "Was there always a person?", "Was there a person still there?",
+    "Were there two persons?", "Was there 2 boxes?", "Was there a ball and a person?",
+    "Did the ball come before the person and the dog?", "Was there a person after the ball?",
+    "Was there a person before the ball?", "Was there a person here before the ball came?",
+    "Was there a person without a helmet?", "Was there a person more than once?",
+    "Was there a person yesterday?", "Was there a person 10 seconds ago?",
+])
+def test_what_is_more_than_presence_or_order_is_not_asked_as_that(question: str) -> None:
+    assert parse(question) is None
 
 
 class Scripted:
@@ -135,6 +154,24 @@ def test_only_a_yes_to_presence_stands_when_part_of_the_time_was_not_seen(
         assert part.cause is Cause.UNCLEAR and np.isnan(part.p_yes)
 
 
+@pytest.mark.parametrize(("question", "script", "left_out", "answer"), [
+    ("Was there an ant?", "- - - -", (101.5,), UNSURE),
+    ("Was there an ant?", "- A A -", (100.5, 102.5), YES),  # what was seen was there
+    ("Did the ant come before the bee?", "- A A AB AB", (100.5,), UNSURE),  # a bee, perhaps
+    ("Did the ant come before the bee?", "- A A AB AB", (101.5, 102.5, 103.5), YES),
+    ("Did the ant come before the bee?", "- B B AB AB", (101.5,), NO),
+])
+def test_changed_frames_that_nobody_looked_at_may_have_shown_it(
+        question: str, script: str, left_out: tuple[float, ...], answer: Answer) -> None:
+    asked = parse(question)
+    assert asked is not None
+    shown = frames(script)
+    verdict = decide(question, asked, shown, Scripted(), PolicyConfig(), "", left_out)
+    assert verdict.answer is answer, verdict.reason
+    told = f"1 of {len(shown) + 1} changed frames were not looked at; ask about less time, or raise"
+    assert (told in verdict.reason) == (answer is UNSURE)
+
+
 @pytest.mark.parametrize(("question", "answer"), [
     ("Was there an ant?", NO), ("Did the bee come before the ant?", YES)])
 def test_a_stuck_camera_has_not_seen_what_came_then(question: str, answer: Answer) -> None:
@@ -177,3 +214,11 @@ def test_a_frame_that_may_not_be_sent_was_not_seen(script: str, hidden: int, ans
     with pytest.raises(Withheld):
         decide("Was there an ant?", asked, [shown[hidden], shown[-1]], Guarded(), PolicyConfig(),
                "")
+
+
+@pytest.mark.parametrize("limits", [{"yes_threshold": 0.5}, {"no_threshold": 0.5}])
+def test_no_thresholds_make_a_sighting_of_an_even_answer(limits: dict[str, Any]) -> None:
+    asked = parse("Was there an ant?")
+    assert asked is not None
+    assert decide("Was there an ant?", asked, frames("a a a"), Scripted(),
+                  PolicyConfig(**limits), "").answer is UNSURE

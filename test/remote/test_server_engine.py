@@ -221,7 +221,7 @@ def test_several_frames_go_in_their_order_with_their_ages() -> None:
         shown = [Frame(colour, stamp_s) for colour, stamp_s in ((RED, 10.0), (BLUE, 12.5))]
         assert "".join(engine.watch(shown, "What happened?"))
         request = server.requests[-1]
-        assert "ago: 2.5, 0.0. What happened?" in request.text
+        assert "before the newest: 2.5, 0.0. What happened?" in request.text
         assert [image[0, 0].argmax() for image in request.images] == [0, 2]
 
 

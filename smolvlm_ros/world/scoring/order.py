@@ -12,7 +12,8 @@ import numpy as np
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.models.embedded import WORLD_FRAME_ID
 from smolvlm_ros.qa.engine import Engine
-from smolvlm_ros.qa.order import decide, parse
+from smolvlm_ros.qa.order import decide
+from smolvlm_ros.qa.past_question import parse
 from smolvlm_ros.qa.verdict import Answer, Frame, PolicyConfig
 from smolvlm_ros.qa.video import VideoConfig, VideoRing, frames_for
 from smolvlm_ros.world.actors import Actor, Key, Place
@@ -138,7 +139,8 @@ def score(cases: Sequence[OrderCase], engine: Engine, video: VideoConfig | None 
         begin_s, end_s = case.frames[0].stamp_s, case.frames[-1].stamp_s
         chosen = ring.choose(begin_s, frames_for(video, engine))
         unseen = ring.unseen(begin_s, end_s, policy.min_contrast)
-        answer = decide(case.question, asked, chosen, engine, policy, unseen).answer
+        answer = decide(case.question, asked, chosen, engine, policy, unseen,
+                        ring.left_out(begin_s, chosen)).answer
         if answer is not Answer.UNSURE:
             right += (answer is Answer.YES) == case.truth
             wrong += (answer is Answer.YES) != case.truth
