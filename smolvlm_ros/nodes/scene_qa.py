@@ -125,7 +125,7 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         self._verdicts = self.endpoints.publish(VERDICTS)
         self._watch = self.watch(InputRule(IMAGE.name))
         waiting = ReentrantCallbackGroup()
-        self.endpoints.serve(ASK, Asker(self).on_ask, waiting)
+        self.waiters.until_sent(self.endpoints.serve(ASK, Asker(self).on_ask, waiting))
         # In groups of their own: neither a long search nor the notes hold up the frames.
         self.endpoints.serve(FIND, self._memory.find, MutuallyExclusiveCallbackGroup())
         self.endpoints.act(DESCRIBE, lambda goal: describe(self, goal),

@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from smolvlm_ros.qa.rate import RateConfig, RateLimiter
 from smolvlm_ros.qa.scheduler import Refused
 
-_ANSWER_S = 0.5  # from the end of a callback to the answer in the client's hands
+_ANSWER_S = 0.5  # from the sent answer, or an action's end, to the client's hands
 
 
 class Waiters:
@@ -25,6 +26,8 @@ class Waiters:
         self._most = most
         self._rate = RateLimiter(rate)
         self._count = 0
+        self._unsent = 0
+        self._here = threading.local()  # whether this thread has an answer to send
         self._left_s = -math.inf  # when the last one left, of time.monotonic
         self._changed = threading.Condition()
 
@@ -56,16 +59,52 @@ class Waiters:
                 self._left_s = time.monotonic()
                 self._changed.notify_all()
 
+    def until_sent(self, service: Any) -> None:
+        """Have `wait_empty` wait for every answer of a service to be sent.
+
+        The executor sends it only after the callback, in the same thread.
+
+        Args:
+            service: of rclpy; its callback and its send_response are replaced.
+        """
+        callback, send = service.callback, service.send_response
+
+        def answer(request: Any, response: Any) -> Any:
+            with self._changed:
+                self._unsent += 1
+            self._here.unsent = True
+            try:
+                return callback(request, response)
+            except BaseException:
+                self._note_sent()
+                raise
+
+        def sent(response: Any, header: Any) -> None:
+            try:
+                send(response, header)
+            finally:
+                self._note_sent()
+
+        service.send_response, service.callback = sent, answer
+
+    def _note_sent(self) -> None:
+        if not getattr(self._here, "unsent", False):
+            return  # asked before `until_sent`
+        self._here.unsent = False
+        with self._changed:
+            self._unsent -= 1
+            self._left_s = time.monotonic()
+            self._changed.notify_all()
+
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until all have left and have had the time to get their answers.
 
-        The executor sends an answer only after its callback, and a busy client that hears of its
-        service's end before it has taken the answer drops it.
+        A busy client that hears of its service's end before it has taken the answer drops it.
 
         Returns:
             False when some have not left within the time.
         """
         with self._changed:
-            empty = self._changed.wait_for(lambda: not self._count, timeout_s)
+            empty = self._changed.wait_for(lambda: not self._count and not self._unsent, timeout_s)
             time.sleep(max(0.0, self._left_s + _ANSWER_S - time.monotonic()))
             return empty

@@ -43,6 +43,14 @@ def patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def patient_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client has time on a busy machine to take its answer before the service ends."""
+    from smolvlm_ros.ros import waiters
+
+    monkeypatch.setattr(waiters, "_ANSWER_S", 3.0)
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Five images, each brighter than the one before; they come at 10 Hz."""
     path = tmp_path / "images"

@@ -1,13 +1,15 @@
 """Many clients of the scene_qa node at once, and those that wait when it ends."""
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
 from node_process import NodeProcess  # noqa: E402
-from peer import Peer, fresh_namespace, wait_for  # noqa: E402
+from peer import PATIENCE_S, Peer, fresh_namespace, wait_for  # noqa: E402
 from qa_bench import (  # noqa: E402
     FREE,
     FRESH,
@@ -18,6 +20,7 @@ from qa_bench import (  # noqa: E402
     Gate,
     qa_bench,
 )
+from rclpy.service import Service  # noqa: E402
 from smolvlm_ros.srv import AskScene  # noqa: E402
 
 THINGS = ("person", "box", "ball", "cone", "dog", "chair", "lamp", "door", "cable", "stair")
@@ -25,7 +28,7 @@ ADJECTIVES = ("red", "open", "dirty", "wet")
 
 
 def test_many_clients_at_once_are_all_answered_or_refused(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), rate__per_client_hz=0.0) as b:
+    with qa_bench(engine__model=str(tiny_vlm), rate__per_client_hz=0.0, timeout_s=600.0) as b:
         b.two_frames()
         requests = [AskScene.Request(question=f"Is the {thing} {adjective}?", mode=YES_NO)
                     for thing in THINGS for adjective in ADJECTIVES]
@@ -39,6 +42,7 @@ def test_many_clients_at_once_are_all_answered_or_refused(tiny_vlm: Path) -> Non
             assert answer.verdict.reason
 
 
+@pytest.mark.usefixtures("patient_requests")
 def test_clients_that_wait_for_a_frame_do_not_keep_it_from_coming(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm), engine__max_new_tokens=1,
                   rate__per_client_hz=0.0) as b:
@@ -49,11 +53,13 @@ def test_clients_that_wait_for_a_frame_do_not_keep_it_from_coming(tiny_vlm: Path
         # More than may wait are refused at once; the others wait for a frame.
         wait_for(lambda: sum(f.done() for f in futures) == 40 - 24, "the refusals")
         assert all("24 clients wait already" in f.result().message for f in futures if f.done())
+        wait_for(lambda: b.node.stats.counters()["frames_requested"] == 24, "all to wait")
         b.frame()
         wait_for(lambda: all(f.done() for f in futures), "the answers")
         assert sum(f.result().status == OK for f in futures) == 24
 
 
+@pytest.mark.usefixtures("patient_answers")
 def test_who_waits_when_the_node_is_deactivated_gets_an_answer(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm)) as b:
         gate = b.gate()
@@ -64,6 +70,25 @@ def test_who_waits_when_the_node_is_deactivated_gets_an_answer(tiny_vlm: Path) -
         wait_for(waiting.done, "its answer")
         assert waiting.result().status == NO_FRAME
         assert "shutting down" in waiting.result().message
+
+
+def test_an_answer_is_given_once_the_executor_has_sent_it(monkeypatch: pytest.MonkeyPatch
+                                                          ) -> None:
+    send, sending, go = Service.send_response, threading.Event(), threading.Event()
+
+    def slow(service: Any, response: Any, header: Any) -> None:
+        if service.srv_type is AskScene:
+            sending.set()
+            assert go.wait(PATIENCE_S)
+        send(service, response, header)
+    monkeypatch.setattr(Service, "send_response", slow)
+    with qa_bench() as b:
+        asked = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(question="Is it on?"))
+        wait_for(sending.is_set, "the answer to be sent")
+        assert not b.node.waiters.wait_empty(0.05)
+        go.set()
+        assert b.node.waiters.wait_empty(PATIENCE_S)
+        wait_for(asked.done, "the answer")
 
 
 def test_ctrl_c_while_clients_wait_ends_at_once_and_answers_them(tiny_vlm: Path, tmp_path: Path

@@ -40,6 +40,45 @@ def test_the_end_is_waited_for() -> None:
     thread.join()
 
 
+class Service:
+    """What rclpy's service is to its executor."""
+
+    def __init__(self) -> None:
+        self.sending, self.go = threading.Event(), threading.Event()
+
+    def callback(self, request: str, response: str) -> str:
+        if request == "broken":
+            raise KeyError
+        return response + request
+
+    def send_response(self, response: str, header: str) -> None:
+        self.sending.set()
+        assert self.go.wait(10)
+        if header == "nobody":
+            raise RuntimeError
+
+    def execute(self, request: str, header: str = "client") -> None:
+        self.send_response(self.callback(request, ""), header)
+
+
+def test_an_answer_is_waited_for_until_it_has_been_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ANSWER_S", 0.0)
+    service, waiters = Service(), Waiters(1)
+    waiters.until_sent(service)
+    assert waiters.wait_empty(0.0)
+    thread = threading.Thread(target=service.execute, args=("Is it open?",))
+    thread.start()
+    assert service.sending.wait(10)
+    assert not waiters.wait_empty(0.01)
+    service.go.set()
+    assert waiters.wait_empty(10.0)
+    thread.join()
+    for request, header, error in (("broken", "", KeyError), ("", "nobody", RuntimeError)):
+        with pytest.raises(error):
+            service.execute(request, header)
+        assert waiters.wait_empty(0.0)
+
+
 def test_whoever_has_just_left_gets_the_answer_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ANSWER_S", 0.2)
     waiters = Waiters(1)
