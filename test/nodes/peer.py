@@ -78,8 +78,9 @@ class Peer:
     def __enter__(self) -> Peer:
         return self
 
-    def __exit__(self, *_: Any) -> None:
-        self._spinner.stop()
+    def __exit__(self, failed: Any, *_: Any) -> None:
+        ended = self._spinner.stop(PATIENCE_S)
+        assert ended or failed, "a callback of the peer has not ended"
 
     def listen(self, topic: str, kind: Any, qos: QoSProfile = RELIABLE,
                matched: bool = True) -> list[Any]:
@@ -185,7 +186,8 @@ def running(kind: type, namespace: str, /, active: bool = True, **parameters: An
             assert node.state == "active", f"the node is {node.state}"
         yield node
     finally:
-        spinner.stop()
+        ended = spinner.stop(PATIENCE_S)
+    assert ended, f"a callback of {node.get_name()} has not ended"
 
 
 def textured(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:

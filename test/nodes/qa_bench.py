@@ -13,6 +13,7 @@ from peer import Peer, fresh_namespace, running, stamp, textured, wait_for
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.action import ActionClient
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from smolvlm_ros.action import DescribeScene
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent
@@ -27,6 +28,7 @@ from smolvlm_ros.ros import images
 from smolvlm_ros.ros.boxes import hypothesis, to_box
 from smolvlm_ros.ros.stamps import to_seconds
 
+PIECES = QoSProfile(depth=2000, reliability=ReliabilityPolicy.RELIABLE)  # none may be lost
 FRAME = "camera_optical_frame"
 YES_NO, FREE, AUTO = AskScene.Request.YES_NO, AskScene.Request.FREE, AskScene.Request.AUTO
 NEWEST, FRESH = AskScene.Request.NEWEST, AskScene.Request.FRESH
@@ -144,7 +146,7 @@ class QaBench:
         By a subscription: rclpy's client drops what it takes after a goal's result.
         """
         return self.peer.listen("scene_qa/describe/_action/feedback",
-                                DescribeScene.Impl.FeedbackMessage)
+                                DescribeScene.Impl.FeedbackMessage, PIECES)
 
     def event(self, kind: int = ZoneEvent.ENTER, class_name: str = "person", zone: str = "door",
               at: Time | None = None) -> ZoneEvent:
@@ -193,6 +195,7 @@ def qa_bench(**parameters: Any) -> Iterator[QaBench]:
     parameters.setdefault("engine__model", "none")
     parameters.setdefault("ask_again", 0)  # random weights are never clear
     parameters.setdefault("policy__shelf_life_s", 600.0)  # on a busy machine frames get old
+    parameters.setdefault("frames__max_age_s", 600.0)
     with running(SceneQaNode, namespace, **parameters) as node, Peer(namespace) as peer:
         yield QaBench(node, peer, peer.listen("verdicts", SceneVerdict,
                                               matched=node.state == "active"))

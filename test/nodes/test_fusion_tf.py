@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
-from fusion_bench import LOOKS_AHEAD, at, bench, header  # noqa: E402
+from fusion_bench import CAMERA, LOOKS_AHEAD, at, bench, header  # noqa: E402
 from peer import wait_for  # noqa: E402
+
+from smolvlm_ros.depth import Mount, ground_depth  # noqa: E402
+from smolvlm_ros.fusion import mount_transform  # noqa: E402
+from smolvlm_ros.ros.transforms import to_quaternion  # noqa: E402
 
 
 def test_objects_are_in_the_target_frame_by_the_transform_at_the_stamp() -> None:
@@ -27,7 +31,7 @@ def test_objects_are_in_the_target_frame_by_the_transform_at_the_stamp() -> None
 
 
 def test_a_transform_that_comes_late_is_waited_for() -> None:
-    with bench(target_frame="tf_b_map", tf_timeout_s=5.0) as b:
+    with bench(target_frame="tf_b_map", tf_timeout_s=10.0) as b:
         b.send(0, frame="tf_b_cam")
         time.sleep(0.2)  # the frame waits; nothing to wait for by condition
         assert b.objects == []
@@ -108,3 +112,26 @@ def test_frames_that_wait_for_a_stalled_transform_are_all_placed() -> None:
             b.transform("tf_i_map", "tf_i_cam", at(number), (0.0, 0.0, 0.0), LOOKS_AHEAD)
         b.await_objects(6)
         assert [m.header for m in b.objects] == [header(n, "tf_i_map") for n in range(6)]
+
+
+@pytest.mark.parametrize("where", ["target", "zone"])  # whichever frame has z up tells the tilt
+def test_what_stands_on_known_ground_is_over_its_feet_in_a_tilted_camera(where: str) -> None:
+    place = mount_transform(3.0, 35.0, 0.0, f"tf_j_{where}", f"tf_j_cam_of_{where}")
+    corners = np.array([(4.0, side, z) for side in (-0.2, 0.2) for z in (0.0, 1.7)])
+    pixels = CAMERA.project(place.inverse().apply(corners)) + 0.5
+    box = (*pixels.min(0), *pixels.max(0))
+    depth = ground_depth(CAMERA, Mount(3.0, np.radians(35.0)), 50.0).astype(np.float32)
+    zone = (f"zones: [{{name: spot, frame_id: {place.target}, type: cylinder, center: [4, 0], "
+            "radius_m: 0.2, enter_hits: 1}]")
+    settings = {"target_frame": place.target} if where == "target" else {"zones": zone}
+    with bench(depth_anchor="contact", **settings) as b:
+        turn = to_quaternion(place.rotation)
+        b.transform(place.target, place.source, at(0), (0.0, 0.0, 3.0),
+                    (turn.x, turn.y, turn.z, turn.w))
+        b.send(0, depth, boxes=(box,), frame=place.source)
+        position = b.await_objects(1).detections[0].results[0].pose.pose.position
+        found = np.array((position.x, position.y, position.z))
+        found = found if where == "target" else place.apply(found)
+        assert found[:2] == pytest.approx([4.0, 0.0], abs=0.15)
+        if where == "zone":
+            wait_for(lambda: b.events, "the enter")

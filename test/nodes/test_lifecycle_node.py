@@ -14,6 +14,7 @@ from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
 from peer import Peer, fresh_namespace, running, wait_for  # noqa: E402
 
+from smolvlm_ros.ros import health  # noqa: E402
 from smolvlm_ros.ros.mailbox import Mailbox  # noqa: E402
 
 OPENED = ["open model", "open file", "open cache", "open stream"]
@@ -224,7 +225,9 @@ class TestHealth:
             node.on_work = lambda: None
             assert peer.call("example/work", Trigger, Trigger.Request()).success
 
-    def test_a_lost_input_is_an_error_though_the_process_lives_and_it_may_come_back(self) -> None:
+    def test_a_lost_input_is_an_error_though_the_process_lives_and_it_may_come_back(
+            self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(health, "_RECOVERED_FOR_S", 0.2)
         namespace = fresh_namespace()
         with Peer(namespace) as peer, running(ExampleNode, namespace) as node:
             node.on_message = lambda _: node.watched.arrived(time.monotonic())
@@ -234,6 +237,7 @@ class TestHealth:
                 peer.send("input", Header())
                 return True
             peer.await_status("example", lambda level, *_: coming() and level == 0, "health")
+            monkeypatch.setattr(health, "_RECOVERED_FOR_S", 60.0)
             peer.await_error("example", "input lost: silent for")
             peer.await_status("example", lambda level, text, _: coming() and level == 1
                               and "is back" in text, "its return")

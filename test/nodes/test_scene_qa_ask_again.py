@@ -42,7 +42,8 @@ def asked_again(b: QaBench, times: int) -> None:
 
 
 def test_what_was_unclear_is_asked_again_on_newer_frames(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, ask_again=1) as b:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, ask_again=1,
+                  second_frame_timeout_s=60.0) as b:
         clear_from(b, 2)  # half of the first attempt is enough to abstain
         first, second = two_sightings(b, 4.0, 3.0)
         b.event(at=first.header.stamp)
@@ -56,7 +57,8 @@ def test_what_was_unclear_is_asked_again_on_newer_frames(tiny_vlm: Path) -> None
 
 
 def test_what_stays_unclear_is_published_once(tiny_vlm: Path) -> None:
-    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, ask_again=1) as b:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, ask_again=1,
+                  second_frame_timeout_s=60.0) as b:
         calls = clear_from(b, 99)
         first, _ = two_sightings(b, 4.0, 3.0)
         b.event(at=first.header.stamp)

@@ -174,7 +174,7 @@ def test_a_fresh_look_at_an_object_is_never_an_old_one(
             b.boxes(frame, t7=LEFT)
         answer = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(
             question="Is it open?", frame=FRESH, track_id="7",
-            timeout_ms=2000 if boxes is None else 0))
+            timeout_ms=6000 if boxes is None else 0))
         wait_for(lambda: gate.sent, "the fresh frame")
         if boxes is not None:
             b.boxes(gate.sent[0], **boxes)

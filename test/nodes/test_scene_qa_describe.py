@@ -100,7 +100,7 @@ def test_a_description_that_takes_too_long_is_ended_with_what_it_has(tiny_vlm: P
         def endless(image: Any, prompt: str, most: int, stop: Any) -> Iterator[str]:
             while not stop():
                 yield "and "
-                time.sleep(0.01)
+                time.sleep(0.05)
         b.node.engine.stream = endless
         status, result = Describer(b).result()
         assert status == GoalStatus.STATUS_ABORTED and "timeout_s = 1 s" in result.message

@@ -254,6 +254,7 @@ def hang(handler: Any, request: Any) -> None:
     server.ended.wait(60)
 
 
+@pytest.mark.usefixtures("patient_answers")
 def test_deactivated_while_the_server_hangs_everybody_gets_an_answer(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with serving(hang) as server, bench(monkeypatch, tmp_path, server.url) as (b, _):
@@ -262,9 +263,10 @@ def test_deactivated_while_the_server_hangs_everybody_gets_an_answer(
         late = b.ask(QUESTION, YES_NO, track_id="7", timeout_ms=4000)
         assert late.verdict.answer == SceneVerdict.UNSURE and late.verdict.escalation
         assert time.monotonic() - begin < 30
+        before = len(server.requests)
         waiting = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(
             question="Is it on?", mode=YES_NO, track_id="7"))
-        wait_for(lambda: len(server.requests) == 2, "the second request")
+        wait_for(lambda: len(server.requests) > before, "the second request")
         assert b.node.trigger_deactivate().name == "SUCCESS"
         wait_for(waiting.done, "the client's answer")
         assert waiting.result().verdict.answer == SceneVerdict.UNSURE

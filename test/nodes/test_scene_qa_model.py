@@ -154,9 +154,9 @@ def test_a_frame_that_is_too_old_is_refused(tiny_vlm: Path) -> None:
 @pytest.mark.usefixtures("patient_requests")
 def test_a_fresh_frame_is_asked_of_the_gate(tiny_vlm: Path) -> None:
     with qa_bench(engine__model=str(tiny_vlm)) as b:
-        b.frame(1.0)
+        b.frame(60.0)
         # The first that passes was under way when it was asked for: not fresh. The next one is.
-        gate = b.gate(passes=[0.5, 0.0])
+        gate = b.gate(passes=[59.0, 0.0])
         asked = ago()
         answer = b.ask(frame=FRESH)
         assert answer.status == OK and gate.requests == 2

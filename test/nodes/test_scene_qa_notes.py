@@ -45,9 +45,16 @@ def bench(monkeypatch: pytest.MonkeyPatch, engine: Listening, *files: Path, **pa
           ) -> Iterator[QaBench]:
     monkeypatch.setattr("smolvlm_ros.ros.answering.make_engine", lambda *_: engine)
     monkeypatch.setattr("smolvlm_ros.nodes.scene_qa.CHECK_S", 0.05)
-    with qa_bench(notes__files=[str(file) for file in files], frames__max_age_s=600.0,
+    with qa_bench(notes__files=[str(file) for file in files], rate__per_client_hz=0.0,
                   **parameters) as b:
         yield b
+
+
+def notes_of(b: QaBench) -> list[str]:
+    """The notes that the question is answered with."""
+    given = b.ask(QUESTION, YES_NO)
+    assert given.status == OK, given.message
+    return list(given.verdict.notes)
 
 
 def rewrite(file: Path, data: bytes) -> None:
@@ -79,15 +86,15 @@ def test_the_best_line_goes_into_the_prompt_and_is_told_with_its_source(
         assert engine.asked[-1].count("Site notes") == len(other.verdict.notes)
         # A changed file is read again; a broken one is told, and what was before stays.
         rewrite(file, b"The charging dock is out of order.\n")
-        wait_for(lambda: b.ask(QUESTION, YES_NO).verdict.notes == [
-            f"{file}:1: The charging dock is out of order."], "the new line")
+        wait_for(lambda: notes_of(b) == [f"{file}:1: The charging dock is out of order."],
+                 "the new line")
         rewrite(file, b"caf\xe9")
         b.peer.await_error("scene_qa", f"{file} is no UTF-8 text")
-        assert b.ask(QUESTION, YES_NO).verdict.notes
+        assert notes_of(b)
         rewrite(file, b"")
         b.peer.await_status("scene_qa", lambda level, text, values: values["note_lines"] == "0"
                             and "UTF-8" not in text, "the empty file")
-        assert b.ask(QUESTION, YES_NO).verdict.notes == []
+        assert notes_of(b) == []
 
 
 def test_a_file_that_is_being_written_is_not_read_before_it_has_been(tmp_path: Path) -> None:

@@ -134,10 +134,10 @@ def test_a_model_on_another_machine_sees_no_head_on_any_way(
             engine__model="server", engine__server__url=server.url, crop__of="frame",
             engine__server__allow_remote=True, engine__server__max_retries=0,
             shadow__model="server", memory__thumbnails=False, privacy__blur_plates=False,
-            privacy__boxes_wait_s=0.2, frames__max_age_s=600.0, video__every_s=0.5) as b:
+            privacy__boxes_wait_s=0.2, video__history_s=600.0, video__every_s=0.5) as b:
         detector(b)
         server.requests.clear()  # those that saw whether it sees
-        _, *frames = show(b, 8.0, 4.0, 3.0)  # of the first one the detector says nothing
+        _, *frames = show(b, 110.0, 101.0, 100.0)  # of the first one the detector says nothing
         answer = b.ask(QUESTION, YES_NO)
         assert answer.status == REFUSED and answer.message.startswith("no image is sent")
         b.peer.await_status("scene_qa", lambda level, text, values: level == 1 and
@@ -164,12 +164,12 @@ def test_a_model_on_another_machine_sees_no_head_on_any_way(
         def described() -> None:
             assert Describer(b).result()[0] == GoalStatus.STATUS_SUCCEEDED
         for what in (asked(QUESTION, YES_NO), asked("What is it?", FREE), described,
-                     asked("Was there a ball?", YES_NO, history_ms=10000),
-                     asked("What happened?", FREE, history_ms=10000)):
+                     asked("Was there a ball?", YES_NO, history_ms=200_000),
+                     asked("What happened?", FREE, history_ms=200_000)):
             assert all(map(is_covered, images_of(what)))
-        past = b.ask("What happened?", FREE, history_ms=10000)
+        past = b.ask("What happened?", FREE, history_ms=200_000)
         assert past.frames == [frame.header.stamp for frame in frames]
-        past = b.ask("Was there a tree?", YES_NO, history_ms=10000)
+        past = b.ask("Was there a tree?", YES_NO, history_ms=200_000)
         assert past.status == OK and past.verdict.answer != SceneVerdict.NO
         b.peer.await_status("scene_qa", lambda level, text, values:
                             values["shadow_asked"] not in ("", "0"), "the candidate's answer")

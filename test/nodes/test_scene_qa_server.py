@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces ar
 sys.path.append(str(Path(__file__).resolve().parents[1] / "remote"))
 from action_msgs.msg import GoalStatus  # noqa: E402
 from loopback import Handler, RedModel, Request, free_port, says, serving  # noqa: E402
-from peer import wait_for  # noqa: E402
+from peer import PATIENCE_S, wait_for  # noqa: E402
 from qa_bench import FRAME, FREE, OK, REFUSED, TEMPLATES, Describer, QaBench, ago, qa_bench  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict  # noqa: E402
@@ -92,14 +94,17 @@ def test_without_a_server_it_does_not_configure_until_there_is_one() -> None:
 
 def test_a_server_that_hangs_is_unsure_in_time_and_an_error_until_it_is_back() -> None:
     model = RedModel()
-    with serving(model) as server, qa_bench(engine__server__url=server.url,
-                                            engine__server__timeout_s=2.0, **SERVER) as b:
+    with serving(model) as server, qa_bench(engine__server__url=server.url, **SERVER) as b:
         def hangs(handler: Handler, request: Request) -> None:
             server.ended.wait(60)
 
         show(b, RED, 1.5, 0.5)
         server.behaviour = hangs
+        client = b.node.engine._server
+        patient = client.config
+        client.config = patient.changed(timeout_s=1.0)
         answer = b.ask(QUESTION)
+        client.config = patient
         assert answer.status == REFUSED and "the model failed" in answer.message
         assert answer.verdict.answer == SceneVerdict.UNSURE
         b.peer.await_error("scene_qa", "the model failed: the model of http://127.0.0.1:")
@@ -109,21 +114,29 @@ def test_a_server_that_hangs_is_unsure_in_time_and_an_error_until_it_is_back() -
         b.peer.await_status("scene_qa", lambda level, text, values: level == 0, "health again")
 
 
+@pytest.mark.usefixtures("patient_answers")
 def test_who_waits_for_a_server_that_hangs_is_answered_when_the_node_is_deactivated() -> None:
     model = RedModel()
-    with serving(model) as server, qa_bench(engine__server__url=server.url,
-                                            engine__server__timeout_s=2.0, **SERVER) as b:
+    with serving(model) as server, qa_bench(engine__server__url=server.url, **SERVER) as b:
         begun: list[Request] = []
+        go_on = threading.Event()
 
         def hangs(handler: Handler, request: Request) -> None:
             begun.append(request)
-            server.ended.wait(60)
+            go_on.wait(60)
 
         show(b, RED, 1.5, 0.5)
         server.behaviour = hangs
         waiting = b.peer.call_async("scene_qa/ask", AskScene, AskScene.Request(question=QUESTION))
         wait_for(lambda: begun, "the server to be asked")
-        assert b.node.trigger_deactivate().name == "SUCCESS"
-        wait_for(waiting.done, "its answer")
+        ends: list[Any] = []
+        end = threading.Thread(target=lambda: ends.append(b.node.trigger_deactivate()))
+        end.start()
+        try:
+            wait_for(waiting.done, "its answer")
+        finally:
+            go_on.set()
+            end.join(PATIENCE_S)
+        assert [step.name for step in ends] == ["SUCCESS"]
         assert waiting.result().status == REFUSED
         assert "shutting down" in waiting.result().message
