@@ -65,8 +65,8 @@ class ZoneMonitor:
     `leave_after_s`, counted from the first of them, has left; times in transitions are therefore
     right within one frame at any frame rate. An entry is told when it is sure (`Zone.enter_hits`);
     the stay counts from its first sighting inside. While something moves, who was seen inside may
-    be outside: an entry that is not sure, and a dwell, then wait for a frame, and `waits` tells
-    that one is wanted.
+    be outside, and who was missed once be seen again: nothing is told but by frames then, and
+    `waits` tells that one is wanted.
 
     Not safe for several threads at once. `blind` names the zones whose frame was missing in the
     last update: nothing is known of them and their state is kept. `late` and `resets` count as in
@@ -150,8 +150,7 @@ class ZoneMonitor:
     def tick(self, stamp_s: float, moved: bool = False) -> tuple[ZoneTransition, ...]:
         """Tell the time when no frame came.
 
-        Who was inside in the last frame still is, if nothing moved; who was missing may have left
-        by now.
+        If nothing moved, who was inside in the last frame still is, and who was missing has left.
 
         Args:
             stamp_s: the time.
@@ -163,24 +162,24 @@ class ZoneMonitor:
         events = self._advance(stamp_s)
         if events is None:
             return ()
-        if not moved:
-            for zone, track, stay in self._there():
-                if _entry_due(zone, stay, stamp_s):
-                    self._enter(zone, track, stay, stamp_s, events)
-        self._elapse(stamp_s, events, dwell=not moved)
+        if moved:
+            return tuple(events)
+        for zone, track, stay in self._watched():
+            if _entry_due(zone, stay, stamp_s):
+                self._enter(zone, track, stay, stamp_s, events)
+        self._elapse(stamp_s, events)
         return tuple(events)
 
     def waits(self, stamp_s: float) -> bool:
-        """True when an entry or a dwell would be told at that time, had nothing moved."""
+        """True when something would be told at that time, had nothing moved."""
         return any(_entry_due(zone, stay, stamp_s) or _dwell_due(zone, stay, stamp_s)
-                   for zone, _, stay in self._there())
+                   or _end_due(zone, stay, stamp_s) for zone, _, stay in self._watched())
 
-    def _there(self) -> Iterator[tuple[Zone, int, _Stay]]:
-        """Every zone, track and stay that the last frame did not contradict."""
+    def _watched(self) -> Iterator[tuple[Zone, int, _Stay]]:
+        """Every zone that is not blind, with each track and stay in it."""
         for zone, stays in self._stays.items():
             if zone.name not in self.blind:
-                yield from ((zone, track, stay) for track, stay in stays.items()
-                            if stay.missing_s is None)
+                yield from ((zone, track, stay) for track, stay in list(stays.items()))
 
     def _advance(self, stamp_s: float, frame: bool = False) -> list[ZoneTransition] | None:
         """Note the time; None for a late stamp, all 'leave' when time went back.
@@ -247,20 +246,16 @@ class ZoneMonitor:
             stay.told = True
             events.append(self._event(ENTER, zone, track, stay, stamp_s, stamp_s))
 
-    def _elapse(self, stamp_s: float, events: list[ZoneTransition], dwell: bool = True) -> None:
-        """Leave, and dwell where it may be told, by time."""
-        for zone, stays in self._stays.items():
-            if zone.name in self.blind:
-                continue
-            for track, stay in list(stays.items()):
-                if stay.missing_s is not None:
-                    if stamp_s - stay.missing_s >= zone.leave_after_s:
-                        if stay.told:
-                            events.append(self._left(zone, track, stay, stamp_s, "not seen"))
-                        del stays[track]
-                elif dwell and _dwell_due(zone, stay, stamp_s):
-                    stay.dwelt = True
-                    events.append(self._event(DWELL, zone, track, stay, stamp_s, stamp_s))
+    def _elapse(self, stamp_s: float, events: list[ZoneTransition]) -> None:
+        """Dwell and leave by time."""
+        for zone, track, stay in self._watched():
+            if _end_due(zone, stay, stamp_s):
+                if stay.told:
+                    events.append(self._left(zone, track, stay, stamp_s, "not seen"))
+                del self._stays[zone][track]
+            elif _dwell_due(zone, stay, stamp_s):
+                stay.dwelt = True
+                events.append(self._event(DWELL, zone, track, stay, stamp_s, stamp_s))
 
     def _left(self, zone: Zone, track: int, stay: _Stay, stamp_s: float, reason: str
               ) -> ZoneTransition:
@@ -275,12 +270,17 @@ class ZoneMonitor:
 
 
 def _entry_due(zone: Zone, stay: _Stay, stamp_s: float) -> bool:
-    return not stay.told and stamp_s - stay.entered_s >= zone.enter_after_s
+    return (not stay.told and stay.missing_s is None
+            and stamp_s - stay.entered_s >= zone.enter_after_s)
 
 
 def _dwell_due(zone: Zone, stay: _Stay, stamp_s: float) -> bool:
     return (zone.dwell_s is not None and stay.told and not stay.dwelt
-            and stamp_s - stay.entered_s >= zone.dwell_s)
+            and stay.missing_s is None and stamp_s - stay.entered_s >= zone.dwell_s)
+
+
+def _end_due(zone: Zone, stay: _Stay, stamp_s: float) -> bool:
+    return stay.missing_s is not None and stamp_s - stay.missing_s >= zone.leave_after_s
 
 
 def _distances(zone: Zone, seen: Sightings) -> NDArray[np.float64]:

@@ -28,7 +28,8 @@ class Zone:
         enter_after_s: time after which it is told with fewer, when no frame has come since to say
             otherwise (the gate drops what shows no change) and nothing has moved.
         dwell_s: stay after which 'dwell' is told, None for never.
-        leave_after_s: time for which a track may be unseen before it counts as gone.
+        leave_after_s: time for which a track may be unseen before it counts as gone; a frame has to
+            show it while something moves.
         hysteresis_m: how far out a track that is inside must go to be outside, with its edge: of
             who lies half across the border, the centre is now in and now out.
         keep_out: True where nothing of the watched classes may be: here already an object's edge
