@@ -8,6 +8,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.depth import DepthConfig, DepthMap, GroundPlane, Mount, RouterConfig
 from smolvlm_ros.depth.continuity import Continuity
 from smolvlm_ros.models.embedded import is_embedded, require_world
@@ -32,10 +33,12 @@ IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames to estimate 
 CAMERA_INFO = Endpoint("gate/camera_info", "sensor_msgs/msg/CameraInfo",
                        "Their calibration, with the same stamps.", qos="image_qos")
 DEPTH = Endpoint("depth/image_rect", "sensor_msgs/msg/Image", "Depth, 32FC1, metres along optical "
-                 "Z; NaN unknown, +Inf beyond range (REP-117, REP-118).", qos="depth_qos")
+                 "Z; NaN unknown, +Inf beyond range (REP-117, REP-118). As rectified as the frames "
+                 "are: see the parameter rectified.", qos="depth_qos")
 DEPTH_INFO = Endpoint("depth/camera_info", "sensor_msgs/msg/CameraInfo",
-                      "Calibration for the depth image's size, with the same header.",
-                      qos="depth_qos")
+                      "Calibration for the depth image's size, with the same header. Without "
+                      "rectified: K and D as they are, R of no rotation and P = [K | 0], so that "
+                      "who reads P alone leaves out the distortion only.", qos="depth_qos")
 STATE = Endpoint("depth/state", "smolvlm_ros/msg/DepthState", "What made each depth image "
                  "(variant, range, focal correction, weights), under its header and before it; "
                  "also at the start and after a change of the variant. Late joiners get the ten "
@@ -182,12 +185,7 @@ class DepthNode(FunnelNode[DepthSettings]):
                 self._depth_state.publish(depth_state(
                     message.header, result.info, self.settings.auto_scene, result.focal_scale,
                     result.steadied))
-            if camera is None:
-                self.faults.set("uncalibrated", Level.WARN, f"{CAMERA_INFO.name} is not calibrated "
-                                f"({'P' if rectified else 'K'} of zeros): depth is not corrected "
-                                "for the focal length, and its metres may be wrong by a factor; "
-                                "calibrate the camera",
-                                _SHOWN_S)
+            self._say_what_is_amiss(camera)
             self.stats.latency("depth_model", result.model_ms)
             self._focal_scale, self._steadied = result.focal_scale, result.steadied
             self._publish(result, message.header, None if camera is None else info)
@@ -195,11 +193,29 @@ class DepthNode(FunnelNode[DepthSettings]):
         self.stats.latency("age_at_depth", self.age_s(message.header.stamp) * 1e3)
         self._scenes.route(image_rgb, result, to_seconds(message.header.stamp))
 
+    def _say_what_is_amiss(self, camera: CameraModel | None) -> None:
+        if camera is None:
+            matrix = "P" if self.settings.rectified else "K"
+            self.faults.set("uncalibrated", Level.WARN, f"{CAMERA_INFO.name} is not calibrated "
+                            f"({matrix} of zeros): depth is not corrected for the focal length, "
+                            "and its metres may be wrong by a factor; calibrate the camera",
+                            _SHOWN_S)
+        elif camera.distorted:  # the model of rectified images has no distortion
+            self.faults.set("distorted", Level.WARN, f"{DEPTH.name} is not rectified, and the lens "
+                            "distorts (D is not zero): fusion works that out, but who takes P of "
+                            "its camera_info, as depth_image_proc does, is wrong towards the "
+                            "edges; give the gate image_proc's image_rect, and depth and fusion "
+                            "rectified: true", _SHOWN_S)
+
     def _publish(self, result: DepthMap, header: Header, info: CameraInfo | None) -> None:
         """A frame's depth; `info` is None for a camera that is not calibrated."""
         height, width = result.depth_m.shape
-        depth_info = (CameraInfo(width=width, height=height) if info is None
-                      else infos.scaled_camera_info(info, width, height))
+        if info is None:
+            depth_info = CameraInfo(width=width, height=height)
+        else:
+            depth_info = infos.scaled_camera_info(info, width, height)
+            if not self.settings.rectified:
+                infos.as_raw(depth_info)
         depth_info.header = header
         self._depth.publish(images.from_depth_m(result.depth_m, header))
         self._depth_info.publish(depth_info)

@@ -132,6 +132,15 @@ def scaled_camera_info(msg: CameraInfo, width: int, height: int) -> CameraInfo:
     return scaled
 
 
+def as_raw(msg: CameraInfo) -> CameraInfo:
+    """Make it that of the image as the lens gives it, for those who read P: R of no rotation and
+    P = [K | 0]; K and D stay. Returns the same message.
+    """
+    msg.r = np.eye(3).ravel().tolist()
+    msg.p = np.hstack([_matrix(msg.k), np.zeros((3, 1))]).ravel().tolist()
+    return msg
+
+
 def from_camera_model(model: CameraModel, header: Any) -> CameraInfo:
     """Camera info of a camera: K and D, R of no rotation, and P = [K | 0].
 
@@ -148,9 +157,7 @@ def from_camera_model(model: CameraModel, header: Any) -> CameraInfo:
     info.distortion_model = "plumb_bob" if ideal else model.distortion_model
     info.d = [0.0] * 5 if ideal else [float(value) for value in model.distortion or (0.0,) * 4]
     info.k = model.camera_matrix.ravel().tolist()
-    info.r = np.eye(3).ravel().tolist()
-    info.p = np.hstack([model.camera_matrix, np.zeros((3, 1))]).ravel().tolist()
-    return info
+    return as_raw(info)
 
 
 def _distortion(msg: CameraInfo) -> tuple[tuple[float, ...], str]:

@@ -72,6 +72,19 @@ class TestNetwork:
             funnel.peer.await_status("depth", lambda level, text, _: level == 1
                                      and "not calibrated (P of zeros)" in text, "a warning")
 
+    def test_a_raw_image_s_p_is_its_own_and_a_lens_that_distorts_is_told(
+            self, models: dict[str, Any]) -> None:
+        # P is what image_proc would rectify to: of an image that nobody rectified it is wrong.
+        wide = CameraModel(WIDTH, HEIGHT, CAMERA.fx, CAMERA.fy, 48.5, 34.5,
+                           (-0.33, 0.11, 0.0, 0.0, 0.0), "plumb_bob")
+        with gate(**models) as funnel:
+            info = funnel.info(funnel.send(camera=wide, rectified=CAMERA))
+            assert to_camera_model(info) == wide
+            assert to_camera_model(info, rectified=True).camera_matrix == pytest.approx(
+                wide.camera_matrix)
+            funnel.peer.await_status("depth", lambda level, text, _: level == 1 and
+                                     "depth/image_rect is not rectified" in text, "a warning")
+
     def test_a_smaller_depth_image_has_its_own_calibration(self, models: dict[str, Any]) -> None:
         with gate(**models) as funnel:
             funnel.look()

@@ -17,6 +17,7 @@ from std_msgs.msg import Header  # noqa: E402
 from smolvlm_ros.camera import CameraModel  # noqa: E402
 from smolvlm_ros.ros.camera_info import (  # noqa: E402
     CameraInfoError,
+    as_raw,
     check_size,
     from_camera_model,
     image_size,
@@ -163,6 +164,17 @@ class TestScaled:
     def test_no_size(self) -> None:
         with pytest.raises(CameraInfoError, match="scaled to 0x120"):
             scaled_camera_info(info(), 0, 120)
+
+
+class TestAsRaw:
+    def test_p_and_r_are_those_of_the_image_as_the_lens_gives_it(self) -> None:
+        turned = [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+        msg = as_raw(scaled_camera_info(info(r=turned), 320, 240))
+        assert to_camera_model(msg, rectified=True).camera_matrix == pytest.approx(
+            to_camera_model(msg).camera_matrix)
+        # No baseline, no rotation; who reads K and D reads the same as before.
+        assert msg.p[3] == msg.p[7] == 0 and list(msg.r) == [1, 0, 0, 0, 1, 0, 0, 0, 1]
+        assert to_camera_model(msg) == to_camera_model(info()).scaled(320, 240)
 
 
 class TestFromCameraModel:
