@@ -1,6 +1,7 @@
 """Questions about what was, and a candidate model in the shadow, in a scene_qa node over DDS."""
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
-from peer import wait_for  # noqa: E402
+from peer import stamp, wait_for  # noqa: E402
 from qa_bench import (  # noqa: E402
     AUTO,
     FRAME,
@@ -19,7 +20,6 @@ from qa_bench import (  # noqa: E402
     REFUSED,
     YES_NO,
     QaBench,
-    ago,
     qa_bench,
 )
 from smolvlm_ros.msg import SceneVerdict  # noqa: E402
@@ -29,6 +29,7 @@ from std_msgs.msg import Header  # noqa: E402
 from smolvlm_ros.qa.engine import EngineConfig, EngineError  # noqa: E402
 from smolvlm_ros.qa.verdict import Frame, YesNo  # noqa: E402
 from smolvlm_ros.ros import images  # noqa: E402
+from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
 
 BALL, PERSON = 0, 2  # the channel in which each is bright
 
@@ -82,21 +83,28 @@ def bench(monkeypatch: pytest.MonkeyPatch, engine: Any, candidate: Any = None, *
         yield b
 
 
-def show(b: QaBench, age_s: float, *things: int) -> Any:
-    """A frame of a hall, bright where something is."""
+def show(b: QaBench, age_s: float, *things: int, now_ns: int = 0) -> Any:
+    """A frame of a hall, bright where something is; `now_ns` for frames whose gaps are told."""
     rgb = np.random.default_rng(round(age_s)).integers(60, 90, (48, 64, 3), dtype=np.uint8)
     for channel in things:
         rgb[..., channel] += 120
-    message = images.from_rgb(rgb, Header(stamp=ago(age_s), frame_id=FRAME))
-    before = b.node.frames.newest()
+    at = stamp((now_ns or time.time_ns()) - int(age_s * 1e9))
+    message = images.from_rgb(rgb, Header(stamp=at, frame_id=FRAME))
     b.peer.send("gate/image", message)
-    wait_for(lambda: b.node.frames.newest() is not before, "the frame in the node")
+    watching, at_s = b.node.watching, to_seconds(at)
+
+    def seen() -> bool:
+        with watching._lock:  # nothing is half added
+            noted = watching._ring._noted
+            return bool(noted) and noted[-1][0] == at_s
+    wait_for(seen, "the frame in the node's history")
     return message
 
 
 def story(b: QaBench) -> list[Any]:
     """A hall, then a ball, then a person too; over a minute ago nothing but the person."""
-    return [show(b, age, *things) for age, things in (
+    now_ns = time.time_ns()
+    return [show(b, age, *things, now_ns=now_ns) for age, things in (
         (100.0, (PERSON,)), (80.0, ()), (28.0, ()), (24.0, (BALL,)), (20.0, (BALL,)),
         (16.0, (BALL, PERSON)), (12.0, (BALL, PERSON)))]
 
