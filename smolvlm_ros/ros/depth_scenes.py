@@ -56,6 +56,7 @@ class DepthScenes:
             self._spare = make_estimator(node.settings.changed(scene=active.other.value))
             node.own("spare estimator", self._close_spare)
         self._switching = threading.Lock()
+        self._by_itself: threading.Thread | None = None  # AUTO's last change
         self._router = SceneRouter(node.settings.router)
 
     def start(self) -> None:
@@ -96,9 +97,11 @@ class DepthScenes:
             return
         self._router.config = self._node.settings.router
         wanted = self._router.observe(scene_evidence(image_rgb, result), active, stamp_s)
-        if wanted is not active and not self._switching.locked():
-            threading.Thread(target=self._switch_by_itself, args=(wanted,), name="depth variant",
-                             daemon=True).start()
+        under_way = self._by_itself is not None and self._by_itself.is_alive()
+        if wanted is not active and not under_way and not self._switching.locked():
+            self._by_itself = threading.Thread(target=self._switch_by_itself, args=(wanted,),
+                                               name="depth variant", daemon=True)
+            self._by_itself.start()
 
     def _switch_by_itself(self, wanted: Variant) -> None:
         try:

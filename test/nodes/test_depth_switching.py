@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,26 @@ class TestSwitching:
                 "what is wrong")
             assert funnel.node.settings.scene == "indoor"
             assert np.isfinite(funnel.look()).all()
+
+    def test_auto_begins_one_change_at_a_time(self, models: dict[str, Any],
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+        begun, go = [], threading.Event()
+
+        def slow(scenes: Any, variant: Any, **_: Any) -> None:  # has not taken its lock yet
+            begun.append(variant)
+            assert go.wait(30.0)
+        monkeypatch.setattr(depth_scenes.DepthScenes, "_switch", slow)
+        dark = np.full_like(SLOPE, 10)
+        sky = dark.copy()
+        sky[:HEIGHT // 2] = 255
+        with gate(**models, auto_scene=True, router__hold_s=0.3, router__rest_s=0.0) as funnel:
+            try:
+                for _ in range(20):
+                    funnel.look(image=sky)
+                wait_for(lambda: begun, "the change")
+                assert len(begun) == 1
+            finally:
+                go.set()
 
     def test_preloaded_both_are_there_at_once(self, models: dict[str, Any],
                                               slow_loading: SlowLoading) -> None:
