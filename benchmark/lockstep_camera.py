@@ -40,7 +40,8 @@ _KINDS = {ZoneEvent.ENTER: "enter", ZoneEvent.DWELL: "dwell", ZoneEvent.LEAVE: "
 _ANSWERS = {SceneVerdict.YES: True, SceneVerdict.NO: False}
 _ORIGIN_S = 1000.0      # a clock of 0 means 'not known yet'
 _PATIENCE_S = 180.0     # of every wait; a busy machine loads a model slowly
-_VERDICTS_S = 30.0
+_VERDICTS_S = 120.0     # as scene_qa's timeout_s in `lockstep`
+_STEP_S = 0.1
 _LEAST_VISIBILITY, _LEAST_SIDE_PX = 0.3, 12.0  # of an object that exact boxes show
 
 
@@ -64,6 +65,7 @@ class LockstepCamera(Node):  # type: ignore[misc]
         self._verdicts: list[HeardVerdict] = []
         self._expected = 0
         self._looks: list[Look] = []
+        self._told_s = _ORIGIN_S
         self._counts = (0, 0)
         self._active: set[str] = set()
         self._errors: dict[str, str] = {}
@@ -127,13 +129,18 @@ class LockstepCamera(Node):  # type: ignore[misc]
         self._looks.append(Look(drawn.time_s, drawn.pose[:3, 3], heard, drawn.objects))
 
     def await_verdicts(self, child: Child) -> None:
-        """Let time go on until every question that was raised has its verdict, or for so long."""
-        begin = time.monotonic()
-        last_s = _ORIGIN_S + (self._looks[-1].time_s if self._looks else 0.0)
-        while len(self._verdicts) < self._expected and time.monotonic() - begin < _VERDICTS_S:
+        """Let time go on until every question that was raised has its verdict, or for so long.
+
+        No frame comes any more, and a question that waits for one gives up by the clock.
+
+        Raises:
+            ChildError: when the funnel has ended.
+        """
+        end = time.monotonic() + _VERDICTS_S
+        while len(self._verdicts) < self._expected and time.monotonic() < end:
             child.check()
-            time.sleep(0.1)
-            self._tell_time(max(last_s, _ORIGIN_S) + 1e-3)
+            self._tell_time(self._told_s + _STEP_S)
+            time.sleep(_STEP_S)
 
     def log(self) -> FunnelLog:
         """All that was heard."""
@@ -153,6 +160,7 @@ class LockstepCamera(Node):  # type: ignore[misc]
                 self._heard.wait(0.05)
 
     def _tell_time(self, seconds: float) -> None:
+        self._told_s = seconds
         self._clock_out.publish(Clock(clock=from_seconds(seconds)))
 
     def _tell_truth(self, drawn: Any, header: Header) -> None:
