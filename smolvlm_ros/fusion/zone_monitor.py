@@ -171,8 +171,11 @@ class ZoneMonitor:
         return tuple(events)
 
     def waits(self, stamp_s: float) -> bool:
-        """True when something would be told at that time, had nothing moved."""
-        return any(_entry_due(zone, stay, stamp_s) or _dwell_due(zone, stay, stamp_s)
+        """True when something would be told at that time, had nothing moved.
+
+        An entry that is not sure waits for half its time only: who walks through is soon outside.
+        """
+        return any(_entry_due(zone, stay, stamp_s, 0.5) or _dwell_due(zone, stay, stamp_s)
                    or _end_due(zone, stay, stamp_s) for zone, _, stay in self._watched())
 
     def _watched(self) -> Iterator[tuple[Zone, int, _Stay]]:
@@ -269,9 +272,9 @@ class ZoneMonitor:
                               until_s - stay.entered_s, stay.position, reason)
 
 
-def _entry_due(zone: Zone, stay: _Stay, stamp_s: float) -> bool:
+def _entry_due(zone: Zone, stay: _Stay, stamp_s: float, share: float = 1.0) -> bool:
     return (not stay.told and stay.missing_s is None
-            and stamp_s - stay.entered_s >= zone.enter_after_s)
+            and stamp_s - stay.entered_s >= share * zone.enter_after_s)
 
 
 def _dwell_due(zone: Zone, stay: _Stay, stamp_s: float) -> bool:

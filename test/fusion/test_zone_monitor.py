@@ -83,7 +83,7 @@ def test_one_sighting_is_told_when_the_gate_says_that_nothing_changes() -> None:
 def test_while_something_moves_an_entry_that_is_not_sure_and_a_dwell_wait_for_a_frame() -> None:
     monitor = ZoneMonitor([SURE])
     monitor.update({"map": at(1.0)}, 0.0)
-    assert not monitor.waits(0.9)
+    assert not monitor.waits(0.4) and monitor.waits(0.5)
     assert monitor.tick(1.0, moved=True) == () and monitor.waits(1.0)
     assert told(monitor.update({"map": at(1.0)}, 1.2)) == [("enter", 1.2, 1.2)]
     assert not monitor.waits(2.9)
