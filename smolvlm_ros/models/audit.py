@@ -1,27 +1,33 @@
 """Which weights are in use, under which licence, and whether they are the ones they claim to be."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from smolvlm_ros.models.checkpoint import open_checkpoint, sha256
+from smolvlm_ros.models.configured import AUTO
 from smolvlm_ros.models.depth_metadata import DepthMetadata
 from smolvlm_ros.models.detector_metadata import KEY as DETECTOR_KEY
 from smolvlm_ros.models.detector_metadata import DetectorMetadata
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.fetch import check_weights
+from smolvlm_ros.models.fetching import cached
 from smolvlm_ros.models.lora import is_adapter, open_adapter
 from smolvlm_ros.models.model_card import weights_licence
 from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
-from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint, find, named
-from smolvlm_ros.models.stated_licence import stated_licence
+from smolvlm_ros.models.registry import (
+    CHECKPOINTS,
+    UNKNOWN_LICENCE,
+    KnownCheckpoint,
+    Task,
+    find,
+    named,
+)
+from smolvlm_ros.models.stated_licence import allows_commercial, is_agpl, stated_licence
 
-_PARAMETER_STARTS = ("model", "checkpoint")
-_ADAPTERS = "adapters"
-_NO_CHECKPOINT = ("auto", "none", "server")  # what scene_qa's engine.model may say instead
-_SERVERS = {"server", "escalation"}  # groups of parameters whose model is a server's
+_ELSEWHERE = ", not on this machine"
+_FILE = ".onnx"
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,11 @@ class AuditRow:
         item: the path or name that was asked about.
         name: what it is, as far as it is known.
         licence: SPDX identifier, 'unknown' when nothing says.
-        commercial: whether the licence allows commercial use; None when it is not known.
-        source: hub id or folder it comes from.
-        sha256: hash of the weights here; for an exported file, of the weights it was made from.
+        commercial: whether the licence allows commercial use, and has no terms that reach the
+            software around it, as the AGPL's do; None when it is not known.
+        source: hub id with the commit, or folder, it comes from.
+        sha256: hash of the weights here; for an exported file, of those it was made from, if it
+            says so.
             Empty when they are not on this machine.
     """
 
@@ -46,61 +54,89 @@ class AuditRow:
     sha256: str
 
 
-def audit(item: str) -> AuditRow:
-    """Look at one ONNX file, checkpoint folder, hub id or short name.
+def audit(item: str) -> list[AuditRow]:
+    """Look at one ONNX file, checkpoint folder, hub id ('owner/name@commit') or short name.
+
+    One of the hub is looked at in its cache on this machine. 'auto' is all that scene_qa may take
+    by itself; of everything else there is one row.
 
     Raises:
-        CheckpointError: when it is neither, or is damaged.
+        CheckpointError: when it is none of these, or is damaged.
     """
     path = Path(item).expanduser()
-    if path.is_file():
-        return _file(item, path)
-    if path.is_dir():
-        if is_adapter(path):
-            return _adapter(item, path)
+    if not path.exists():  # a folder has no revision
+        path = Path(item.partition("@")[0]).expanduser()
+    if item.partition("@")[0] == AUTO:
+        rows = _automatic()
+    elif path.is_file():
+        rows = [_file(item, path)]
+    elif not path.is_dir():
+        rows = [_named(item)]
+    elif is_adapter(path):
+        rows = [_adapter(item, path)]
+    else:
         checkpoint = open_checkpoint(path)
-        return _folder(item, checkpoint.model_type or path.name, path, checkpoint.sha256(),
-                       find(path.name, checkpoint.config))
-    known = named(item)
-    if known is None:
-        raise CheckpointError(f"{item} is no file, no folder and no known checkpoint; give one of "
-                              "these, or see 'smolvlm_ros audit' for the known names")
-    if known.embedded:
+        rows = [_folder(item, checkpoint.model_type or path.name, path, checkpoint.sha256(),
+                        find(path.name, checkpoint.config))]
+    return [replace(row, commercial=_permitted(row.licence, row.commercial)) for row in rows]
+
+
+def listed(known: KnownCheckpoint) -> AuditRow:
+    """What is known of a checkpoint, wherever it is; with its hash if it comes with the package."""
+    return _embedded(known.name, known) if known.embedded else _row(known.name, known, "", "")
+
+
+def _automatic() -> list[AuditRow]:
+    """All that scene_qa's 'auto' may take; the free memory decides when it starts."""
+    rows = []
+    for known in CHECKPOINTS:
+        if known.task is Task.VLM and not known.embedded:
+            folder = cached(known.hub_id, known.revision)
+            if folder is not None:
+                rows.append(_of_hub(AUTO, known.hub_id, folder, known))
+    return rows or [AuditRow(AUTO, "no SmolVLM2 on this machine", UNKNOWN_LICENCE, None, "", "")]
+
+
+def _named(item: str) -> AuditRow:
+    """One of the registry or the hub, where the nodes find it."""
+    name, _, revision = item.partition("@")
+    known = named(name)
+    if known is not None and known.embedded:
         return _embedded(item, known)
-    return _row(item, known, known.name, known.hub_id, "")
+    hub_id = known.hub_id if known else name
+    if hub_id.count("/") != 1 or hub_id[0] in "./~" or hub_id.endswith(_FILE):
+        raise CheckpointError(f"{item} is no file, no folder, no hub id and no known checkpoint; "
+                              "give one of these, or see 'smolvlm_ros audit' for the known names")
+    folder = cached(hub_id, revision or (known.revision if known else ""))
+    if folder is not None:
+        return _of_hub(item, hub_id, folder, known)
+    if known is None or revision not in ("", known.revision):
+        row = AuditRow(item, name, UNKNOWN_LICENCE, None,
+                       f"{hub_id}@{revision}" if revision else hub_id, "")
+    else:
+        row = _row(item, known, "", "")
+    return replace(row, name=f"{row.name}{_ELSEWHERE}")
 
 
-def models_in_parameters(path: str | Path) -> list[str]:
-    """The models that a ROS parameter file sets: texts of parameters named `model…`, `checkpoint…`,
-    and lists named `adapters`.
+def _of_hub(item: str, hub_id: str, folder: Path, known: KnownCheckpoint | None) -> AuditRow:
+    """One in the hub's cache, whose folder is named after its commit.
 
     Raises:
-        CheckpointError: when the file is missing or not YAML.
+        CheckpointError: it is damaged, or not the registry's.
     """
-    import yaml
-    try:
-        with open(path, encoding="utf-8") as stream:
-            content = yaml.safe_load(stream)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CheckpointError(f"{path} cannot be read as YAML ({error}); "
-                              "give a ROS parameter file") from error
-    return sorted(set(_model_values(content)))
+    checkpoint = open_checkpoint(folder)
+    digest = checkpoint.sha256()
+    check_weights(known, folder, digest)
+    if known is not None and folder.name == known.revision:
+        row = _row(item, known, "", digest)
+    else:
+        row = _folder(item, hub_id, folder, digest, known or find(hub_id, checkpoint.config))
+    return replace(row, source=f"{hub_id}@{folder.name}")
 
 
-def _model_values(node: Any) -> Iterator[str]:
-    if not isinstance(node, Mapping):
-        return
-    for key, value in node.items():
-        *groups, last = str(key).split(".")
-        if not _SERVERS.isdisjoint((*groups, last)):
-            continue
-        if isinstance(value, str) and last.startswith(_PARAMETER_STARTS):
-            if value and value not in _NO_CHECKPOINT:
-                yield value
-        elif isinstance(value, list) and last == _ADAPTERS:
-            yield from (v for v in value if isinstance(v, str) and v)
-        else:
-            yield from _model_values(value)
+def _permitted(licence: str, commercial: bool | None) -> bool | None:
+    """Refused are also licences that say so themselves, wherever they were found."""
+    return commercial if allows_commercial(licence) and not is_agpl(licence) else False
 
 
 def _file(item: str, path: Path) -> AuditRow:
@@ -120,7 +156,7 @@ def _file(item: str, path: Path) -> AuditRow:
         return AuditRow(item, path.name, stated_licence(entries), None, "", sha256(path))
     commercial = None if metadata.licence == UNKNOWN_LICENCE else metadata.commercial
     return AuditRow(item, name, metadata.licence, commercial, metadata.source,
-                    metadata.source_sha256)
+                    metadata.source_sha256 or sha256(path))
 
 
 def _adapter(item: str, path: Path) -> AuditRow:
@@ -134,7 +170,7 @@ def _folder(item: str, name: str, folder: Path, digest: str,
     """One that lies in a folder of its own, which may bear a known name and hold other weights."""
     licence, commercial = weights_licence(folder, known, digest)
     if known is not None and (licence, commercial) == (known.licence, known.commercial):
-        return _row(item, known, known.name, str(folder), digest)
+        return _row(item, known, str(folder), digest)
     if known is not None:
         name += f", not verified to be {known.name}"
     return AuditRow(item, name, licence, commercial, str(folder), digest)
@@ -144,13 +180,10 @@ def _embedded(item: str, known: KnownCheckpoint) -> AuditRow:
     try:
         folder = folder_of(known)
     except CheckpointError:  # known, and not on this machine
-        return _row(item, known, known.name, known.part, "")
-    return _row(item, known, known.name, str(folder), open_checkpoint(folder).sha256())
+        return replace(_row(item, known, known.part, ""), name=f"{known.name}{_ELSEWHERE}")
+    return _row(item, known, str(folder), open_checkpoint(folder).sha256())
 
 
-def _row(item: str, known: KnownCheckpoint | None, name: str, source: str,
-         digest: str) -> AuditRow:
-    if known is None:
-        return AuditRow(item, name, UNKNOWN_LICENCE, None, source, digest)
+def _row(item: str, known: KnownCheckpoint, source: str, digest: str) -> AuditRow:
     return AuditRow(item, known.name, known.licence, known.commercial, known.hub_id or source,
                     digest)

@@ -7,12 +7,14 @@ import json
 import sys
 from typing import Any
 
-from smolvlm_ros.models.audit import AuditRow, audit, models_in_parameters
+from smolvlm_ros.models.audit import AuditRow, audit, listed
+from smolvlm_ros.models.configured import models_in_parameters
 from smolvlm_ros.models.errors import ModelError
 from smolvlm_ros.models.export import PRECISIONS, export_depth
 from smolvlm_ros.models.export_detector import export_detector
 from smolvlm_ros.models.onnx_session import PROVIDERS
 from smolvlm_ros.models.registry import CHECKPOINTS
+from smolvlm_ros.models.stated_licence import is_agpl
 
 OK, REFUSED, FAILED = 0, 1, 2
 
@@ -87,12 +89,14 @@ _EXPORTS = {"depth": _export_depth, "detector": _export_detector}
 
 def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `smolvlm_ros audit`."""
-    parser.add_argument("items", nargs="*", help="ONNX files, checkpoint folders, hub ids or "
-                        "names; with none, and no parameter file, the known checkpoints are listed")
+    parser.add_argument("items", nargs="*", help="ONNX files, checkpoint folders, hub ids, names, "
+                        "or 'auto' for what scene_qa takes by itself; with none, and no parameter "
+                        "file, the known checkpoints are listed")
     parser.add_argument("--params-file", action="append", default=[], metavar="YAML",
                         help="audit the models that a ROS parameter file sets (may be repeated)")
     parser.add_argument("--strict", action="store_true",
-                        help="exit code 1 also for an unknown licence")
+                        help="exit code 1 also for an unknown licence, and for weights that are "
+                        "not on this machine")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -100,8 +104,9 @@ def run_audit(args: argparse.Namespace) -> int:
     """List checkpoints with licence, source and hash.
 
     Returns:
-        The exit code: 1 when one in use is non-commercial (or unknown, with --strict), 2 when one
-        cannot be looked at, 0 otherwise and for the plain list of known ones.
+        The exit code: 1 when one in use is non-commercial or under the AGPL (with --strict: or
+        unknown, or not on this machine), 2 when one cannot be looked at, 0 otherwise and for the
+        plain list of known ones.
     """
     try:
         items = list(args.items)
@@ -111,10 +116,11 @@ def run_audit(args: argparse.Namespace) -> int:
         print(f"audit: {error}", file=sys.stderr)
         return FAILED
     listing = not (args.items or args.params_file)
-    rows, failed = [], False
-    for item in [c.name for c in CHECKPOINTS] if listing else items:
+    rows = [listed(known) for known in CHECKPOINTS] if listing else []
+    failed = False
+    for item in items:
         try:
-            rows.append(audit(item))
+            rows += audit(item)
         except (ModelError, OSError) as error:
             print(f"audit: {error}", file=sys.stderr)
             failed = True
@@ -122,18 +128,24 @@ def run_audit(args: argparse.Namespace) -> int:
           else _table(rows))
     if failed:
         return FAILED
-    refused = [r for r in rows if r.commercial is False or (args.strict and r.commercial is None)]
+    refused = [r for r in rows if r.commercial is False
+               or (args.strict and (r.commercial is None or not r.sha256))]
     return REFUSED if refused and not listing else OK
 
 
 def _table(rows: list[AuditRow]) -> str:
-    use = {True: "commercial", False: "NON-COMMERCIAL", None: "UNKNOWN"}
     cells = [("name", "licence", "use", "source", "sha256")]
-    cells += [(r.name, r.licence, use[r.commercial], r.source or r.item, r.sha256[:16] or "-")
+    cells += [(r.name, r.licence, _use(r), r.source or r.item, r.sha256[:16] or "-")
               for r in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(5)]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
                      for row in cells)
+
+
+def _use(row: AuditRow) -> str:
+    if is_agpl(row.licence):
+        return "COPYLEFT"
+    return {True: "commercial", False: "NON-COMMERCIAL", None: "UNKNOWN"}[row.commercial]
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -94,6 +94,17 @@ def fetch(source: str, revision: str = "", allow_noncommercial: bool = False
     return folder, made
 
 
+def cached(hub_id: str, revision: str = "") -> Path | None:
+    """The folder of a checkpoint in the hub's cache on this machine; None when not there."""
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(hub_id, revision=revision or None, local_files_only=True,
+                                      allow_patterns=list(FILES), ignore_patterns=["onnx/*"]))
+    except Exception:  # no client, its own errors, and the disk's: there is none to be had
+        return None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `smolvlm_ros fetch`."""
     parser.add_argument("checkpoints", nargs="+", metavar="NAME",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE
 
 AGPL = "AGPL-3.0"
+_AGPL = re.compile(r"agpl|affero", re.IGNORECASE)
 _NONCOMMERCIAL = re.compile(r"(?<![a-z])(nc(?![a-z])|non[ _-]?commercial|research(?![a-z]))",
                             re.IGNORECASE)
 
@@ -17,9 +18,14 @@ def stated_licence(entries: Mapping[str, str]) -> str:
     Whatever Ultralytics exports (YOLOv5, v8, 11) is under the AGPL, whether it says so or not.
     """
     said = " ".join(entries.get(key, "") for key in ("license", "licence", "author", "description"))
-    if "AGPL" in said.upper() or "ultralytics" in said.lower():
+    if is_agpl(said) or "ultralytics" in said.lower():
         return AGPL
     return (entries.get("license") or entries.get("licence") or UNKNOWN_LICENCE)[:80]
+
+
+def is_agpl(licence: str) -> bool:
+    """True for the AGPL, whose terms reach the software around the weights."""
+    return bool(_AGPL.search(licence))
 
 
 def allows_commercial(licence: str) -> bool:

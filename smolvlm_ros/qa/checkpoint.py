@@ -9,7 +9,7 @@ from pathlib import Path
 from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint
 from smolvlm_ros.models.embedded import CHECKPOINTS_FOLDER, folder_of
 from smolvlm_ros.models.errors import ModelError
-from smolvlm_ros.models.fetching import FILES, fetch
+from smolvlm_ros.models.fetching import cached, fetch
 from smolvlm_ros.models.lora import Adapter, open_adapter
 from smolvlm_ros.models.model_card import require_commercial
 from smolvlm_ros.models.pip_packages import VLM, install
@@ -179,17 +179,6 @@ def _is_the_one(known: KnownCheckpoint | None, folder: Path) -> bool:
     if known.embedded:
         return folder == CHECKPOINTS_FOLDER / known.part
     return folder.name == known.revision
-
-
-def cached(hub_id: str, revision: str = "") -> Path | None:
-    """The folder of a checkpoint in the hub's cache on this machine; None when not there."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(hub_id, revision=revision or None, local_files_only=True,
-                                      allow_patterns=list(FILES), ignore_patterns=["onnx/*"]))
-    except Exception:  # the client's own, and the disk's: there is none to be had
-        return None
 
 
 def _at_another_commit(known: KnownCheckpoint | None) -> str:

@@ -42,7 +42,7 @@ def folder_with(path: Path, config: dict[str, Any], licence: str = "") -> Path:
 def test_a_refusal_is_believed_whatever_the_folder_looks_like(
         name: str, config: dict[str, Any], tmp_path: Path) -> None:
     folder = folder_with(tmp_path / name, config, NC)
-    row = audit(str(folder))
+    (row,) = audit(str(folder))
     assert (row.licence, row.commercial) == (NC, False)
     arguments = argparse.ArgumentParser()
     commands.add_audit_arguments(arguments)
@@ -58,7 +58,7 @@ def test_a_refusal_is_believed_whatever_the_folder_looks_like(
 def test_a_name_or_a_shape_is_no_permission(name: str, config: dict[str, Any], known: str,
                                             tmp_path: Path) -> None:
     folder = folder_with(tmp_path / name, config)
-    row = audit(str(folder))
+    (row,) = audit(str(folder))
     assert row.name == f"{config['model_type']}, not verified to be {known}"
     assert (row.licence, row.commercial, row.source) == ("unknown", None, str(folder))
     said = origin(name, open_checkpoint(folder), "")
@@ -80,7 +80,7 @@ def test_the_registry_s_own_weights_have_its_licence(tmp_path: Path) -> None:
 
 
 def test_a_permission_of_the_card_does_not_free_a_noncommercial_shape(tmp_path: Path) -> None:
-    row = audit(str(folder_with(tmp_path / "mine", BASE, "apache-2.0")))
+    (row,) = audit(str(folder_with(tmp_path / "mine", BASE, "apache-2.0")))
     assert row.name == "depth-anything-v2-metric-indoor-base"
     assert (row.licence, row.commercial) == ("CC-BY-NC-4.0", False)
 
@@ -90,7 +90,7 @@ def test_embedded_ones_are_known_in_their_place_and_as_a_copy(tmp_path: Path) ->
     assert known is not None
     copy = shutil.copytree(folder_of(known), tmp_path / "copy")
     for item in ("world-detector", str(folder_of(known)), str(copy)):
-        row = audit(item)
+        (row,) = audit(item)
         assert (row.name, row.licence, row.commercial) == ("world-detector", "Apache-2.0", True)
 
 

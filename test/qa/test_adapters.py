@@ -15,7 +15,8 @@ transformers = pytest.importorskip("transformers", reason="the extra vlm is not 
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from smolvlm_ros.models.audit import audit, models_in_parameters  # noqa: E402
+from smolvlm_ros.models.audit import audit  # noqa: E402
+from smolvlm_ros.models.configured import models_in_parameters  # noqa: E402
 from smolvlm_ros.models.lora import CONFIG, WEIGHTS, open_adapter  # noqa: E402
 from smolvlm_ros.qa.engine import EngineConfig, EngineError, make_engine  # noqa: E402
 from smolvlm_ros.qa.prompt import chat_question  # noqa: E402
@@ -221,10 +222,10 @@ def test_a_licence_that_forbids_commerce_is_refused(tiny_checkpoint: Path, adapt
                        "engine.allow_noncommercial"):
         logits(tiny_checkpoint, (adapter,))
     logits(tiny_checkpoint, (adapter,), allow_noncommercial=True)
-    row = audit(str(adapter))
+    (row,) = audit(str(adapter))
     assert (row.licence, row.commercial) == ("cc-by-nc-sa-4.0", False)
     card("apache-2.0")
-    row = audit(str(adapter))
+    (row,) = audit(str(adapter))
     assert (row.name, row.licence) == ("LoRA adapter of owner/base", "apache-2.0")
     assert row.commercial is None  # a card's permission is not believed
     assert row.sha256 == open_adapter(adapter).sha256() and len(row.sha256) == 64
