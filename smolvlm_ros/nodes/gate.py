@@ -17,6 +17,7 @@ from smolvlm_ros.ros.boxes import to_box
 from smolvlm_ros.ros.health import InputRule, Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
+from smolvlm_ros.ros.other_transport import OtherTransport
 from smolvlm_ros.ros.pairing import KEPT, InfoPairing
 from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.process import run
@@ -116,8 +117,10 @@ class GateNode(FunnelNode[GateSettings]):
         self._info_input = self.endpoints.subscribe(CAMERA_INFO, self._on_info)
         if compressed:
             self.endpoints.subscribe(COMPRESSED, self._on_compressed)
+            OtherTransport(self, COMPRESSED, IMAGE, "set the gate's image_transport to raw")
         else:
             self.endpoints.subscribe(IMAGE, self._on_image)
+            OtherTransport(self, IMAGE, COMPRESSED, "set the gate's image_transport to compressed")
 
     def apply(self, settings: GateSettings) -> None:
         """Give the gate its new parameters; its background stays."""

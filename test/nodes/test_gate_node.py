@@ -132,6 +132,19 @@ class TestPassing:
 
 
 class TestCameraInfo:
+    @pytest.mark.parametrize("compressed", [False, True])
+    def test_images_by_the_other_transport_only_are_told_with_the_cure(self, compressed: bool
+                                                                       ) -> None:
+        raw, small = ("image", Image), ("image/compressed", CompressedImage)
+        wanted, other = (small, raw) if compressed else (raw, small)
+        cure = f"set the gate's image_transport to {'raw' if compressed else 'compressed'}"
+        with camera(compressed=compressed) as front:
+            front.peer.publisher(*other, matched=False)
+            front.peer.await_error("gate", f"/{other[0]} is; {cure}")
+            # Where both are there, or came late, nothing is wrong.
+            front.peer.publisher(*wanted)
+            front.peer.await_status("gate", lambda _, text, __: cure not in text, "no fault")
+
     @pytest.mark.parametrize("first", ["camera_info", "image"])
     def test_the_passed_frames_info_follows_whichever_comes_first(self, first: str) -> None:
         with camera() as front:
