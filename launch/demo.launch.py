@@ -14,15 +14,18 @@ from launch.actions import (
     SetEnvironmentVariable,
 )
 from launch.substitutions import EnvironmentVariable
-from launch_ros.actions import Node
+from launch_ros.actions import Node, SetRemap
 from launch_ros.parameter_descriptions import ParameterValue
 
+from smolvlm_ros.demo.wiring import wiring_of_file
 from smolvlm_ros.demo.world import DEMO_SOURCE, world_parameters
 from smolvlm_ros.launching.arguments import flag, is_true, refuse_unknown_arguments
 from smolvlm_ros.launching.models import choose_models, models_argument
+from smolvlm_ros.launching.parameter_file import value_of
 from smolvlm_ros.launching.requirements import require_parameters
+from smolvlm_ros.launching.sim_time import sim_time_parameters
 from smolvlm_ros.launching.startup import Stage, full_name, start_in_order
-from smolvlm_ros.models.choice import AUTO
+from smolvlm_ros.models.choice import AUTO, merged
 from smolvlm_ros.sources import SourceError
 
 HERE = Path(__file__).parent
@@ -55,15 +58,17 @@ def generate_launch_description() -> LaunchDescription:
     ])
 
 
-def choose(context: LaunchContext) -> None:
-    """The models for the source, before anything starts."""
+def choose(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The models and the wiring for the source, before anything starts."""
     values = context.launch_configurations
-    require_parameters(values["params_file"])
+    file = require_parameters(values["params_file"])
     try:
         world = world_parameters(values["source"], zones=values["params_file"] == PARAMETERS)
+        wiring = wiring_of_file(values["source"], value_of(file, "video_source", "image_topic", ""))
     except SourceError as error:
         raise RuntimeError(str(error)) from error
-    choose_models(context, values["source"], world)
+    choose_models(context, values["source"], merged(world, wiring.parameters))
+    return [SetRemap(*pair) for pair in wiring.remappings]
 
 
 def start_source(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -75,8 +80,7 @@ def start_source(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[values["params_file"], {
             "source": ParameterValue(values["source"], value_type=str),
             "loop": is_true(context, "loop"),
-            "autostart": is_true(context, "autostart"),
-            "use_sim_time": is_true(context, "use_sim_time")}],
+            "autostart": is_true(context, "autostart")}, *sim_time_parameters(context)],
         remappings=[("image_raw", values["image"]),
                     ("image_raw/compressed", values["image"] + "/compressed"),
                     ("camera_info", values["camera_info"])],

@@ -26,6 +26,11 @@ from smolvlm_ros.launching.requirements import (
     require_parameters,
     require_topic,
 )
+from smolvlm_ros.launching.sim_time import (
+    is_sim_time,
+    sim_time_argument,
+    sim_time_parameters,
+)
 from smolvlm_ros.launching.startup import Stage, full_name, start_in_order
 from smolvlm_ros.models.choice import PARAMS
 
@@ -69,7 +74,7 @@ def declared_arguments() -> list[DeclareLaunchArgument]:
         DeclareLaunchArgument("log_level", default_value="info",
                               choices=["debug", "info", "warn", "error", "fatal"],
                               description="What the nodes log."),
-        flag("use_sim_time", "Take the time from /clock."),
+        sim_time_argument(),
         flag("rviz", "Show image, depth, objects and zones in rviz. Its fixed frame is fusion's "
              "target_frame; where that is not set, choose the camera's frame in rviz."),
         *record_arguments(),
@@ -109,7 +114,7 @@ def rviz(context: LaunchContext) -> Node:
     return Node(
         package="rviz2", executable="rviz2", namespace=values["namespace"],
         arguments=["-d", str(CONFIG / "smolvlm_ros.rviz"), *(["-f", frame] if frame else [])],
-        parameters=[{"use_sim_time": is_true(context, "use_sim_time")}], output="both")
+        parameters=[{"use_sim_time": is_sim_time(context)}], output="both")
 
 
 def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -137,9 +142,8 @@ def node_process(context: LaunchContext, executable: str, nodes: list[str] | tup
         arguments=["--anonymizer"] if len(nodes) > 1 and ANONYMIZER in nodes else [],
         name=nodes[0] if len(nodes) == 1 else None,
         namespace=values["namespace"],
-        parameters=[values["params_file"], {
-            "autostart": is_true(context, "autostart"),
-            "use_sim_time": is_true(context, "use_sim_time")}],
+        parameters=[values["params_file"], {"autostart": is_true(context, "autostart")},
+                    *sim_time_parameters(context)],
         remappings=[("gate:image", values["image"]),
                     ("gate:image/compressed", values["image"] + "/compressed"),
                     ("gate:camera_info", values["camera_info"])],

@@ -19,6 +19,7 @@ from smolvlm_ros.demo.preparing import prepare
 from smolvlm_ros.demo.processes import Child, ChildError
 from smolvlm_ros.demo.screen import Screen
 from smolvlm_ros.demo.sheet import write_sheet
+from smolvlm_ros.demo.wiring import wiring_of
 from smolvlm_ros.demo.world import world_parameters
 from smolvlm_ros.drawing import Mp4Writer
 from smolvlm_ros.launching.parameter_file import write_with_values
@@ -194,13 +195,11 @@ def _arguments(options: DemoOptions, extra: list[str]) -> list[str]:
 
 def _funnel_extra(options: DemoOptions, first: Any) -> list[str]:
     extra = ["-r", "image:=image_raw", "-r", "image/compressed:=image_raw/compressed"]
-    if first.compressed is not None:
-        extra += ["-p", "gate:image_transport:=compressed"]
-    if first.depth is not None:  # an RGB-D source: its own depth takes the node's place
-        extra += ["-r", "fusion:depth/image_rect:=source/depth/image_rect",
-                  "-r", "fusion:depth/camera_info:=source/depth/camera_info",
-                  "-p", "fusion:depth_anchor:=surface"]
-    return extra
+    wiring = wiring_of(first)
+    for node, values in wiring.parameters.items():
+        extra += [part for name, value in values.items()
+                  for part in ("-p", f"{node}:{name}:={value}")]
+    return extra + [part for pair in wiring.remappings for part in ("-r", ":=".join(pair))]
 
 
 def _source_extra(options: DemoOptions, film: Film | None) -> list[str]:

@@ -25,8 +25,14 @@ def flag(name: str, description: str, default: bool = False) -> DeclareLaunchArg
                                  description=description)
 
 
+def optional_flag(name: str, description: str) -> DeclareLaunchArgument:
+    """Declare a launch argument that is true, false, or not given: then something else says."""
+    return DeclareLaunchArgument(name, default_value="", choices=["", *_FLAGS],
+                                 description=description)
+
+
 def is_true(context: LaunchContext, name: str) -> bool:
-    """The value of an argument declared by `flag`."""
+    """The value of an argument declared by `flag`; False for an `optional_flag` not given."""
     return str(context.launch_configurations[name]).lower() == "true"
 
 

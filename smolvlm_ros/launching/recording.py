@@ -1,11 +1,14 @@
 """Record what the funnel says, as MCAP, with rosbag2."""
 from __future__ import annotations
 
+import time
+
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, ExecuteProcess
 
 from smolvlm_ros.launching.arguments import flag, is_true
 from smolvlm_ros.launching.requirements import require_package
+from smolvlm_ros.launching.sim_time import is_sim_time
 from smolvlm_ros.launching.startup import full_name
 from smolvlm_ros.launching.topics import ANONYMIZED, GLOBAL_TOPICS, TOPICS, WITH_FACES
 
@@ -15,9 +18,9 @@ _FLUSH_S = "20"  # what it may take to write what is still in memory when the la
 def record_arguments() -> list[DeclareLaunchArgument]:
     """Declare the arguments."""
     return [
-        flag("record", "Record what the funnel publishes, as MCAP, into the working directory. In "
-             "the frames heads, faces and licence plates are covered, by the node anonymizer, "
-             "which runs for that."),
+        flag("record", "Record what the funnel publishes, as MCAP, into a folder rosbag2_* in the "
+             "working directory. In the frames heads, faces and licence plates are covered, by the "
+             "node anonymizer, which runs for that."),
         flag("record_faces", "With record:=true, record the frames as they are, and what is drawn "
              "on them: faces and all."),
     ]
@@ -44,9 +47,17 @@ def check_recording(context: LaunchContext) -> None:
 
 
 def recorder(context: LaunchContext, namespace: str) -> ExecuteProcess:
-    """Records into a folder rosbag2_DATE_TIME in the working directory."""
+    """Records into a folder rosbag2_NAMESPACE_DATE_TIME in the working directory."""
     pictures = ANONYMIZED if anonymizes(context) else WITH_FACES
     topics = [full_name(context, namespace, topic) for topic in (*TOPICS, *pictures)]
     return ExecuteProcess(
-        cmd=["ros2", "bag", "record", *topics, *GLOBAL_TOPICS, "--storage", "mcap"],
+        cmd=["ros2", "bag", "record", *topics, *GLOBAL_TOPICS, "--storage", "mcap",
+             "--output", _folder(full_name(context, namespace)),
+             *(["--use-sim-time"] if is_sim_time(context) else [])],
         name="record", output="both", sigterm_timeout=_FLUSH_S)
+
+
+def _folder(namespace: str) -> str:
+    """rosbag2's own name, with the namespace in it: two robots' recordings may start at once."""
+    parts = [*namespace.strip("/").split("/"), time.strftime("%Y_%m_%d-%H_%M_%S")]
+    return "_".join(["rosbag2", *filter(None, parts)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from launch.actions import (
     OpaqueFunction,
     SetLaunchConfiguration,
 )
+from launch_ros.actions import SetParameter
 
 LAUNCH = Path(__file__).parents[2] / "launch"
 FILES = sorted(p.name for p in LAUNCH.glob("*.launch.py"))
@@ -86,6 +88,7 @@ WRONG = [
     ({"record": ""}, 'Argument "record" provided value "" is not valid'),
     # Faces of a recording that nobody asked for.
     ({"record_faces": "true"}, "record_faces:=true records nothing by itself"),
+    ({"use_sim_time": "1"}, 'Argument "use_sim_time" provided value "1" is not valid'),
     # A level that does not exist.
     ({"log_level": "verbose"}, 'Argument "log_level" provided value "verbose" is not valid'),
     # Files that are missing or a folder.
@@ -144,6 +147,52 @@ def test_the_embedded_checkpoints_on_somebody_s_images_are_warned_of(
     context = choose("embedded")
     assert "world-depth-indoor" in Path(context.launch_configurations["params_file"]).read_text()
     assert len(said) == 1 and "world-vlm" in said[0] and "embedded world only" in said[0]
+
+
+@pytest.mark.parametrize("kind", ["compressed", "rgbd", "folder"])
+def test_the_funnel_is_wired_for_the_source(kind: str, tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    from smolvlm_ros.demo import wiring
+    from smolvlm_ros.sources import SourceFrame
+    image = np.zeros((4, 4, 3), np.uint8)
+    asked: list[tuple[str, str]] = []
+
+    class Probe:
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: Any) -> None:
+            pass
+
+        def read(self) -> SourceFrame:
+            return frames[kind]
+    frames = {"folder": SourceFrame(0.0, image), "compressed": SourceFrame(0.0, compressed=b"jpeg"),
+              "rgbd": SourceFrame(0.0, image, depth=np.ones((4, 4), np.float32))}
+
+    def opened(source: str, image_topic: str = "") -> Probe:
+        asked.append((source, image_topic))
+        return Probe()
+    monkeypatch.setattr(wiring, "open_source", opened)
+    parameters = tmp_path / "mine.yaml"
+    parameters.write_text("/**/video_source:\n  ros__parameters: {image_topic: /front/image}\n")
+    demo, (_, context) = load("demo.launch.py"), funnel_context()
+    context.launch_configurations.update(source=str(tmp_path), params_file=str(parameters),
+                                         models="params")
+    remaps = {tuple("".join(context.perform_substitution(p) for p in part)
+                    for part in (each.src, each.dst)) for each in demo.choose(context)}
+    assert asked == [(str(tmp_path), "/front/image")]
+    told = yaml.safe_load(Path(context.launch_configurations["params_file"]).read_text())
+    assert ("/**/gate" in told) == (kind == "compressed")
+    if kind == "compressed":
+        assert told["/**/gate"]["ros__parameters"] == {"image_transport": "compressed"}
+    # Its own depth takes the node's place, for fusion only.
+    assert remaps == ({("fusion:depth/image_rect", "source/depth/image_rect"),
+                       ("fusion:depth/camera_info", "source/depth/camera_info")}
+                      if kind == "rgbd" else set())
+    if kind == "rgbd":
+        assert told["/**/fusion"]["ros__parameters"] == {"depth_anchor": "surface"}
 
 
 def test_a_source_that_is_no_world_is_named(errors: list[str]) -> None:
@@ -211,13 +260,12 @@ def test_scope_gives_a_later_action_what_surrounded_it() -> None:
 @pytest.mark.parametrize("faces", [False, True])
 def test_recorder_writes_the_topics_of_its_namespace_as_mcap(faces: bool) -> None:
     from smolvlm_ros.launching.recording import recorder
-    context = LaunchContext()
-    context.launch_configurations.update(record="true", record_faces=str(faces).lower())
-    command = ["".join(context.perform_substitution(part) for part in word)
-               for word in recorder(context, "robot1").cmd]
+    _, context = funnel_context(record="true", record_faces=str(faces).lower())
+    command = words_of(recorder(context, "robot1"))
     # Humble has topics as positional arguments only; Jazzy takes them too.
-    assert command[:3] == ["ros2", "bag", "record"] and command[-2:] == ["--storage", "mcap"]
-    topics = set(command[3:-2])
+    assert command[:3] == ["ros2", "bag", "record"]
+    assert command[-4:-1] == ["--storage", "mcap", "--output"]
+    topics = set(command[3:-4])
     assert {"/robot1/objects", "/robot1/gate/camera_info", "/tf", "/diagnostics"} <= topics
     with_faces = {"/robot1/gate/image", "/robot1/gate/image/compressed", "/robot1/annotated"}
     covered = {"/robot1/gate/image_anonymized"}
@@ -225,12 +273,73 @@ def test_recorder_writes_the_topics_of_its_namespace_as_mcap(faces: bool) -> Non
     assert not any(topic.startswith("-") for topic in topics)
 
 
+def words_of(recording: Any) -> list[str]:
+    """The command line."""
+    context = LaunchContext()
+    return ["".join(context.perform_substitution(part) for part in word) for word in recording.cmd]
+
+
+def test_two_namespaces_record_into_two_folders() -> None:
+    from smolvlm_ros.launching.recording import recorder
+    _, context = funnel_context(record="true")
+    folders = [words_of(recorder(context, name))[-1] for name in ("", "robot1", "/fleet/robot2")]
+    for folder, name in zip(folders, ("", "robot1_", "fleet_robot2_"), strict=True):
+        assert re.fullmatch(rf"rosbag2_{name}\d{{4}}(_\d\d){{2}}-\d\d(_\d\d){{2}}", folder)
+
+
+# Who says use_sim_time: the argument, a SetParameter around the launch, the parameter file; and
+# what holds.
+SIM_TIME = [("", None, None, False), ("true", None, None, True), ("false", True, True, False),
+            ("", True, None, True), ("", None, True, True), ("", True, False, False)]
+
+
+@pytest.mark.parametrize(("argument", "outside", "file", "holds"), SIM_TIME)
+@pytest.mark.parametrize("composed", ["false", "true"])
+def test_without_an_argument_the_clock_is_as_set_outside(
+        argument: str, outside: bool | None, file: bool | None, holds: bool, composed: str,
+        tmp_path: Path) -> None:
+    from smolvlm_ros.launching.recording import recorder
+    parameters = tmp_path / "parameters.yaml"
+    said = {} if file is None else {"use_sim_time": file}
+    parameters.write_text(yaml.safe_dump({"/**": {"ros__parameters": {"seen": 1, **said}}}))
+    funnel, context = funnel_context(use_sim_time=argument, composed=composed, record="true",
+                                     params_file=str(parameters))
+    if outside is not None:
+        SetParameter("use_sim_time", outside).execute(context)
+    assert sim_time_of(funnel.node_process(context, "gate", ["gate"]), context) is holds
+    assert sim_time_of(funnel.rviz(context), context) is holds
+    assert ("--use-sim-time" in words_of(recorder(context, ""))) is holds
+    demo = load("demo.launch.py")
+    context.launch_configurations.update(source="demo", loop="false", autostart="false")
+    assert sim_time_of(demo.start_source(context)[0], context) is holds
+
+
+def sim_time_of(node: Any, context: LaunchContext) -> bool:
+    """What rcl makes of a node's command line: the last one that says it wins."""
+    node._perform_substitutions(context)
+    words = ["".join(getattr(part, "text", "") for part in word) for word in node.cmd]
+    held = False
+    for option, value in zip(words, words[1:], strict=False):
+        if option == "-p" and value.startswith("use_sim_time:="):
+            held = yaml.safe_load(value.partition(":=")[2])
+        elif option == "--params-file":
+            for section in yaml.safe_load(Path(value).read_text()).values():
+                held = section["ros__parameters"].get("use_sim_time", held)
+    return bool(held)
+
+
+def load(name: str) -> Any:
+    """A launch file as a module."""
+    spec = importlib.util.spec_from_file_location(name.partition(".")[0], LAUNCH / name)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def funnel_context(**given: str) -> tuple[Any, LaunchContext]:
     """The module of funnel.launch.py, and a context with its arguments."""
-    spec = importlib.util.spec_from_file_location("funnel_launch", LAUNCH / "funnel.launch.py")
-    assert spec and spec.loader
-    funnel = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(funnel)
+    funnel = load("funnel.launch.py")
     context = LaunchContext()
     context.launch_configurations.update(
         {a.name: "".join(context.perform_substitution(part) for part in a.default_value)
