@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -62,6 +64,26 @@ def test_the_readme_holds_the_planners_client_as_it_is_tested() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, re.S)
     assert [b.strip() for b in blocks] == [example.strip()]
+
+
+def test_what_the_readme_sets_by_ros2_param_arrives_as_text(tmp_path: Path) -> None:
+    # As ros2 param does it: the shell's word is read as YAML, and only a text stays one.
+    pytest.importorskip("rclpy", reason="ros2 param reads the value with it")
+    from rcl_interfaces.msg import ParameterType
+    from rclpy.parameter import get_parameter_value
+    shutil.copy(ROOT / "config/zones.yaml", tmp_path / "my_zones.yaml")
+    lines = re.findall(r"^ros2 param set (/\S+) (\S+) (.*)$", (ROOT / "README.md").read_text(
+        encoding="utf-8"), re.M)
+    assert lines
+    classes = load_reference().node_classes()
+    for node, name, value in lines:
+        words = subprocess.run(["bash", "-c", f"printf '%s\\0' {value}"], cwd=tmp_path, check=True,
+                               capture_output=True, text=True).stdout.split("\0")[:-1]
+        assert len(words) == 1
+        given = get_parameter_value(words[0])
+        assert given.type == ParameterType.PARAMETER_STRING
+        settings = classes[node[1:]].settings_class(**{name: given.string_value})
+        assert getattr(settings, name) == str(tmp_path / "my_zones.yaml")
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

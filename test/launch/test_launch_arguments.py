@@ -75,6 +75,16 @@ def test_every_argument_is_declared_and_described(name: str) -> None:
         assert argument.default_value is not None
 
 
+def test_the_readme_launches_what_is_there() -> None:
+    text = (LAUNCH.parent / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^ros2 launch smolvlm_ros (\S+)([^#\n]*)", text, re.M)
+    assert len(lines) >= 3
+    for name, rest in lines:
+        declared = {a.name for a in LaunchDescription([include(name)]).get_launch_arguments()}
+        assert set(re.findall(r"(\w+):=", rest)) <= declared
+        assert {word for word in rest.split() if ":=" not in word} <= {"--show-args"}
+
+
 WRONG = [
     # A misspelt name, near a known one.
     ({"imgae": "/camera/image_raw"}, "unknown launch argument 'imgae'; did you mean 'image'?"),
