@@ -23,7 +23,7 @@ def describe(node: Any, goal: Any) -> Any:
 
     It runs in an executor thread of its own. The engine is held for a token at a time only, so
     that a verdict need not wait for the end of a description. After `timeout_s` it is ended with
-    what it has.
+    what it has. It can be cancelled while it waits for a fresh frame, too.
 
     Args:
         node: the scene_qa node.
@@ -35,7 +35,7 @@ def describe(node: Any, goal: Any) -> Any:
     try:
         with node.waiters.admitted(goal.request.client):
             deadline_s = time.monotonic() + node.settings.timeout_s
-            frame, prompt = _prepared(node, goal.request, deadline_s)
+            frame, prompt = _prepared(node, goal, deadline_s)
             result.header.stamp = node.stamps.stamp(frame.stamp_s)
             result.header.frame_id = frame.frame_id
             _stream(node, goal, frame, prompt, result, begin, deadline_s)
@@ -57,14 +57,16 @@ def describe(node: Any, goal: Any) -> Any:
     return result
 
 
-def _prepared(node: Any, request: Any, deadline_s: float) -> tuple[Frame, str]:
-    prompt = clean_question(request.prompt or node.settings.describe_prompt)
+def _prepared(node: Any, goal: Any, deadline_s: float) -> tuple[Frame, str]:
+    prompt = clean_question(goal.request.prompt or node.settings.describe_prompt)
     guarded = check(prompt)
     if guarded.advice:
         raise Unanswered(AskScene.Response.GEOMETRY, guarded.advice)
     if isinstance(node.engine, NoEngine):
         raise Unanswered(AskScene.Response.NO_MODEL, no_model(node.engine))
-    return pick(node, request.frame, 0, deadline_s).frames[-1], prompt
+    picked = pick(node, goal.request.frame, 0, deadline_s,
+                  should_stop=lambda: goal.is_cancel_requested)
+    return picked.frames[-1], prompt
 
 
 def _stream(node: Any, goal: Any, frame: Frame, prompt: str, result: Any, begin: float,

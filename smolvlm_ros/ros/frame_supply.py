@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -16,6 +16,7 @@ from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.ros.interface import Endpoint
 
 ASK_AGAIN_S = 0.5  # a request, or the frame it let pass, may have been lost
+_LOOK_S = 0.1  # between two looks whether it is still wanted
 _EARLY = 16  # boxes may come before their frames
 _NAMES = {OBJECT: "ids are those of `objects`", ZONE: "names are those of the zones file, and the "
           "camera must see some of it"}
@@ -128,25 +129,29 @@ class FrameSupply:
             self._asked = self._call()
             return self._asked is not None
 
-    def await_fresh(self, deadline_s: float) -> float:
+    def await_fresh(self, deadline_s: float, should_stop: Callable[[], bool] = lambda: False
+                    ) -> float:
         """Wait for a frame that was taken after this call.
 
         Args:
             deadline_s: of time.monotonic.
+            should_stop: asked every tenth of a second; True ends the waiting.
 
         Returns:
             When it was called, by the clock of the stamps: the frame is no older.
 
         Raises:
-            NoFreshFrame: none came in time, or the gate is not there or refuses.
+            NoFreshFrame: none came in time or before it was to stop, or the gate is not there or
+                refuses.
         """
         asked_s = self.now_s()
-        while time.monotonic() < deadline_s and not self._closed:
+        while time.monotonic() < deadline_s and not self._closed and not should_stop():
             before = self.newest()
             answer = self._call()
             if answer is None:
                 raise NoFreshFrame("no gate to ask for a fresh frame; is it running?")
-            newest = self._await_other(before, min(deadline_s, time.monotonic() + ASK_AGAIN_S))
+            newest = self._await_other(before, min(deadline_s, time.monotonic() + ASK_AGAIN_S),
+                                       should_stop)
             if newest is not None and newest.stamp_s >= asked_s:
                 self._forget(answer)
                 return asked_s
@@ -155,6 +160,7 @@ class FrameSupply:
             elif not answer.result().success:
                 raise NoFreshFrame(f"the gate passes none: {answer.result().message}")
         raise NoFreshFrame("scene QA is shutting down" if self._closed else
+                           "it is not wanted any more" if should_stop() else
                            "no fresh frame came in time; is the camera alive, and are its stamps "
                            "on this machine's clock?")
 
@@ -197,11 +203,15 @@ class FrameSupply:
         if answer is not None and not answer.done():
             self._client.remove_pending_request(answer)
 
-    def _await_other(self, before: Frame | None, until_s: float) -> Frame | None:
-        """Wait until another frame is the newest, or the time is over; the newest then."""
+    def _await_other(self, before: Frame | None, until_s: float,
+                     should_stop: Callable[[], bool]) -> Frame | None:
+        """Wait until another frame is the newest, or no longer; the newest then."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._ring.newest is not before,
-                                   until_s - time.monotonic())
+            while not should_stop() and time.monotonic() < until_s:
+                left_s = min(_LOOK_S, until_s - time.monotonic())
+                if self._changed.wait_for(
+                        lambda: self._closed or self._ring.newest is not before, left_s):
+                    break
             return self._ring.newest
 
     def _close(self) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from smolvlm_ros.qa.crops import Subject
@@ -19,7 +20,8 @@ _TOLD_S = 1.0  # fusion tells of a frame within this; else of the ones before
 
 
 def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
-         subject: Subject | None = None, verdict: bool = False) -> FramePick:
+         subject: Subject | None = None, verdict: bool = False,
+         should_stop: Callable[[], bool] = lambda: False) -> FramePick:
     """The frames to ask about, a fresh one asked of the gate when the request wants it.
 
     With a subject, those that show it, cut to it. After a fresh one was asked for, the newest of
@@ -34,6 +36,7 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
         verdict: for a verdict: without `max_age_ms`, a fresh frame is also asked for where one on
             the newest frame would be past its shelf life. Where none comes on a simulator's clock,
             or where the model is slower than the shelf life, the newest must do.
+        should_stop: True ends the waiting for a fresh frame.
 
     Raises:
         Unanswered: when there is no frame, or none as fresh as asked for.
@@ -44,13 +47,14 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
     own_limit = verdict and not max_age_ms and not _too_slow(node)
     max_age_s = max_age_ms * 1e-3 or node.settings.frames.max_age_s
     if which == _FRESH:
-        picked = _fresh(node, max_age_s, deadline_s, subject)
+        picked = _fresh(node, max_age_s, deadline_s, subject, should_stop)
     else:
         picked = _newest(node, _useful_s(node) if own_limit else max_age_s, deadline_s, subject)
         if own_limit and not picked.frames and _any(node, subject):
-            picked = _renewed(node, max_age_s, deadline_s, subject, f"{picked.reason}, after which "
-                              "a verdict would be past policy.shelf_life_s; give max_age_ms to ask "
-                              "about an older one. A fresh one: ")
+            picked = _renewed(node, max_age_s, deadline_s, subject, should_stop,
+                              f"{picked.reason}, after which a verdict would be past "
+                              "policy.shelf_life_s; give max_age_ms to ask about an older one. A "
+                              "fresh one: ")
     if not picked.frames:
         raise Unanswered(_NO_FRAME, picked.reason)
     foreign = refusal_of(node.engine, picked.frames)
@@ -102,15 +106,16 @@ def _newest(node: Any, max_age_s: float, deadline_s: float, subject: Subject | N
     return _picked(node, max_age_s, subject)
 
 
-def _renewed(node: Any, max_age_s: float, deadline_s: float, subject: Subject | None, why: str
-             ) -> FramePick:
+def _renewed(node: Any, max_age_s: float, deadline_s: float, subject: Subject | None,
+             should_stop: Callable[[], bool], why: str) -> FramePick:
     """As `_fresh`; a simulator that stands still gives none, and half of the time is left for the
     newest frame then, whose verdict will say that it is past its shelf life."""
     if not _simulated(node):
-        return _fresh(node, max_age_s, deadline_s, subject, why)
+        return _fresh(node, max_age_s, deadline_s, subject, should_stop, why)
     now_s = time.monotonic()
     try:
-        return _fresh(node, max_age_s, now_s + (deadline_s - now_s) / 2, subject, why)
+        half_s = now_s + (deadline_s - now_s) / 2
+        return _fresh(node, max_age_s, half_s, subject, should_stop, why)
     except Unanswered as error:
         picked = _picked(node, max_age_s, subject)
         if not picked.frames or not isinstance(error.__cause__, NoFreshFrame):
@@ -118,11 +123,11 @@ def _renewed(node: Any, max_age_s: float, deadline_s: float, subject: Subject | 
         return picked
 
 
-def _fresh(node: Any, max_age_s: float, deadline_s: float, subject: Subject | None, why: str = ""
-           ) -> FramePick:
+def _fresh(node: Any, max_age_s: float, deadline_s: float, subject: Subject | None,
+           should_stop: Callable[[], bool], why: str = "") -> FramePick:
     """A fresh frame and one before it; raises Unanswered, with `why` before the reason."""
     try:
-        asked_s = node.frames.await_fresh(deadline_s)
+        asked_s = node.frames.await_fresh(deadline_s, should_stop)
     except NoFreshFrame as error:
         raise Unanswered(_NO_FRAME, f"{why}{error}") from error
     told = True

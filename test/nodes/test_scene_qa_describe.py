@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
 from action_msgs.msg import GoalStatus  # noqa: E402
 from peer import wait_for  # noqa: E402
-from qa_bench import Describer, qa_bench  # noqa: E402
+from qa_bench import FRESH, Describer, qa_bench  # noqa: E402
 
 
 def test_a_description_streams_token_by_token(tiny_vlm: Path) -> None:
@@ -79,6 +79,18 @@ def test_cancelling_stops_a_description_within_one_token(tiny_vlm: Path) -> None
         # The next one is not disturbed.
         b.node.engine.stream = stream
         assert Describer(b, max_tokens=3).result()[0] == GoalStatus.STATUS_SUCCEEDED
+
+
+def test_cancelling_ends_the_waiting_for_a_fresh_frame(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), timeout_s=600.0) as b:
+        b.frame()
+        gate = b.gate()  # accepts, and passes none: its camera is dead
+        describer = Describer(b, frame=FRESH)
+        wait_for(lambda: gate.requests, "the wait for a fresh frame")
+        wait_for(describer.handle.cancel_goal_async().done, "the cancel's acceptance")
+        status, result = describer.result()
+        assert status == GoalStatus.STATUS_CANCELED
+        assert result.message == "cancelled" and not result.tokens
 
 
 def test_a_description_that_must_not_be_asked_for_is_aborted(tiny_vlm: Path) -> None:

@@ -46,7 +46,7 @@ class Supply:
     def crops(self, *_: Any) -> tuple[Frame, ...]:
         return self.ring.since()
 
-    def await_fresh(self, deadline_s: float) -> float:
+    def await_fresh(self, deadline_s: float, should_stop: Any) -> float:
         self.until_s.append(deadline_s)
         if self.fresh:
             return NOW_S
