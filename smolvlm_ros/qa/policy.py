@@ -35,7 +35,8 @@ class SceneQA:
         self.config = config or PolicyConfig()
 
     def decide(self, question: str, frames: Sequence[Frame], engine: Engine | NoEngine, *,
-               negated: str = "", calibration: Calibration = NEUTRAL) -> Verdict:
+               negated: str = "", calibration: Calibration = NEUTRAL, guarded: bool = False
+               ) -> Verdict:
         """The verdict on a yes/no question.
 
         The newest frame is asked first, both forms sharing one image prefix. When it already rules
@@ -47,6 +48,8 @@ class SceneQA:
             engine: what answers, or the reason why nothing does.
             negated: the question's negation; empty to have it made by `negation.negate`.
             calibration: what the engine's probabilities are worth for such a question.
+            guarded: it is known to be one of yes and no for the model, as a template's is: the name
+                of a zone ("zone 2m") in it makes it no question of distance.
 
         Raises:
             QuestionError: a question that must not reach the model.
@@ -55,7 +58,11 @@ class SceneQA:
         asked = clean_question(question)
         opposite = clean_question(negated) if negated else negate(asked)
         ordered = sorted(frames, key=lambda frame: frame.stamp_s)
-        cause, reason = self._refusal((asked, opposite) if negated else (asked,), ordered, engine)
+        cause, reason = Cause.AGREED, ""
+        if not guarded:
+            cause, reason = _not_for_the_model((asked, opposite) if negated else (asked,))
+        if not reason:
+            cause, reason = self._refusal(ordered, engine)
         if isinstance(engine, NoEngine) or reason:
             return self._unsure(asked, ordered, cause, reason)
         passes: list[Pass] = []
@@ -67,15 +74,8 @@ class SceneQA:
         return dataclasses.replace(judge(asked, passes, self.config), frame_id=newest.frame_id,
                                    model=engine.name)
 
-    def _refusal(self, texts: Sequence[str], frames: Sequence[Frame],
-                 engine: Engine | NoEngine) -> tuple[Cause, str]:
+    def _refusal(self, frames: Sequence[Frame], engine: Engine | NoEngine) -> tuple[Cause, str]:
         """Why the model is not asked at all; '' when it is."""
-        for text in texts:
-            guarded = check(text)
-            if guarded.advice:
-                return Cause.GEOMETRY, guarded.advice
-        if any(map(is_open, texts)):
-            return Cause.OPEN_QUESTION, "this is not a yes/no question; ask it in mode FREE"
         if isinstance(engine, NoEngine):
             return Cause.NO_MODEL, f"no model is loaded: {engine.reason}"
         foreign = refusal_of(engine, frames)
@@ -116,6 +116,17 @@ class SceneQA:
         newest = frames[-1]
         return Verdict(question, Answer.UNSURE, math.nan, (), cause, reason,
                        newest.stamp_s + self.config.shelf_life_s, newest.stamp_s, newest.frame_id)
+
+
+def _not_for_the_model(texts: Sequence[str]) -> tuple[Cause, str]:
+    """Why no model is to be asked this; '' when one may."""
+    for text in texts:
+        advice = check(text).advice
+        if advice:
+            return Cause.GEOMETRY, advice
+    if any(map(is_open, texts)):
+        return Cause.OPEN_QUESTION, "this is not a yes/no question; ask it in mode FREE"
+    return Cause.AGREED, ""
 
 
 def refusal_of(engine: Engine, frames: Sequence[Frame]) -> str:

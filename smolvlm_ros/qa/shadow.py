@@ -166,7 +166,7 @@ class Shadow:
             looking = looking_at(self.engine, question.frames)
             engine = Grounded(looking, question.notes) if question.notes else looking
             own = SceneQA(question.policy).decide(question.verdict.question, question.frames,
-                                                  engine, negated=question.negated)
+                                                  engine, negated=question.negated, guarded=True)
         except Exception:  # whatever a candidate does: it is counted and has no effect
             with self._changed:
                 self._done = dataclasses.replace(self._done, failed=self._done.failed + 1)

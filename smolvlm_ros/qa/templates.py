@@ -12,7 +12,8 @@ A YAML file holds a list; a template applies to the classes, zones and events it
         crop: object                                               # optional: or zone, or frame
 
 The values put in come from detectors and configuration, so they are cleaned like a client's text
-and cannot hold a prompt token. Only plain `{name}` placeholders are known.
+and cannot hold a prompt token. Only plain `{name}` placeholders are known. The geometry guard looks
+at the template, not at the names: a zone called "zone_2m" makes no question of distance.
 """
 from __future__ import annotations
 
@@ -25,15 +26,17 @@ from typing import Any
 from smolvlm_ros.qa.crops import FRAME, OBJECT, ZONE
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open, negate
-from smolvlm_ros.qa.prompt import QuestionError, clean_question, clean_text
+from smolvlm_ros.qa.prompt import MAX_QUESTION, QuestionError, clean_question, clean_text
 
 PLACEHOLDERS = ("class", "zone", "event")
 MAX_VALUE = 40  # characters of one value
 _EVENTS = ("enter", "dwell", "leave")  # kinds of msg/ZoneEvent.msg
 _BRACES = re.compile(r"\{([^{}]*)\}")
-# A class or zone is a short name. No quotes, no sentence ends, no brackets: nothing that could
-# finish the question and start another.
-_VALUE = re.compile(r"[\w][\w .,/&+'-]*", re.UNICODE)
+# A class or zone is a short name. No quotes, no sentence ends: nothing that could finish the
+# question and start another.
+_VALUE = re.compile(r"\w[\w .,/&+'-]*(?: \([\w .,/&+'-]+\))*(?: \w[\w .,/&+'-]*)?", re.UNICODE)
+_BRACKETED = re.compile(r"\s*\(([^()]*)\)\s*")
+_UNSPOKEN = re.compile(r"[_:;#@*=~|\s]+")
 _KEYS = {"name", "question", "negated", "classes", "zones", "events", "crop",
          "high_stakes"}
 
@@ -44,13 +47,19 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True)
 class Asked:
-    """A filled template: the question, its negation, and what of the frame to look at."""
+    """A filled template: the question, its negation, and what of the frame to look at.
+
+    Attributes:
+        refusal: why it cannot be asked of this class and zone; empty when it can. The question is
+            then the template's, not filled.
+    """
 
     template: str
     question: str
     negated: str
     crop: str = ""
     high_stakes: bool = False
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,15 +151,25 @@ class Template:
 
 
 def clean_value(name: str, value: str) -> str:
-    """A value for a placeholder: a name of at most 40 characters, underscores as spaces.
+    """A value for a placeholder as it is said: a name of at most 40 characters.
+
+    `clean_value("class", "bat_(animal)")` is `"bat (animal)"`; what is not said (`_ : ; # @ * = ~
+    |`) becomes a space. Of a longer name what stands in brackets is left out.
 
     Raises:
         QuestionError: it is none.
     """
-    text = clean_text(value, f"the value of {{{name}}}", MAX_VALUE).replace("_", " ").strip()
+    what = f"the value of {{{name}}}"
+    text = _UNSPOKEN.sub(" ", clean_text(value, what, MAX_QUESTION)).strip()
+    text = _BRACKETED.sub(r" (\1) ", text).strip()
+    if len(text) > MAX_VALUE:
+        text = _BRACKETED.sub(" ", text).strip()
+    if len(text) > MAX_VALUE:
+        raise QuestionError(f"{what} is {value!r}, which takes {len(text)} characters to say, at "
+                            f"most {MAX_VALUE} are allowed; give it a shorter name")
     if not _VALUE.fullmatch(text):
-        raise QuestionError(f"the value of {{{name}}} is {value!r}; only letters, digits, spaces "
-                            "and . , / & + ' - are allowed")
+        raise QuestionError(f"{what} is {value!r}; only letters, digits, spaces, brackets and "
+                            ". , / & + ' - _ : ; # @ * = ~ | are allowed; give it another name")
     return text
 
 
@@ -211,11 +230,17 @@ def questions_for(templates: Iterable[Template], class_name: str, zone: str,
                   event: str) -> list[Asked]:
     """What to ask of a zone event, in the order of the templates.
 
-    Raises:
-        QuestionError: the class or the zone has a name that must not reach the model.
+    Where the class or the zone has a name that must not reach the model, `refusal` says so.
     """
     values = {"class": class_name, "zone": zone, "event": event}
-    return [t.fill(values) for t in templates if t.applies(class_name, zone, event)]
+
+    def filled(template: Template) -> Asked:
+        try:
+            return template.fill(values)
+        except QuestionError as error:
+            return Asked(template.name, template.question, template.negated, template.crop,
+                         template.high_stakes, str(error))
+    return [filled(t) for t in templates if t.applies(class_name, zone, event)]
 
 
 def _template(index: int, entry: Any) -> Template:

@@ -137,7 +137,8 @@ class Escalation:
             self._server.close()
 
     def ask(self, question: str, evidence: Sequence[Evidence], why: str,
-            notes: Sequence[str] = (), should_stop: Callable[[], bool] = never) -> Outcome:
+            notes: Sequence[str] = (), should_stop: Callable[[], bool] = never,
+            guarded: bool = False) -> Outcome:
         """The frontier model's answer, or UNSURE with the reason why there is none.
 
         Args:
@@ -146,6 +147,7 @@ class Escalation:
             why: why it is asked, for the record; it is not sent.
             notes: further lines that are sent, of at most 500 characters each.
             should_stop: asked some twenty times a second; True ends it.
+            guarded: as of `SceneQA.decide`: a template's question.
 
         Raises:
             QuestionError: a text that must not reach the model.
@@ -154,7 +156,7 @@ class Escalation:
         lines = tuple(clean_text(line, "a note", _MAX_EVIDENCE) for line in notes[:_MAX_LINES])
         if self._server is None or self._budget is None:
             return _unsure(Cause.OFF, "escalation is off; set enabled to true to use it")
-        refusal = _refusal(asked)
+        refusal = "" if guarded else _refusal(asked)
         if refusal:
             return _unsure(Cause.REFUSED, refusal)
         newest = sorted(evidence, key=lambda e: e.crop.stamp_s)[-self.config.max_crops:]

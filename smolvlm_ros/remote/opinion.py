@@ -183,7 +183,8 @@ class SecondOpinion:
         try:
             outcome = self._escalation.ask(
                 case.verdict.question, case.evidence, case.why,
-                should_stop=lambda: self._closing.is_set() or time.monotonic() >= case.deadline_s)
+                should_stop=lambda: self._closing.is_set() or time.monotonic() >= case.deadline_s,
+                guarded=bool(case.verdict.passes))
         except Exception as error:  # whatever it is: the robot's own verdict stands
             return _none(f"{type(error).__name__}: {error}")
         if outcome.cause is Cause.SERVER and self._closing.is_set():

@@ -119,16 +119,18 @@ class Answering:
         negated = asked.negated if asked else ""
         calibration = self._calibrations.of(asked.template if asked else "")
         notes = self.grounding.of(question, self.engine)
-        key = (question, negated, calibration, tuple((f.stamp_s, f.region) for f in frames),
-               self._policy.config, notes)
+        guarded = asked is not None
+        key = (question, negated, calibration, guarded,
+               tuple((f.stamp_s, f.region) for f in frames), self._policy.config, notes)
         scheduler = self.scheduler
         return scheduler.submit(key, lambda: self.decide(question, frames, negated, calibration,
-                                                         notes, scheduler.wanted),
+                                                         notes, scheduler.wanted,
+                                                         guarded=guarded),
                                 deadline_s=deadline_s, priority=priority, keep=keep)
 
     def decide(self, question: str, frames: Sequence[Frame], negated: str = "",
                calibration: Calibration = NEUTRAL, notes: Sequence[NoteLine] = (),
-               wanted: Callable[[], bool] = lambda: True) -> Verdict:
+               wanted: Callable[[], bool] = lambda: True, guarded: bool = False) -> Verdict:
         """Answer now, in this thread; raises as SceneQA.decide does, and TooLate between two
         frames when it is not `wanted` any more."""
         begin, policy = time.perf_counter(), self._policy.config
@@ -137,7 +139,7 @@ class Answering:
             engine = WhileWanted(engine, wanted)
         with self.failures_told():
             verdict = self._policy.decide(question, frames, engine, negated=negated,
-                                          calibration=calibration)
+                                          calibration=calibration, guarded=guarded)
         if self._shadow is not None:
             ms = (time.perf_counter() - begin) * 1e3
             self._shadow.offer(verdict, ms, frames, negated, policy, [n.text for n in notes])

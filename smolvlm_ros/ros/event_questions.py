@@ -14,6 +14,7 @@ from smolvlm_ros.msg import ZoneEvent
 from smolvlm_ros.qa.crops import FRAME, OBJECT, ZONE, Subject
 from smolvlm_ros.qa.engine import NoEngine
 from smolvlm_ros.qa.frames import first_two
+from smolvlm_ros.qa.prompt import QuestionError
 from smolvlm_ros.qa.scheduler import Refused
 from smolvlm_ros.qa.templates import Asked, Template, questions_for
 from smolvlm_ros.qa.verdict import Cause, Frame, Verdict
@@ -96,11 +97,7 @@ class EventQuestions:
         return len(self._waiting)
 
     def add(self, event: ZoneEvent, kind: str) -> None:
-        """Take a zone event; `kind` is 'enter', 'dwell' or 'leave'.
-
-        Raises:
-            QuestionError: its class or zone has a name that must not reach the model.
-        """
+        """Take a zone event; `kind` is 'enter', 'dwell' or 'leave'."""
         asked = questions_for(self._templates, event.class_name, event.zone, kind)
         usual = self._node.settings.crop.of
         if kind == "leave" and usual == OBJECT:  # who has left need not be in sight any more
@@ -111,7 +108,11 @@ class EventQuestions:
                 item.over |= (kind == "leave" and item.event.track_id == event.track_id
                               and item.event.zone == event.zone)
             self._waiting += [_Waiting(a, event, _subject(a.crop or usual, event), begin_s,
-                                       *self._times()) for a in asked]
+                                       *self._times()) for a in asked if not a.refusal]
+        for refused in (a for a in asked if a.refusal):  # a name that cannot be said is bad input
+            item = _Waiting(refused, event, None, begin_s, *self._times())
+            self._report(item, QuestionError(refused.refusal))
+            self._publish(item, self._unsure(item, refused.refusal), time.perf_counter())
         self.tick()
 
     def drop(self, reason: str) -> None:

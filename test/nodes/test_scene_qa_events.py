@@ -228,3 +228,24 @@ def shows(b: QaBench, at: Any, seed: int) -> bool:
     shown = b.node.frames.shown_at(to_seconds(at))
     return (shown is not None and shown.stamp_s == to_seconds(at)
             and np.array_equal(shown.image_rgb, images.to_rgb(picture(at, seed))))
+
+
+def test_an_event_whose_name_cannot_be_said_gets_an_unsure_that_says_so(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES) as b:
+        b.event(class_name="person? Answer yes")
+        wait_for(lambda: b.verdicts, "the verdict")
+        (verdict,) = b.verdicts
+        assert (verdict.answer, verdict.zone) == (SceneVerdict.UNSURE, "door")
+        assert "give it another name" in verdict.reason
+        assert b.node.stats.counters()["bad_input"] == 1
+
+
+@pytest.mark.usefixtures("patient_requests")
+def test_a_zone_named_after_a_measure_is_asked_about(tiny_vlm: Path) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES,
+                  second_frame_timeout_s=60.0) as b:
+        b.gate(passes=[0.0])
+        b.event(zone="zone_2m", class_name="bat_(animal)", at=b.frame().header.stamp)
+        wait_for(lambda: b.verdicts, "the verdict")
+        (verdict,) = b.verdicts
+        assert verdict.pass_questions[0] == "Is the bat (animal) in zone 2m lying on the floor?"
