@@ -30,11 +30,13 @@ from smolvlm_ros.demo.world import DWELL_S, FRAME, world_parameters
 from smolvlm_ros.launching.parameter_file import write_with_values
 from smolvlm_ros.models.choice import NONE, Parameters, merged, parameters, resolve
 from smolvlm_ros.qa.templates import Template, read_templates
-from smolvlm_ros.world import World, WorldObject
+from smolvlm_ros.world import MOUNTS, SCENES, World, WorldObject
 from smolvlm_ros.world.scoring.funnel import score_funnel
 from smolvlm_ros.world.scoring.funnel_score import FunnelScore
 from smolvlm_ros.world.scoring.heard import FunnelLog
 
+FIRST_SEED = 300        # of the timelines; their places are never trained on
+TIMELINES = 20
 TRUTH = "truth"         # models: boxes and depth are exact, and scene_qa has no model
 _AHEAD = 8              # frames drawn before they are wanted
 _TOLERANT: Parameters = {
@@ -89,6 +91,14 @@ class Played:
     log: FunnelLog
     score: FunnelScore
     wall_s: float
+
+
+def timelines(count: int = TIMELINES, first_seed: int = FIRST_SEED, duration_s: float = 60.0,
+              models: str = "embedded") -> tuple[Minute, ...]:
+    """The benchmark's timelines: the places by turns, each for a while with the same camera."""
+    return tuple(Minute(SCENES[n % len(SCENES)], first_seed + n,
+                        MOUNTS[n // len(SCENES) % len(MOUNTS)], duration_s, models)
+                 for n in range(count))
 
 
 def play(minute: Minute, folder: Path | None = None) -> Played:
@@ -204,7 +214,9 @@ def _camera(minute: Minute, templates: Sequence[Template]) -> Iterator[Any]:
 
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        spinner = Spinner(LockstepCamera(minute.world().camera, templates, minute.models == TRUTH))
+        world = minute.world()
+        spinner = Spinner(LockstepCamera(world.camera, templates, minute.models == TRUTH,
+                                         world.timeline.camera.on_base))
         try:
             yield spinner.node
         finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from numpy.typing import NDArray
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
@@ -18,7 +19,6 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray
 
 from smolvlm_ros.camera import CameraModel
 from smolvlm_ros.demo.processes import Child, ChildError
-from smolvlm_ros.demo.world import FRAME
 from smolvlm_ros.models.embedded import WORLD_FRAME_ID
 from smolvlm_ros.qa.templates import Template, questions_for
 from smolvlm_ros.ros import images, recorded
@@ -26,6 +26,7 @@ from smolvlm_ros.ros.boxes import to_detections
 from smolvlm_ros.ros.frames import FrameTransforms
 from smolvlm_ros.ros.interface import DIAGNOSTICS
 from smolvlm_ros.ros.qos import make_profile
+from smolvlm_ros.ros.source_settings import VideoSourceSettings
 from smolvlm_ros.ros.stamps import from_seconds, to_nanoseconds, to_seconds
 from smolvlm_ros.world.scoring.heard import (
     FunnelLog,
@@ -52,11 +53,14 @@ class LockstepCamera(Node):  # type: ignore[misc]
         model: the camera.
         templates: of scene_qa: they tell which verdicts are to be waited for.
         truth: publish exact boxes and depth of what passes, for fusion to take.
+        on_base: how the camera is mounted on what carries it; see `CameraWay.on_base`.
     """
 
-    def __init__(self, model: CameraModel, templates: Sequence[Template], truth: bool) -> None:
+    def __init__(self, model: CameraModel, templates: Sequence[Template], truth: bool,
+                 on_base: NDArray[np.float64] | None = None) -> None:
         super().__init__("lockstep_camera")
         self._model, self._templates, self._truth = model, templates, truth
+        self._on_base = on_base
         self._heard = threading.Condition()
         self._states: dict[int, GateState] = {}
         self._objects: dict[int, Detection3DArray] = {}
@@ -73,7 +77,7 @@ class LockstepCamera(Node):  # type: ignore[misc]
         self._clock_out = self.create_publisher(Clock, "/clock", reliable)
         self._image_out = self.create_publisher(Image, "image_raw", reliable)
         self._info_out = self.create_publisher(CameraInfo, "camera_info", reliable)
-        self._frames = FrameTransforms(self, FRAME, lambda frame: None)
+        self._frames = FrameTransforms(self, VideoSourceSettings().frame_names, lambda frame: None)
         if truth:
             self._boxes_out = self.create_publisher(Detection2DArray, "truth/detections", reliable)
             self._depth_out = self.create_publisher(Image, "truth/depth/image_rect", reliable)
@@ -110,7 +114,7 @@ class LockstepCamera(Node):  # type: ignore[misc]
         header = Header(stamp=from_seconds(stamp_s), frame_id=WORLD_FRAME_ID)
         key = to_nanoseconds(header.stamp)
         self._tell_time(stamp_s)
-        self._frames.publish(drawn.pose, header)
+        self._frames.publish(drawn.pose, header, self._on_base)
         height, width = drawn.image_bgr.shape[:2]
         self._info_out.publish(recorded.model_info(self._model, header, width, height))
         self._image_out.publish(images.from_bgr(drawn.image_bgr, header))

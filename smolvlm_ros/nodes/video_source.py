@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rclpy.duration import Duration
@@ -17,11 +16,9 @@ from smolvlm_ros.ros.frames import FrameTransforms
 from smolvlm_ros.ros.health import Level
 from smolvlm_ros.ros.interface import Endpoint, Interface
 from smolvlm_ros.ros.lifecycle import FunnelNode
-from smolvlm_ros.ros.parameters import NodeSettings
 from smolvlm_ros.ros.process import run
-from smolvlm_ros.ros.qos import FunnelQos
+from smolvlm_ros.ros.source_settings import VideoSourceSettings
 from smolvlm_ros.ros.stamps import from_nanoseconds
-from smolvlm_ros.settings import Settings, group, setting
 from smolvlm_ros.sources import (
     FrameSource,
     Player,
@@ -52,60 +49,6 @@ STOP = Endpoint("~/stop", "std_srvs/srv/Trigger", "Hold still; no frame is skipp
 _SHOWN_S = 10.0
 
 
-@dataclass(frozen=True)
-class Mount(Settings):
-    """Where the camera sits on the robot; published as a static transform."""
-
-    publish: bool = setting(True, "Publish the mount as a static transform. A source with poses of "
-                            "its own (an RGB-D folder, the drawn scene) publishes these and not "
-                            "the mount: a frame has one parent.")
-    parent_frame: str = setting("base_link", "Frame on the ground below the camera, REP-103: x "
-                                "forward, y left, z up.", ge=1, le=200)
-    height_m: float = setting(1.0, "Height of the camera above the ground.", unit="m", ge=0.0,
-                              le=1000.0)
-    pitch_deg: float = setting(0.0, "Tilt of the camera, positive looks down.", unit="deg",
-                               ge=-90.0, le=90.0)
-    roll_deg: float = setting(0.0, "Rotation about the viewing direction, positive clockwise as "
-                              "seen from behind the camera.", unit="deg", ge=-180.0, le=180.0)
-
-
-@dataclass(frozen=True)
-class VideoSourceSettings(NodeSettings):
-    """Parameters of video_source."""
-
-    source: str = setting(
-        "demo", "A video file, a folder of images, an RGB-D folder, a rosbag2 or MCAP recording, a "
-        "camera ('0' or '/dev/video0'), 'demo' for the drawn scene, or 'world:corridor?seed=3' for "
-        "the embedded world (corridor, room or path; camera=static, robot or drone).",
-        ge=1, le=4096)
-    loop: bool = setting(False, "Start again after the last frame.")
-    rate: float = setting(1.0, "Speed of playing, 1 for real time.", ge=0.01, le=100.0)
-    rate_hz: float = setting(0.0, "Frames per second in place of the medium's own; 0 for its own.",
-                             unit="Hz", ge=0.0, le=1000.0)
-    start_paused: bool = setting(False, "Wait for ~/start before the first frame.")
-    wait_for_subscribers: int = setting(0, "Wait with the first frame until so many subscribe.",
-                                        ge=0, le=100)
-    stamps: str = setting("now", "'now': the time of playing. 'recorded': the recording's own "
-                          "header stamps, where it has them.", choices=("now", "recorded"))
-    image_topic: str = setting("", "Image topic of a recording; empty for its only one.", le=1000)
-    info_topic: str = setting("", "CameraInfo topic of a recording; empty for the one beside the "
-                              "images.", le=1000)
-    camera_info_file: str = setting("", "Calibration as camera_calibration writes it (YAML); empty "
-                                    "for the medium's own.", le=4096)
-    horizontal_fov_deg: float = setting(0.0, "Field of view taken for an ideal camera where "
-                                        "nothing is calibrated; 0 leaves the camera uncalibrated.",
-                                        unit="deg", ge=0.0, le=179.0)
-    frame_id: str = setting("camera_optical_frame", "Optical frame of the images, REP-103, where "
-                            "the medium names none (a recording and the embedded world do).",
-                            ge=1, le=200)
-    world_frame: str = setting("map", "Parent frame of the poses of a source that has poses.",
-                               ge=1, le=200)
-    reconnect_s: float = setting(2.0, "Time after which a lost camera is opened again.", unit="s",
-                                 ge=0.1, le=600.0)
-    image_qos: FunnelQos = group(FunnelQos)
-    mount: Mount = group(Mount)
-
-
 class VideoSourceNode(FunnelNode[VideoSourceSettings]):
     """Plays a source in a thread of its own, at its own pace."""
 
@@ -125,7 +68,7 @@ class VideoSourceNode(FunnelNode[VideoSourceSettings]):
             self._open, PlayEvents(self._is_heard, self._note_begin, self._pass_on, self._report,
                                    self._finish), rate=s.rate, reconnect_s=s.reconnect_s)
         self.own("source", self._player.close)
-        self._frames = FrameTransforms(self, s.world_frame, self._mount_of)
+        self._frames = FrameTransforms(self, s.frame_names, self._mount_of)
         self.own("tf", self._frames.close)
 
     def start(self) -> None:
@@ -203,7 +146,7 @@ class VideoSourceNode(FunnelNode[VideoSourceSettings]):
             self.endpoints.report(self.settings.source, error)
 
     def _publish(self, frame: SourceFrame, header: Header) -> None:
-        self._frames.publish(frame.pose_world_from_camera, header)
+        self._frames.publish(frame.pose_world_from_camera, header, frame.pose_base_from_camera)
         picture = recorded.picture_of(frame, header)
         compressed = frame.compressed is not None
         self._outputs[COMPRESSED.name if compressed else IMAGE.name].publish(picture)

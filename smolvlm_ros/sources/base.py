@@ -88,6 +88,8 @@ class SourceFrame:
         depth: shape (H, W), uint16 millimetres with 0 unknown, or float32 metres with NaN unknown,
             along optical Z; None where the source has no depth.
         pose_world_from_camera: shape (4, 4) float64, metres, optical frame of the camera to world.
+        pose_base_from_camera: the same to base_link (REP-105) of what carries the camera, which
+            does not change while it moves; None where nothing does, or nobody knows.
         camera: the camera model for this frame's size; None where it is not known.
         camera_info: the recorded CameraInfo, where there is one.
         frame_id: the recorded frame, empty where the medium has none.
@@ -101,6 +103,7 @@ class SourceFrame:
     encoding: str = "bgr8"
     depth: NDArray[Any] | None = None
     pose_world_from_camera: NDArray[np.float64] | None = None
+    pose_base_from_camera: NDArray[np.float64] | None = None
     camera: CameraModel | None = None
     camera_info: RawCameraInfo | None = None
     frame_id: str = ""

@@ -97,6 +97,7 @@ class WorldSource(FrameSource):
                            image=cv2.cvtColor(frame.image_rgb, cv2.COLOR_RGB2BGR),
                            depth=frame.depth_m if self._depth else None, camera=frame.camera,
                            pose_world_from_camera=frame.pose_world_from_camera,
+                           pose_base_from_camera=self.world.timeline.camera.on_base,
                            frame_id=WORLD_FRAME_ID)
 
     def _restart(self) -> None:

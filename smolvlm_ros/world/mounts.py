@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 STATIC, ROBOT, DRONE = "static", "robot", "drone"
 MOUNTS = (STATIC, ROBOT, DRONE)
+_BELOW_DRONE = (0.1, 0.0, -0.05)  # of its body: ahead of its middle and under it
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,20 @@ class CameraWay:
     mount: str
     keys: tuple[CameraKey, ...]
     phases: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def on_base(self) -> NDArray[np.float64] | None:
+        """How the camera is mounted: optical frame to base_link, shape (4, 4) float64, metres.
+
+        A robot's base_link is on the floor below the camera, where a bump lifts and tilts it a
+        little; a drone's is its body, level when it starts. None for a tripod, which has none.
+        """
+        start = self.keys[0]
+        if self.mount == ROBOT:
+            return camera_pose((0.0, 0.0, start.height_m), 0.0, start.pitch_deg)
+        if self.mount == DRONE:
+            return camera_pose(_BELOW_DRONE, 0.0, start.pitch_deg)
+        return None
 
     def pose(self, time_s: float) -> NDArray[np.float64]:
         """Optical frame to world at a time, shape (4, 4) float64, metres."""

@@ -31,6 +31,17 @@ def test_a_world_plays_as_its_frames():
         assert is_of_the_world(frame.frame_id)
 
 
+def test_a_frame_tells_how_its_camera_is_mounted():
+    robot, drone, tripod = (open_source(f"world:room?seed=5&camera={camera}").read()
+                            for camera in ("robot", "drone", "static"))
+    # On the floor below the camera, the mast upright; the drone's camera under its body.
+    base = robot.pose_world_from_camera @ np.linalg.inv(robot.pose_base_from_camera)
+    assert base[:3, 3] == pytest.approx([*robot.pose_world_from_camera[:2, 3], 0.0], abs=0.01)
+    assert base[2, 2] == pytest.approx(1.0, abs=1e-4)
+    assert drone.pose_base_from_camera[:3, 3] == pytest.approx([0.1, 0.0, -0.05])
+    assert tripod.pose_base_from_camera is None
+
+
 def test_depth_comes_when_asked_for():
     source = open_source("world:path?depth=1", rate_hz=5.0, loop=True)
     frame = source.read()
