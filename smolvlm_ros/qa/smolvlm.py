@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import copy
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.qa import loading
 from smolvlm_ros.qa.checkpoint import Found
 from smolvlm_ros.qa.engine import EngineConfig, EngineError
+from smolvlm_ros.qa.fair_lock import FairLock
 from smolvlm_ros.qa.packing import Packed, chunks, pack
 from smolvlm_ros.qa.prefixes import Prefixes, remove_last
 from smolvlm_ros.qa.prompt import MAX_PROMPT, chat_prefix, chat_question, clean_text, video_prefix
@@ -32,8 +32,9 @@ _PASS_TOKENS = 512          # of questions that share a forward pass
 class SmolVlmEngine:
     """An `Engine` on a SmolVLM2 checkpoint.
 
-    A lock is held for one forward pass at a time, so a verdict does not wait for the end of a
-    streamed description, only for its current token. The passes run in one thread, whoever asks:
+    A lock is held for one forward pass at a time and goes to who has waited longest, so a verdict
+    does not wait for the end of a streamed description, only for its current token (or, at its
+    begin, its image). The passes run in one thread, whoever asks:
     torch keeps memory, and OpenMP a team of threads, for each thread that computes.
 
     Attributes:
@@ -57,7 +58,7 @@ class SmolVlmEngine:
         # INT8 scales a pass by its largest value, so that questions in it would change each other.
         self._pass_tokens = 1 if loaded.dtype == "int8" else _PASS_TOKENS
         self._prefixes = Prefixes(config.prefix_frames)
-        self._lock = threading.Lock()
+        self._lock = FairLock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vlm")
         self._prefix_ids = self.tokens.encode(chat_prefix(self.tokens.image_text,
                                                           config.system_prompt))

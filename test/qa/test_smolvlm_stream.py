@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -62,6 +63,26 @@ def test_a_verdict_between_two_tokens_changes_neither(engine) -> None:
         mixed.append(piece)
         assert engine.yes_no(image, [QUESTION])[0].p_yes == pytest.approx(answer, abs=1e-6)
     assert "".join(mixed) == alone
+
+
+def test_who_asks_beside_a_stream_waits_for_its_present_token_only(engine, monkeypatch) -> None:
+    image, passes = picture(5), []
+    engine.yes_no(image, [QUESTION])
+    verdict = threading.Thread(target=engine.yes_no, args=(image, [QUESTION]), name="verdict")
+    forward = engine._forward
+
+    def counted(*arguments):
+        passes.append(threading.current_thread().name)
+        if len(passes) == 2:  # a token is on its way
+            verdict.start()
+            while not engine._lock.waiting:
+                time.sleep(0.001)
+        return forward(*arguments)
+
+    monkeypatch.setattr(engine, "_forward", counted)
+    list(engine.stream(image, "What is there?", 8))
+    verdict.join()
+    assert passes.index("verdict") == 2 and len(passes) > 4
 
 
 def test_calls_from_several_threads_agree(engine) -> None:
