@@ -67,7 +67,7 @@ def choose(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         wiring = wiring_of_file(values["source"], value_of(file, "video_source", "image_topic", ""))
     except SourceError as error:
         raise RuntimeError(str(error)) from error
-    choose_models(context, values["source"], merged(world, wiring.parameters))
+    choose_models(context, values["source"], merged(world, wiring.parameters), wiring.frame_id)
     return [SetRemap(*pair) for pair in wiring.remappings]
 
 

@@ -19,7 +19,7 @@ from smolvlm_ros.demo.preparing import prepare
 from smolvlm_ros.demo.processes import Child, ChildError
 from smolvlm_ros.demo.screen import Screen
 from smolvlm_ros.demo.sheet import write_sheet
-from smolvlm_ros.demo.wiring import wiring_of
+from smolvlm_ros.demo.wiring import wiring_of, wiring_of_file
 from smolvlm_ros.demo.world import world_parameters
 from smolvlm_ros.drawing import Mp4Writer
 from smolvlm_ros.launching.parameter_file import write_with_values
@@ -102,7 +102,7 @@ def run_demo(options: DemoOptions) -> int:
 
 def _chosen(options: DemoOptions) -> Parameters:
     """What the models and the embedded world set, by node; the models are made ready."""
-    choice = resolve(options.models, options.source)
+    choice = resolve(options.models, options.source, wiring_of_file(options.source).frame_id)
     if choice.note:
         print(f"demo: {choice.note}")
     values = merged(choice.parameters(),

@@ -1,4 +1,4 @@
-"""What the funnel has to be told of the medium that is played: its transport, and its own depth."""
+"""What has to be known of the medium that is played: transport, depth of its own, and frame."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -20,10 +20,12 @@ class Wiring:
     Attributes:
         parameters: by node.
         remappings: (from, to) pairs, each for one node.
+        frame_id: of the frames; empty where the medium has none.
     """
 
     parameters: Parameters = field(default_factory=dict)
     remappings: tuple[tuple[str, str], ...] = ()
+    frame_id: str = ""
 
 
 def wiring_of(frame: SourceFrame) -> Wiring:
@@ -32,9 +34,9 @@ def wiring_of(frame: SourceFrame) -> Wiring:
     if frame.compressed is not None:
         parameters["gate"] = {"image_transport": "compressed"}
     if frame.depth is None:
-        return Wiring(parameters)
+        return Wiring(parameters, frame_id=frame.frame_id)
     # An RGB-D source: its own depth takes the node's place.
-    return Wiring({**parameters, "fusion": {"depth_anchor": "surface"}}, _DEPTH)
+    return Wiring({**parameters, "fusion": {"depth_anchor": "surface"}}, _DEPTH, frame.frame_id)
 
 
 def wiring_of_file(source: str, image_topic: str = "") -> Wiring:

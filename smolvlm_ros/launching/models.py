@@ -28,7 +28,8 @@ def models_argument(default: str) -> DeclareLaunchArgument:
                                  description=HELP[0].upper() + HELP[1:] + ".")
 
 
-def choose_models(context: LaunchContext, source: str, world: Parameters) -> None:
+def choose_models(context: LaunchContext, source: str, world: Parameters, frame_id: str = ""
+                  ) -> None:
     """Decide `models` for a source, and write the parameter file that says so.
 
     The launch configurations `models` and `params_file` hold the outcome.
@@ -39,15 +40,16 @@ def choose_models(context: LaunchContext, source: str, world: Parameters) -> Non
             leaves everything to the parameter file, and checkpoints of the embedded world are
             warned of, since only the nodes see whether its frames come.
         world: further values by node, from the embedded world that is played.
+        frame_id: of the source's frames, where it is a recording.
 
     Raises:
         RuntimeError: an unknown word, an incomplete folder, or checkpoints of the embedded world
-            on a source that is not the embedded world.
+            on a source that is neither the embedded world nor a recording of it.
     """
     values = context.launch_configurations
     try:
         if source:
-            choice = resolve(values[ARGUMENT], source)
+            choice = resolve(values[ARGUMENT], source, frame_id)
             if choice.note:
                 _say(choice.note)
             chosen = choice.parameters()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from smolvlm_ros.models.checkpoint import read_json
-from smolvlm_ros.models.embedded import is_installed
+from smolvlm_ros.models.embedded import is_installed, is_of_the_world
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.pip_packages import EXPORT, install
 from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, find
@@ -67,16 +67,17 @@ class Choice:
         return values
 
 
-def resolve(models: str, source: str) -> Choice:
+def resolve(models: str, source: str, frame_id: str = "") -> Choice:
     """The choice for a source, with 'auto' decided.
 
     Args:
         models: one of WORDS, or a folder.
         source: as video_source takes it.
+        frame_id: of its frames, where it is a recording; by it one of the embedded world is known.
 
     Raises:
         CheckpointError: an unknown word, an incomplete folder, or checkpoints of the embedded world
-            on a source that is not the embedded world.
+            on a source that is neither the embedded world nor a recording of it.
     """
     world = source.partition("?")[0].partition(":")[0] == "world"
     if models == AUTO:
@@ -91,11 +92,11 @@ def resolve(models: str, source: str) -> Choice:
                           "one, make demo brings them, unless VLM=0 is given")
         return _installed(source)
     foreign = embedded_in(models)  # refuses an unknown word for the world too
-    if foreign and not world:
+    if foreign and not world and not is_of_the_world(frame_id):
         raise CheckpointError(f"models {models!r} ({', '.join(foreign)}) know the embedded world "
                               f"only, and {source!r} is not it: their answers on a real camera "
                               "would be worth nothing. Use models hub, none, or a folder of your "
-                              "own; or a world: source")
+                              "own; or a world: source, or a recording of one")
     return Choice(models)
 
 

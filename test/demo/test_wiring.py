@@ -30,6 +30,11 @@ def test_transport_and_depth(frame: SourceFrame, parameters: dict[str, object],
         "fusion:depth/camera_info": "source/depth/camera_info"} if has_depth else {})
 
 
+def test_the_frame_of_a_recording_is_told() -> None:
+    for more in ({}, {"depth": DEPTH}):
+        assert wiring_of(SourceFrame(0.0, IMAGE, frame_id="front", **more)).frame_id == "front"
+
+
 def test_an_rgbd_folder_is_looked_into(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "frame-0.color.jpg"), IMAGE)
     cv2.imwrite(str(tmp_path / "frame-0.depth.png"), DEPTH.astype(np.uint16))

@@ -71,6 +71,13 @@ def test_the_embedded_ones_are_refused_for_anything_but_their_world(source: str)
     assert resolve("embedded", WORLD).models == "embedded"
 
 
+def test_a_recording_of_the_world_is_the_world() -> None:
+    for frame_id in (embedded.WORLD_FRAME_ID, "robot1/" + embedded.WORLD_FRAME_ID):
+        assert resolve("embedded", "walk.mcap", frame_id).models == "embedded"
+    with pytest.raises(CheckpointError, match=r"'walk\.mcap' is not it.*or a recording of one"):
+        resolve("embedded", "walk.mcap", "camera_optical_frame")
+
+
 def test_a_copy_of_an_embedded_one_is_refused_too(folder: Path) -> None:
     (folder / "vlm/config.json").write_text(json.dumps({"model_type": "smolvlm", WORLD_KEY: True}))
     with pytest.raises(CheckpointError, match=r"\(world-vlm\)"):
