@@ -144,6 +144,8 @@ def _place(cell: Image, image: Image) -> None:
     size = (max(1, min(cell.shape[1], round(width * scale))),
             max(1, min(cell.shape[0], round(height * scale))))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    if (height, width) == (1, 1):  # which OpenCV 4.5 refuses
+        image = np.repeat(image, 2, axis=1)
     scaled = cv2.resize(image, size, interpolation=method)
     y, x = (cell.shape[0] - size[1]) // 2, (cell.shape[1] - size[0]) // 2
     cell[y:y + size[1], x:x + size[0]] = scaled

@@ -274,6 +274,11 @@ def _cover(image: NDArray[np.uint8], box: Box, cell_px: float) -> None:
     cell = max(cell_px, 2.0)
     # Rounded down, so that no cell is smaller than asked for.
     counts = max(int(part.shape[1] / cell), 1), max(int(part.shape[0] / cell), 1)
-    means = cv2.resize(part, counts, interpolation=cv2.INTER_AREA).reshape(*counts[::-1], 3)
+    # OpenCV 4.5 refuses images of one pixel: such a part is its own mean, and cells are spread
+    # without it.
+    means = part.copy() if part.shape[:2] == (1, 1) else cv2.resize(
+        part, counts, interpolation=cv2.INTER_AREA).reshape(*counts[::-1], 3)
     coarse = (means // _LEVELS * _LEVELS + _LEVELS // 2).astype(np.uint8)
-    part[:] = cv2.resize(coarse, part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    rows, columns = (np.arange(side) * count // side
+                     for side, count in zip(part.shape, counts[::-1], strict=False))
+    part[:] = coarse[rows[:, None], columns]

@@ -101,6 +101,13 @@ def test_a_box_that_is_none_keeps_the_image_here(box) -> None:
         redact(room(), [box], FACES)
 
 
+@pytest.mark.parametrize("box", [(-9.0, -9.0, 0.5, 0.5), (-30.0, 10.0, 0.6, 30.0)])
+def test_of_a_head_at_the_edge_a_pixel_or_a_column_may_be_left(box) -> None:
+    image = room()
+    given = redact(image, [box], FACES).image_rgb
+    assert (given != image).any() and (given[60:, 60:] == image[60:, 60:]).all()
+
+
 def test_switched_off_nothing_changes() -> None:
     image = with_face(100, 60, 40)
     off = PrivacyConfig(blur_faces=False, blur_plates=False)
