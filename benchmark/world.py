@@ -29,17 +29,23 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from benchmark import common  # noqa: E402
-from benchmark.lockstep import TRUTH, Minute, Played, play  # noqa: E402
+from benchmark.lockstep import (  # noqa: E402
+    FIRST_SEED,
+    TIMELINES,
+    TRUTH,
+    Minute,
+    Played,
+    play,
+    timelines,
+)
 from benchmark.world_cards import TARGETS, refused, write_cards  # noqa: E402
 from benchmark.world_frames import world_frames  # noqa: E402
 from smolvlm_ros.models.choice import AUTO, EMBEDDED, HELP, parameters  # noqa: E402
 from smolvlm_ros.models.errors import ModelError  # noqa: E402
-from smolvlm_ros.world import MOUNTS, SCENES  # noqa: E402
 from smolvlm_ros.world.scoring.funnel_score import FunnelScore  # noqa: E402
 from smolvlm_ros.world.scoring.vlm import View, score, views_of, worlds_of  # noqa: E402
 
 PARTS = ("depth", "detector", "vlm", "funnel")
-_FIRST_SEED = 300   # of the worlds; places for timelines are never trained on
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Extent:
     frames: int = 4
     worlds: int = 108
     described: int = 300
-    minutes: int = 20
+    minutes: int = TIMELINES
     duration_s: float = 60.0
 
     def worlds_of(self) -> dict[str, int]:
@@ -111,7 +117,7 @@ def _options() -> argparse.Namespace:
                         help="timelines of the funnel (default 20; quick: one of 20 s)")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 3),
                         metavar="N", help="timelines at once (default %(default)s)")
-    parser.add_argument("--first-seed", type=_seed, default=_FIRST_SEED, metavar="N",
+    parser.add_argument("--first-seed", type=_seed, default=FIRST_SEED, metavar="N",
                         help="of the worlds; the others follow (default %(default)s)")
     parser.add_argument("--cards", action="store_true", help="put the figures into the embedded "
                         "checkpoints' cards; not with --quick or other models")
@@ -235,9 +241,7 @@ def funnel(options: argparse.Namespace, extent: Extent) -> dict[str, Any]:
     """The real nodes over DDS, through whole timelines."""
     # Where an embedded checkpoint is missing the others are measured all the same.
     models = AUTO if options.models == EMBEDDED else options.models
-    minutes = [Minute(SCENES[n % len(SCENES)], options.first_seed + n,
-                      MOUNTS[n // len(SCENES) % len(MOUNTS)], extent.duration_s, models)
-               for n in range(extent.minutes)]
+    minutes = timelines(extent.minutes, options.first_seed, extent.duration_s, models)
     total, told, failed = FunnelScore(), [], 0
     for minute, outcome in zip(minutes, _at_once(minutes, options), strict=True):
         if isinstance(outcome, str):
