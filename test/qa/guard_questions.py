@@ -1,206 +1,28 @@
-"""Questions the guard's rules are tested with, by language: geometry first, ordinary second."""
+"""The lists of questions that the geometry guard is tested and measured with.
+
+A list is a text file: `[LANGUAGE KIND]`, with KIND geometry or ordinary, and a question per line.
+"""
 from __future__ import annotations
 
-QUESTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "en": (
-        ("How far is the person from the robot?", "What is the distance between the two boxes?",
-         "Is the chair closer than 2 meters?", "Is the dog within three metres of me?",
-         "Which box is nearest?", "Is the forklift too close to the shelf?", "How tall is the man?",
-         "Is the box bigger than the table?", "How wide is the corridor?",
-         "Will the robot fit through the door?", "What is the height of the shelf?",
-         "Is the gap wide enough for the cart?", "Which direction is the car moving?",
-         "Is the person walking towards the robot?", "Is the exit to the left of the pillar?",
-         "At what angle is the ramp?", "How fast is the truck going?", "What is its speed?",
-         "Is the cyclist faster than the runner?", "How many people are in the room?",
-         "Are there more than five boxes on the pallet?", "Count the chairs.",
-         "What is the number of cars in the lot?", "Is the drone approaching?",
-         "How long is the queue?", "What's the gap between the robot and the wall?",
-         "How much space is there between the cars?", "Is the person less than a metre away?",
-         "Is the ladder taller than the man?", "Where is the person heading?",
-         "How quickly is the ball rolling?", "Are there at least ten chairs?",
-         "Is the truck moving away from us?", "Can a wheelchair get through the door?",
-         "Is the hole deep enough?", "Are the two boxes the same height?", "How many?"),
-        ("Is there a person in the room?", "Is the door closed?",
-         "Is the person lying on the floor?", "Is someone wearing a helmet?",
-         "Is there a box near the door?", "Is the light on?",
-         "Is the traffic light on the left red?", "Are there two people in the corridor?",
-         "Is there a long queue?", "Is the man holding a large box?", "Is the floor wet?",
-         "Is there smoke?", "Is the person in zone 4 lying down?", "What is on the table?",
-         "Is there a speed limit sign?", "Is anyone sitting next to the window?",
-         "Does the shelf look damaged?", "Is there a person in the left half of the image?",
-         "Is the forklift carrying a pallet?", "Is it still raining?",
-         "Is the gate open or closed?", "Is there more than one person?", "Is the dog running?",
-         "How long has the light been off?", "Is the parking spot with number 12 free?",
-         "Is the path blocked?", "Is the shop open?", "Is the fence broken?",
-         "Is someone waving at the camera?", "Is the elevator door open?",
-         "Does the person look injured?", "Is there a bicycle leaning on the wall?",
-         "Is the tap running?", "Is that a short sleeve shirt?", "Is the conveyor belt moving?",
-         "Is there a fire in the room?", "What colour is the car?",
-         "Is the man facing the camera?"),
-    ),
-    "fr": (
-        ("À quelle distance se trouve la personne ?", "Combien de personnes y a-t-il ?",
-         "La chaise est-elle à moins de 2 mètres ?", "Quelle est la taille de la boîte ?",
-         "Quelle est la largeur du couloir ?", "Le carton est-il plus grand que la table ?",
-         "Dans quelle direction va la voiture ?", "La personne s'approche-t-elle du robot ?",
-         "À quelle vitesse roule le camion ?", "Le vélo roule-t-il trop vite ?",
-         "Est-ce que la porte est assez large ?", "Quel carton est le plus proche ?",
-         "Y a-t-il plus de cinq caisses ?", "La sortie est-elle à gauche du pilier ?",
-         "Est-ce que le robot peut passer par la porte ?", "Le chien est-il trop près ?",
-         "Est-ce loin ?", "Quel est l'angle de la rampe ?", "Combien mesure l'étagère ?",
-         "Quel est le nombre de voitures ?", "Combien mesure la table ?",
-         "La voiture roule-t-elle vite ?", "Est-ce que la personne s'éloigne ?",
-         "Quelle est la distance jusqu'au mur ?", "La boîte est-elle plus haute que l'homme ?",
-         "Y a-t-il au moins dix chaises ?", "Vers où se dirige le robot ?", "Le mur est-il loin ?"),
-        ("Y a-t-il une personne dans la pièce ?", "La porte est-elle fermée ?",
-         "Est-ce que quelqu'un est allongé par terre ?", "La personne porte-t-elle un casque ?",
-         "Le sol est-il mouillé ?", "Y a-t-il un grand carton devant la porte ?",
-         "Que vois-tu sur la table ?", "Y a-t-il de la fumée ?", "Le feu est-il rouge ?",
-         "Est-ce qu'il y a deux personnes dans le couloir ?", "Le passage est-il bloqué ?",
-         "Y a-t-il un panneau de limitation de vitesse ?",
-         "Quelqu'un est-il assis près de la fenêtre ?", "Le chien court-il ?",
-         "Le chariot transporte-t-il une palette ?", "Est-ce que la lumière est allumée ?",
-         "L'homme tient-il une petite boîte ?", "Y a-t-il quelqu'un à gauche de l'image ?",
-         "Décris la scène.", "Depuis combien de temps la lampe est-elle éteinte ?",
-         "La fenêtre est-elle ouverte ?", "Y a-t-il un feu ?", "L'enfant dort-il ?",
-         "De quelle couleur est la voiture ?", "Le tapis roulant est-il arrêté ?",
-         "Y a-t-il un petit chien ?", "La personne regarde-t-elle la caméra ?",
-         "Le mur est-il sale ?"),
-    ),
-    "de": (
-        ("Wie weit ist die Person entfernt?", "Wie viele Personen sind im Raum?",
-         "Ist der Stuhl näher als 2 Meter?", "Wie groß ist die Kiste?", "Wie breit ist der Gang?",
-         "Ist der Karton größer als der Tisch?", "In welche Richtung fährt das Auto?",
-         "Nähert sich die Person dem Roboter?", "Wie schnell fährt der Lastwagen?",
-         "Fährt das Fahrrad zu schnell?", "Ist die Tür breit genug?",
-         "Welche Kiste ist am nächsten?", "Gibt es mehr als fünf Kisten?",
-         "Ist der Ausgang links von der Säule?", "Passt der Roboter durch die Tür?",
-         "Ist der Hund zu nah?", "Wie hoch ist das Regal?", "Welchen Winkel hat die Rampe?",
-         "Wie groß ist der Abstand zwischen den Autos?", "Welche Geschwindigkeit hat der Zug?",
-         "Wie tief ist das Loch?", "Ist der Mann größer als die Tür?", "Wie lang ist der Tisch?",
-         "Bewegt sich das Auto auf uns zu?", "Sind mindestens zehn Stühle da?",
-         "Wie viel Platz ist zwischen den Regalen?", "Wohin fährt der Zug?",
-         "Ist die Wand weit weg?", "Steht die Person rechts von mir?",
-         "Ist der Lkw schneller als das Auto?"),
-        ("Ist eine Person im Raum?", "Ist die Tür geschlossen?", "Liegt jemand auf dem Boden?",
-         "Trägt die Person einen Helm?", "Ist der Boden nass?",
-         "Steht eine große Kiste vor der Tür?", "Was liegt auf dem Tisch?", "Gibt es Rauch?",
-         "Ist die Ampel rot?", "Sind zwei Personen im Flur?", "Ist der Weg versperrt?",
-         "Ist das Licht an?", "Sitzt jemand neben dem Fenster?", "Läuft der Hund?",
-         "Trägt der Stapler eine Palette?", "Ist jemand in der Nähe der Tür?",
-         "Hält der Mann eine kleine Schachtel?", "Ist links im Bild eine Person?",
-         "Beschreibe die Szene.", "Wie lange ist die Lampe schon aus?", "Ist das Fenster offen?",
-         "Brennt es?", "Schläft das Kind?", "Welche Farbe hat das Auto?",
-         "Steht das Förderband still?", "Gibt es einen kleinen Hund?",
-         "Schaut die Person in die Kamera?", "Ist die Wand schmutzig?", "Ist der Gang frei?",
-         "Hat jemand etwas fallen lassen?"),
-    ),
-    "es": (
-        ("¿A qué distancia está la persona?", "¿Cuántas personas hay en la sala?",
-         "¿Está la silla a menos de 2 metros?", "¿Qué tamaño tiene la caja?",
-         "¿Qué anchura tiene el pasillo?", "¿Es la caja más grande que la mesa?",
-         "¿En qué dirección va el coche?", "¿Se acerca la persona al robot?",
-         "¿A qué velocidad va el camión?", "¿Va la bicicleta demasiado rápido?",
-         "¿Es la puerta lo suficientemente ancha?", "¿Qué caja está más cerca?",
-         "¿Hay más de cinco cajas?", "¿Está la salida a la izquierda del pilar?",
-         "¿Cabe el robot por la puerta?", "¿Está el perro demasiado cerca?", "¿Está lejos?",
-         "¿Cuál es el ángulo de la rampa?", "¿Cuánto mide el estante?", "¿Qué altura tiene?",
-         "¿Cuánto mide la mesa?", "¿Se aleja el coche?", "¿Qué tan lejos está la pared?",
-         "¿Es el hombre más alto que la puerta?", "¿Hay al menos diez sillas?",
-         "¿Hacia dónde va el tren?", "¿Cuántos coches ves?", "¿Está la persona a mi derecha?",
-         "¿A cuántos metros está?", "¿Es más rápido el camión?"),
-        ("¿Hay una persona en la sala?", "¿Está cerrada la puerta?",
-         "¿Hay alguien tumbado en el suelo?", "¿Lleva casco la persona?", "¿Está mojado el suelo?",
-         "¿Hay una caja grande delante de la puerta?", "¿Qué hay en la mesa?", "¿Hay humo?",
-         "¿Está el semáforo en rojo?", "¿Hay dos personas en el pasillo?",
-         "¿Está bloqueado el paso?", "¿Está encendida la luz?",
-         "¿Hay alguien sentado junto a la ventana?", "¿Corre el perro?",
-         "¿Lleva un palé la carretilla?", "¿Hay alguien cerca de la puerta?",
-         "¿Hay una señal de límite de velocidad?", "¿Tiene el hombre una caja pequeña?",
-         "Describe la escena.", "¿Cuánto tiempo lleva apagada la lámpara?",
-         "¿Está abierta la ventana?", "¿Hay un fuego?", "¿Duerme el niño?",
-         "¿De qué color es el coche?", "¿Está parada la cinta?", "¿Hay un perro pequeño?",
-         "¿Mira la persona a la cámara?", "¿Está sucia la pared?", "¿Está libre el pasillo?",
-         "¿Hay una grieta en la pared?"),
-    ),
-    "zh": (
-        ("这个人离机器人有多远？", "房间里有多少人？", "椅子在两米以内吗？", "箱子有多大？",
-         "走廊有多宽？", "箱子比桌子大吗？", "汽车往哪个方向开？", "那个人正在靠近机器人吗？",
-         "卡车开得多快？", "自行车的速度是多少？", "门够宽吗？", "哪个箱子最近？",
-         "有超过五个箱子吗？", "出口在柱子的左边吗？", "机器人能通过这扇门吗？", "狗太近了吗？",
-         "两辆车之间的距离是多少？", "架子的高度是多少？", "有几把椅子？", "他走得快不快？",
-         "桌子有多长？", "他比门高吗？", "车在往哪儿开？", "至少有十把椅子吗？", "墙离我们远吗？",
-         "火车的速度快吗？", "一共有多少辆车？", "人在机器人的右边吗？", "洞有多深？",
-         "箱子在三米之内吗？"),
-        ("房间里有人吗？", "门关着吗？", "有人躺在地上吗？", "这个人戴头盔了吗？", "地板湿了吗？",
-         "门前有一个大箱子吗？", "桌子上有什么？", "有烟吗？", "红灯亮着吗？", "走廊里有两个人吗？",
-         "通道被堵住了吗？", "灯开着吗？", "有人坐在窗边吗？", "狗在跑吗？", "叉车上有托盘吗？",
-         "门附近有人吗？", "有限速标志吗？", "那个男人拿着小盒子吗？", "描述一下这个场景。",
-         "画面左边有人吗？", "窗户开着吗？", "着火了吗？", "孩子在睡觉吗？", "车是什么颜色？",
-         "传送带停了吗？", "有一只小狗吗？", "那个人在看镜头吗？", "墙脏吗？", "过道空着吗？",
-         "地上有水吗？"),
-    ),
-}
+from pathlib import Path
 
-# Written later than the rules, and right at first.
-_LATER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "en": (
-        ("How near is the wall behind the sofa?", "Roughly how many metres to the gate?",
-         "Are the two pallets more than a metre apart?", "What's the size of the crate?",
-         "Is the cart higher than the doorway?", "How deep is the puddle?",
-         "Which way is the forklift turning?", "Is the truck speeding up?",
-         "Are there fewer than four cones?"),
-        ("Is the gate locked?", "Does the worker hold a phone?", "Is the floor tidy?",
-         "Is there a person behind the glass?", "Are there two cups on the desk?",
-         "Is the robot arm raised?", "Is the alarm light blinking?",
-         "Is somebody kneeling next to the machine?", "Is there tape over the socket?"),
-    ),
-    "fr": (
-        ("À combien de mètres est le mur ?",
-         "Les deux palettes sont-elles à plus d'un mètre l'une de l'autre ?",
-         "Quelle est la hauteur de la porte ?", "Quelle profondeur a le trou ?",
-         "De quel côté tourne le chariot ?", "Le camion accélère-t-il ?",
-         "Y a-t-il moins de quatre cônes ?", "Combien de chaises vois-tu ?",
-         "Le colis est-il plus petit que la caisse ?"),
-        ("Le portail est-il verrouillé ?", "L'ouvrier tient-il un téléphone ?",
-         "Le sol est-il propre ?", "Y a-t-il une personne derrière la vitre ?",
-         "Y a-t-il deux tasses sur le bureau ?", "Le bras du robot est-il levé ?",
-         "La lumière d'alarme clignote-t-elle ?",
-         "Quelqu'un est-il à genoux près de la machine ?", "Y a-t-il un câble par terre ?"),
-    ),
-    "de": (
-        ("Wie viele Meter sind es bis zum Tor?",
-         "Sind die beiden Paletten mehr als einen Meter auseinander?",
-         "Welche Höhe hat die Tür?", "Wie tief ist die Pfütze?",
-         "In welche Richtung dreht sich der Stapler?", "Beschleunigt der Lkw?",
-         "Sind es weniger als vier Kegel?", "Wie viele Stühle siehst du?",
-         "Ist das Paket kleiner als die Kiste?"),
-        ("Ist das Tor abgeschlossen?", "Hält der Arbeiter ein Telefon?",
-         "Ist der Boden sauber?", "Ist eine Person hinter der Scheibe?",
-         "Stehen zwei Tassen auf dem Schreibtisch?", "Ist der Roboterarm angehoben?",
-         "Blinkt die Warnleuchte?", "Kniet jemand neben der Maschine?",
-         "Liegt ein Kabel auf dem Boden?"),
-    ),
-    "es": (
-        ("¿Cuántos metros hay hasta la puerta?", "¿Están los dos palés a más de un metro?",
-         "¿Qué altura tiene la puerta?", "¿Qué profundidad tiene el hoyo?",
-         "¿Hacia qué lado gira la carretilla?", "¿Acelera el camión?",
-         "¿Hay menos de cuatro conos?", "¿Cuántas sillas ves?",
-         "¿Es el paquete más pequeño que la caja?"),
-        ("¿Está cerrado con llave el portón?", "¿Tiene el trabajador un teléfono?",
-         "¿Está limpio el suelo?", "¿Hay una persona detrás del cristal?",
-         "¿Hay dos tazas en el escritorio?", "¿Está levantado el brazo del robot?",
-         "¿Parpadea la luz de alarma?", "¿Hay alguien arrodillado junto a la máquina?",
-         "¿Hay un cable en el suelo?"),
-    ),
-    "zh": (
-        ("到大门有几米？", "两个托盘相距超过一米吗？", "门的高度是多少？", "水坑有多深？",
-         "叉车往哪边转？", "卡车在加速吗？", "少于四个锥桶吗？", "你看到几把椅子？",
-         "包裹比箱子小吗？"),
-        ("大门锁了吗？", "工人拿着手机吗？", "地面干净吗？", "玻璃后面有人吗？",
-         "桌子上有两个杯子吗？", "机械臂抬起来了吗？", "警示灯在闪吗？", "有人跪在机器旁边吗？",
-         "地上有电线吗？"),
-    ),
-}
-QUESTIONS = {language: (geometry + _LATER[language][0], ordinary + _LATER[language][1])
-             for language, (geometry, ordinary) in QUESTIONS.items()}
+from smolvlm_ros.qa.guard import QuestionKind
+
+Listed = tuple[str, QuestionKind, str]  # language, where it belongs, question
+
+
+def read(name: str) -> tuple[Listed, ...]:
+    """The questions of `guard_<name>.txt` beside this file."""
+    language, kind = "", QuestionKind.ORDINARY
+    found: list[Listed] = []
+    for line in (Path(__file__).parent / f"guard_{name}.txt").read_text("utf-8").splitlines():
+        if line.startswith("["):
+            language, _, kind_name = line.strip("[]").partition(" ")
+            kind = QuestionKind(kind_name)
+        elif line and not line.startswith("#"):
+            found.append((language, kind, line))
+    return tuple(found)
+
+
+DEVELOPED = read("developed")  # what the rules were made with
+HELD_OUT = read("held_out")  # what they are measured with
