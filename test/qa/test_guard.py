@@ -73,6 +73,8 @@ def test_an_identifier_hides_nothing_round_it() -> None:
     ("question", "aspect", "instead"),
     [
         ("How far is the person?", Aspect.DISTANCE, "~/measure"),
+        ("Wie weit ist die Person entfernt?", Aspect.DISTANCE, "~/measure"),
+        ("Estime la distance de l'obstacle.", Aspect.DISTANCE, "~/measure"),
         ("How tall is the person?", Aspect.SIZE, "bbox.size"),
         ("Which direction is the car moving?", Aspect.DIRECTION, "positions"),
         ("How fast is the car?", Aspect.SPEED, "over time"),

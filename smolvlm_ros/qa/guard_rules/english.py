@@ -127,7 +127,8 @@ RULES: dict[str, tuple[str, ...]] = {
         r"\bequally \w+\b", r"\b(?:dimensions?|measurements?)\b", r"\bhow (?:tight|close|wide)ly\b",
         rf"(?<!\ba )\b{_EXTENT}s?\b",
         r"\b(?:what|how much) (?:is the )?(?:\w+ )?(?:area|volume|surface|floor space)\b",
-        r"(?:^|\b(?:please|you|to|and|then|me) )(?:measure|estimate|calculate|compute) ",
+        r"(?:^|\b(?:please|you|to|and|then|me) )(?:measure|estimate|calculate|compute) "
+        r"(?!.*(?:distan|abstand|entfern))",
         r"\bfit(?:s|ting)? (?:\w+ )?(?:through|in|into|under|underneath|beneath|between|inside|on"
         r"|onto|past|below|over|there|within|behind|beside|across|next)\b",
         rf"\b(?:can|could|will|would|able to|possible to|going to|gonna|manage\w* to|may|should"

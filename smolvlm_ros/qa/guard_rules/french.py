@@ -90,8 +90,8 @@ RULES: dict[str, tuple[str, ...]] = {
         rf"\b(?:quelle?s?|la|meme|sa|leur|une|mesure[rz]?|estime[rz]?|indique[rz]?) (?:est |sont )?"
         rf"(?:la |sa |leur |les |ses )?{_EXTENT}\b(?! (?:reglable|limitee))",
         rf"\b(?:de|d'une|les|des|ses) (?:{_EXTENT})\b", r"\bquel(?:le)? (?:est la )?surface\b",
-        rf"(?:^(?:est-ce|c'est) (?:\w+ )+|\b(?:est|sont)(?:-\w+)* )(?:la|le|les) plus (?:{_SIZES}"
-        rf"|{_NEAR}){END}", r"\b(?:dimensions?|diametre|mesures (?:de|du|des)|hauteurs?|largeurs?"
+        rf"(?:^(?:est-ce|c'est) (?:\w+ )+|\b(?:est|sont)(?:-\w+)* )(?:la|le|les) plus {_SIZES}"
+        rf"{END}", r"\b(?:dimensions?|diametre|mesures (?:de|du|des)|hauteurs?|largeurs?"
         r"|longueurs?|epaisseurs?"
         r"|profondeurs?)\b", rf"\b{_SIZES} comment\b",
         rf"\b(?:l'air|parait|semble) (?:\w+ )?(?<!un )(?<!une ){_SIZES}{END}",
@@ -106,7 +106,7 @@ RULES: dict[str, tuple[str, ...]] = {
         rf"(?<!\bla )(?<!\ble )(?<!\bles )\b(?:plus|moins) {_SIZES}{END}",
         rf"\bde combien\b.*\b(?:{_SIZES}|depass\w+)\b",
         r"\b(?:mesure|mesurer|estimer|estime|evalue|calcule|calculer|estimez|mesurez) "
-        r"(?:la|le|les|l'|sa|son)",
+        r"(?:la|le|les|l'|sa|son)(?!.*distan)",
         rf"^(?!.*\b{_PEOPLE}\b).*\b{_PASS}{_PRONOUN} {_THROUGH}\b",
         rf"\b(?:peut|peux|peuvent|pourra|pourrait|puis)\b(?!-on voir).*\b{_PASS}\b",
         rf"{_BARE}(?<!\bun )(?<!une )(?:haute?|hauts|hautes|profonde?s?|larges?|longue?s?|longs?"
@@ -147,6 +147,7 @@ RULES: dict[str, tuple[str, ...]] = {
         r"\bangle\b.*\d",
     ),
     "distance": (
+        rf"\b(?:est|sont)(?:-\w+)* (?:la|le|les) plus {_NEAR}{END}",
         r"\bdistances?\b", rf"\b(?:plus|moins|aussi|assez|trop|tres|si|tout|suffisamment) {_NEAR}"
         rf"(?= (?:de|du|des|d'|que|qu'|l'un|possible)|{END})",
         rf"\b(?:trop|tout|si|assez|suffisamment) {_NEAR}\b",

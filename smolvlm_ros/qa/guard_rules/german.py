@@ -8,7 +8,7 @@ _MANY = (rf"(?:{MANY}|vier|funf|sechs|sieben|acht|neun|zehn|elf|zwolf|ein dutzen
 _WORDS = (r"(?:eine?[mnr]?|halbe[nrm]?|zwei|drei|vier|funf|sechs|sieben|acht|neun|zehn|zwolf"
           r"|zwanzig"
           r"|wenige|einige|mehrere|paar)")
-_SIZES = (r"(?:gross|klein|hoch|breit|lang|tief|dick|schmal|kurz|eng|weit|niedrig|steil|dunn|flach"
+_SIZES = (r"(?:gross|klein|hoch|breit|lang|tief|dick|schmal|kurz|eng|niedrig|steil|dunn|flach"
           r"|geraumig)")
 _MORE = (r"(?:grosser|kleiner|hoher|breiter|langer|tiefer|dicker|schmaler|kurzer|niedriger|enger"
          r"|steiler|flacher|dunner)")
@@ -93,7 +93,8 @@ RULES: dict[str, tuple[str, ...]] = {
         rf"|betragt)\b"
         r"(?<!die lange der )", rf"\bwie (?:ist|lautet) (?:die|der) {_EXTENT}\b",
         r"\b(?:durchmesser|abmessung(?:en)?|die masse (?:des|der|von)|welche masse)\b",
-        r"(?:^|\b(?:bitte|und|mal) )(?:miss|messen?|schatze?|ermittle|berechne|vermiss)\b",
+        r"(?:^|\b(?:bitte|und|mal) )(?:miss|messen?|schatze?|ermittle|berechne|vermiss)\b"
+        r"(?!.*(?:distan|abstand|entfern))",
         rf"\bpass(?:t|en|e)\b.*\b{_PASS}\b|\bpass(?:t|en)\b.*\bauf (?:de[rnm]|die|das"
         rf"|eine?[nrm]?)\b",
         rf"^(?!.*\b{_PEOPLE}\b).*\b(?:komm(?:t|e|en|st)|kame?|schaff(?:t|e|en|st)|gelang(?:t|e"

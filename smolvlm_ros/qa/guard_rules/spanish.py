@@ -92,7 +92,8 @@ RULES: dict[str, tuple[str, ...]] = {
         rf"\b(?:que|cuan) (?:tan )?{_SIZES}(?= (?:es|son|esta|estan|era|parece)\b|\W*$)",
         rf"\b(?:que|cuan) tan {_SIZES}\b",
         r"\bcuanto miden?\b|\bmiden? (?:\w+ )*?\d|\b(?:mide|mida|medir) (?:mas|menos)\b",
-        r"(?:^|\b(?:y|favor,?|puedes) )(?:mide|medir|estima|calcula|calcular|estimar|mida)\b",
+        r"(?:^|\b(?:y|favor,?|puedes) )(?:mide|medir|estima|calcula|calcular|estimar|mida)\b"
+        r"(?!.*distan)",
         rf"\bcomo (?:de )?{_SIZES}\b", rf"\b(?:mas|menos|tan) {_SIZES} (?:que|como|de los|de"
         rf" las)\b", rf"(?<!un )\btan {_SIZES}\b",
         rf"\b(?:suficientemente|bastante|demasiado|tan|igual de) {_SIZES}(?!\w)(?! (?:abiert"
