@@ -225,5 +225,5 @@ def _light(pixels: NDArray[Any], encoding: Encoding, code: int | None,
 def convert(pixels: NDArray[Any], code: int) -> NDArray[np.uint8]:
     """`cv2.cvtColor` of bytes, with the type that its stubs leave open."""
     if pixels.shape[:2] == (1, 1):  # which OpenCV 4.5 refuses
-        return convert(np.repeat(pixels, 2, axis=1), code)[:, :1]
+        return convert(np.repeat(pixels, 2, axis=1), code)[:, :1].copy()
     return cast("NDArray[np.uint8]", cv2.cvtColor(pixels, code))
