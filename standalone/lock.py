@@ -3,6 +3,9 @@
 Asks pip, in a fresh virtual environment of each interpreter, which files it would install for what
 setup.cfg and standalone/requirements.in ask for, and writes their versions and hashes. Needs a
 network and nothing of the person's pip configuration that offers files of its own.
+
+What apt brings to a robot has apt's version in the lock of its Python (DISTRIBUTIONS), so that the
+tests run on what users have; the rest, and all of Python 3.11's lock, is the newest that fits.
 """
 from __future__ import annotations
 
@@ -25,6 +28,15 @@ TORCH_NEEDS = ("filelock", "fsspec", "jinja2", "networkx", "sympy", "typing-exte
 """torch's dependencies besides the back-end and CUDA's libraries."""
 GLIBC_MINOR = 28
 """No file may need a newer glibc than 2.28 (Debian 10): then every machine chooses the same."""
+DISTRIBUTIONS = {
+    # Ubuntu 22.04 (Humble). Its numpy is 1.21.5: what onnxruntime and scipy's newer releases accept
+    # begins at 1.21.6. Its PyYAML is 5.4.1, of which there is no wheel for this Python.
+    "3.10": ("numpy==1.21.6", "scipy==1.8.0", "opencv-python-headless==4.5.4.60", "pyyaml==6.0"),
+    # Ubuntu 24.04 (Jazzy).
+    "3.12": ("numpy==1.26.4", "scipy==1.11.4", "opencv-python-headless==4.6.0.66",
+             "pyyaml==6.0.1"),
+}
+"""By Python: what package.xml takes from the distribution, in its version or the nearest wheel."""
 HEADER = "# Written by standalone/lock.py for {python} on Linux x86_64. Do not edit.\n"
 
 Pins = dict[str, tuple[str, str]]
@@ -108,7 +120,8 @@ def lock(interpreter: str) -> None:
         back_end = resolve(python, list(BACK_END), {})
         write("build", "any CPython", back_end)
         ros = (ROOT / "standalone" / "requirements.in").read_text(encoding="utf-8").splitlines()
-        base = resolve(python, [*ros, *without_torch(extras("cpu", "bags", "dev", "export"))],
+        apt = DISTRIBUTIONS.get(version, ())
+        base = resolve(python, [*ros, *apt, *without_torch(extras("cpu", "bags", "dev", "export"))],
                        back_end)
         base = {name: pin for name, pin in base.items() if name not in back_end}
         write(tag, text, base)

@@ -1,10 +1,13 @@
 """The lock files: every wheel pinned by hash, for each supported Python, from no named index."""
 from __future__ import annotations
 
+import configparser
 import re
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from lock import DISTRIBUTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ROOT / "standalone" / "locks"
@@ -32,6 +35,38 @@ def test_the_ros_set_is_the_verified_one(tag: str) -> None:
     locked = pins(tag)
     assert {line: locked[re.split(r"[\[=]", line)[0]] for line in exact} == \
         {line: line.split("==")[1] for line in exact}
+
+
+# From apt on a robot, by its rosdep key.
+APT = {"python3-numpy": "numpy", "python3-opencv": "opencv-python-headless",
+       "python3-scipy": "scipy", "python3-yaml": "pyyaml"}
+
+
+def release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.12"])
+def test_what_apt_brings_has_its_version_of_the_distribution(python: str) -> None:
+    wanted = dict(pin.split("==") for pin in DISTRIBUTIONS[python])
+    package = ElementTree.parse(ROOT / "package.xml").getroot()
+    keys = {entry.text for entry in package.iter("exec_depend")
+            if str(entry.text).startswith("python3-") and not entry.get("condition")}
+    assert keys == APT.keys() and wanted.keys() == set(APT.values())
+    locked, newest = pins("cp" + python.replace(".", "")), pins("cp311")
+    assert {name: locked[name] for name in wanted} == wanted
+    assert all(release(newest[name]) > release(version) for name, version in wanted.items())
+
+
+def test_the_oldest_versions_that_are_promised_are_tried() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    promised = dict(re.findall(r"^(\S+) >= ([\d.]+)", config["options"]["install_requires"], re.M))
+    assert {"numpy", "scipy", "opencv-python-headless"} <= promised.keys()
+    oldest = pins("cp310")
+    # As exact as the promise: 1.21 is 1.21.6.
+    assert {name: ".".join(oldest[name].split(".")[:version.count(".") + 1])
+            for name, version in promised.items()} == promised
 
 
 @pytest.mark.parametrize("tag", TAGS)
