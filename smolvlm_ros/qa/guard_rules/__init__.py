@@ -6,15 +6,28 @@ before its RULES are tried.
 """
 from __future__ import annotations
 
-from smolvlm_ros.qa.guard_rules import chinese, english, french, german, spanish
+from smolvlm_ros.qa.guard_rules import (
+    chinese,
+    english,
+    english_everyday,
+    french,
+    french_everyday,
+    german,
+    german_everyday,
+    spanish,
+    spanish_everyday,
+)
 from smolvlm_ros.qa.guard_rules.shared import ANGLE, COORDINATES, LEADING, QUOTED, TRAILING
 
+_TABLES = {"en": (english, english_everyday), "fr": (french, french_everyday),
+           "de": (german, german_everyday), "es": (spanish, spanish_everyday), "zh": (chinese,)}
 RULES: dict[str, dict[str, tuple[str, ...]]] = {
-    "en": english.RULES, "fr": french.RULES, "de": german.RULES, "es": spanish.RULES,
-    "zh": chinese.RULES}
+    language: {aspect: tuple(rule for table in tables for rule in table.RULES[aspect])
+               for aspect in tables[0].RULES}
+    for language, tables in _TABLES.items()}
 ORDINARY: dict[str, tuple[str, ...]] = {
-    "en": english.ORDINARY, "fr": french.ORDINARY, "de": german.ORDINARY, "es": spanish.ORDINARY,
-    "zh": chinese.ORDINARY}
+    language: tuple(rule for table in reversed(tables) for rule in table.ORDINARY)
+    for language, tables in _TABLES.items()}
 # In any language.
 ANYWHERE: dict[str, tuple[str, ...]] = {"direction": (COORDINATES, ANGLE)}
 

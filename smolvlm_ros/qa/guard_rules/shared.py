@@ -22,6 +22,11 @@ OTHER = (r"(?:s|sec|seconds?|min|mins|minutes?|h|hours?|days?|weeks?|months?|yea
 QUOTED = (r"(?<![a-z\d_])[a-z\d]+(?:_[a-z\d]+)+", r"\"[^\"]*\"",
           r"“[^”]*”", r"«[^»]*»", r"„[^“”]*[“”]", r"「[^」]*」", r"『[^』]*』")
 DEGREES = r"(?:degrees?|degres?|grad|grados?|°)(?!\w)"
+# After "more than four": a thing, and no measure.
+NOT_COUNTED = rf"(?!{UNIT}|{OTHER}|{DEGREES})"
+# 25 degrees Celsius is a temperature, "25 °C" too.
+WARMTH = (r"\b(?:\d+(?:[.,]\d+)?|[a-z]+) ?(?:°|degrees?\b|degres?\b|grad\b|grados?\b) ?"
+          r"(?:c|f|celsius|centigrad\w*|fahrenheit|kelvin)\b")
 # Where a clause ends, and with it what was said of its subject.
 END = r"(?=\W*$| ?[,;:.?!]| (?:and|or|but|et|ou|mais|und|oder|aber|y|e|o|u|pero) )"
 # An address before a question: "Hey robot, ...", "Sag mir: ...".
