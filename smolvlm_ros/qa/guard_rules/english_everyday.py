@@ -4,14 +4,19 @@ from __future__ import annotations
 from smolvlm_ros.qa.guard_rules.shared import END, NOT_COUNTED, OTHER, UNIT, WARMTH
 
 _MANY = (r"(?:[4-9]|\d{2,}|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty"
-            r"|thirty|fifty|a dozen)")
+         r"|thirty|fifty|a dozen)")
 _HOUR = r"(?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _WIND = r"(?:north|south|east|west)(?:[- ]?(?:east|west))?"
 _PART = r"(?:eye|head|knee|waist|chest|shoulder|ankle|hip|floor|ground|roof|window)"
 _WE = r"(?:we|i|you|it|he|she|they|the (?:robot|rover|drone|agv|amr|truck|forklift|car))"
 
-ORDINARY = (WARMTH, r"\bcollision (?:sensor|avoidance|warning|detect\w+|light|insurance)s?\b",
-    r"\blevel crossings?\b")
+ORDINARY = (
+    WARMTH,
+    r"\bcollision (?:sensor|avoidance|warning|detect\w+|light|insurance)s?\b",
+    r"\blevel crossings?\b",
+    r"\b(?:knee|ankle|hip|shoulder|waist|floor|full)[- ]length\b",
+    r"\btake (?:a |the |another )?(?:picture|photo|shot|snapshot|video)\b",
+)
 
 RULES: dict[str, tuple[str, ...]] = {
     "count": (
@@ -53,6 +58,12 @@ RULES: dict[str, tuple[str, ...]] = {
         r"\b(?:about|going|gonna|bound|likely|set) (?:to )?(?:smash|slam|ram|strike|clip|graze"
         r"|scrape|drive into|plough|plow|back into|fall off|touch the (?:wall|fence)|crash"
         r"|collide|flip over|tip over)\b",
+        r"\bbang (?:my|our|your|its|his|her) (?:head|mast|roof|arm)\b|\b(?:drift|veer|swerv"
+        r"|wander|stray)"
+        r"(?:ed|ing|s) (?:off|out of) (?:course|line|lane|its lane|the (?:path|lane|road|row))\b"
+        r"|\b(?:we|i|it|robot|rover|drone|car|truck|forklift|tractor) (?:is )?head(?:ed"
+        r"|ing) for (?:the|our|a)\b"
+        r"|\bhugging the (?:wall|curb|kerb|fence|edge|lane|line|shelf)",
         r"\bcollisions?\b|\bbearing down on\b|\bwide open enough\b|\bon course to (?:hit|strike)\b",
         r"\b(?:we|it|robot|rover|drone|truck|i|will|could|would|chance)\b.*\b(?:scrap(?:e|ing)"
         r"|sideswip\w+|graz(?:e|ing) (?:the|a|our) (?!grass|field|meadow))",

@@ -4,31 +4,39 @@ from __future__ import annotations
 from smolvlm_ros.qa.guard_rules.shared import END, NOT_COUNTED, OTHER, WARMTH
 
 _MANY = (r"(?:[4-9]|\d{2,}|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|quinze|vingt|trente"
-            r"|cinquante)")
+         r"|cinquante)")
 _HOUR = r"(?:\d{1,2}|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze)"
 _WIND = r"(?:nord|sud|est|ouest)(?:-(?:est|ouest))?"
 _SEEN = (r"(?:obstacles?|drones?|cibles?|contacts?|objets?|personnes?|quelqu'un|quelque chose"
-            r"|vehicules?|bateaux?|danger|voitures?|camions?|animal|animaux)")
+         r"|vehicules?|bateaux?|danger|voitures?|camions?|animal|animaux)")
 
-ORDINARY = (WARMTH,
+ORDINARY = (
+    WARMTH,
+    r"\b(?:prendre|prends|prenez|prend) (?:une |la |des |en )?(?:photo|image|video)s?\b",
+    r"\bau niveau de la (?:rue|mer)\b"
+    r"|\b(?:lait|eau|verre|casserole|evier|poubelle|baignoire) deborde\w*",
     r"\b(?:telecommande|commande|enseignement|travail|formation|cours|vente|controle"
     r"|reunion|apprentissage|surveillance)s? a distance\b",
     r"\b(?:levier|boite|changement|selecteur|regulateur|radar|panneau|pommeau|controleur)s?"
     r" (?:de |du |des )(?:controle de )?vitesses?\b",
-    r"\bvitesses? (?:du velo|enclenchees?)\b")
+    r"\bvitesses? (?:du velo|enclenchees?)\b",
+)
 
 RULES: dict[str, tuple[str, ...]] = {
     "count": (
         rf"\bplus (?:de |d')(?:trois|3) {NOT_COUNTED}[a-z]",
         rf"\b{_MANY} (?:\w+ )?ou (?:plus|davantage|moins)\b",
         rf"\b(?:assez|suffisamment) (?:de |d')\w+(?: \w+)? pour (?:nous )?{_MANY}"
-        rf"(?! {OTHER})\b", r"\bplus d'une poignee\b|\bdavantage de \w+ que\b",
+        rf"(?! {OTHER})\b",
+        r"\b(?:y a-t-il|il y a|y a) une (?:douzaine|dizaine|vingtaine|centaine) d'",
+        r"\bplus d'une poignee\b|\bdavantage de \w+ que\b",
     ),
     "speed": (
         r"\b(?:quel|quelle|bon|meme) (?:rythme|allure|train|cadence)\b|\ba toute allure\b"
-        r"|\ba (?:vive|petite|grande) allure\b|\ba fond de train\b",
+        r"|\ba (?:vive|petite|grande) allure\b|\ba fond de train\b|\b(?:roul|avanc"
+        r"|va)\w*(?:-\w+)* au pas\b",
         r"\b(?:depass|exced|respect)\w*(?:-\w+)* (?:la |les )?(?:_|limite)",
-        r"\b(?:gagne|gagnent)(?:-t-\w+|-\w+)? du terrain\b|\brattrap\w+|\b(?:nous|me|vous|le|la"
+        r"\b(?:gagne|gagnent)(?:-t-\w+|-\w+)? du terrain\b|\brattrap\w+|\b(?:nous|me|vous"
         r"|te) (?:doubl|depass|devanc)(?:e|ent)\b",
         r"\b(?:dans|en|avant|encore) ?(?:_|combien de temps)\b.*\b(?:attein\w+|arriv\w+|rejoin\w"
         r"+|touch\w+)|_ (?:avant|pour|jusqu'a|nous|faut-il|reste-t-il|met\w*)\b.*\b(?:atteindre"
@@ -52,6 +60,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "direction": (
         r"\bsur le point (?:de |d')(?:\w+ )?(?:heurter|percuter|toucher|cogner|rentrer|entrer"
         r"|tamponner|s'ecraser|ecraser|accrocher|emboutir|renverser|tomber|foncer|racler)",
+        r"\brisqu\w+(?:-\w+)* de (?:toucher|heurter|percuter|tomber dans)\b",
         r"\bcollisions?\b|\bpercut\w+|\bheurter\b|\bemboutir\b|\bdroit (?:dans|sur) (?!la"
         r" photo)",
         r"\b(?:va|vont|vais|allons|allez|vas|risqu\w+)\b.*\b(?:cogner|tamponner|(?:s'|nous "
@@ -71,6 +80,9 @@ RULES: dict[str, tuple[str, ...]] = {
     "distance": (
         r"\ba (?:un|deux|quelques) (?:doigts?|cheveux?|poils?|enjambees?)\b|\ba (?:un jet de"
         r" pierre|bout portant|bout de bras|deux pas)\b|\ba (?:la )?portee\b",
+        r"\b(?:echelle|cable|corde|tuyau|bras|rallonge|perche)\b.*\b(?:arriv|attein"
+        r"|va)\w*(?:-\w+)* "
+        r"(?:jusqu|au |a la |aux )",
         r"\blargeur de (?:main|doigt)\b|\bpare-chocs? (?:contre|a) pare-chocs?\b",
         r"\b(?:nous|me|le|vous|te) (?:coll|talonn|serr)(?:e|ent)\b|\bcolle\w* (?:a|aux?) (?:nous"
         r"|moi|notre)\b|\btout contre\b|\bcoll(?:e|ent) (?:au train|de trop pres)\b",

@@ -4,10 +4,14 @@ from __future__ import annotations
 from smolvlm_ros.qa.guard_rules.shared import NOT_COUNTED, OTHER, WARMTH
 
 _MANY = (r"(?:[4-9]|\d{2,}|vier|funf|sechs|sieben|acht|neun|zehn|elf|zwolf|zwanzig|dreissig"
-            r"|funfzig)")
+         r"|funfzig)")
 _HOUR = r"(?:\d{1,2}|eins?|zwei|drei|vier|funf|sechs|sieben|acht|neun|zehn|elf|zwolf)"
 
-ORDINARY = (WARMTH, r"\bgeschwindigkeits(?:regler|regelung|kontrolle|sensor|schalter)\w*\b")
+ORDINARY = (
+    WARMTH,
+    r"\bsich (?:die|alle|zwei) (?:\w+ )?treffen\b", r"\b(?:steuer|back)bord-?l\w+",
+    r"\bgeschwindigkeits(?:regler|regelung|kontrolle|sensor|schalter)\w*\b",
+)
 
 RULES: dict[str, tuple[str, ...]] = {
     "count": (
@@ -16,6 +20,7 @@ RULES: dict[str, tuple[str, ...]] = {
         rf" (?:drei|3) {NOT_COUNTED}[a-z]",
         rf"\b{_MANY} oder (?:mehr|weniger)\b",
         rf"\b(?:genug|genugend|ausreichend) \w+ (?:da )?fur (?:alle )?{_MANY}(?! {OTHER})\b",
+        r"\b(?:ist|sind|gibt es|liegt|liegen|stehen) (?:\w+ )?(?:ein|zwei|\d+) dutzend\b",
         r"\bmehr als eine handvoll\b",
     ),
     "speed": (
@@ -43,7 +48,9 @@ RULES: dict[str, tuple[str, ...]] = {
         r"\b(?:augen|knie|huft|brust|kopf|schulter|knochel)(?:hohe|hoch|tief)\b|\b(?:auf|in)"
         r" (?:einer|gleicher|welcher|derselben) hohe\b", r"\bhang(?:t|en) .*\bzu tief\b",
         r"\bwie ?viel (?:platz|raum)\b|\b(?:restlicher|freier) (?:platz|raum)\b",
-        r"\bhandbreit\b|\bfingerbreit\b",
+        r"\b(?:konn|komm|durf)(?:en|e|te|ten|t|st)? (?:wir|ich|sie|er) (?:an|unter|neben|zwischen"
+        r"|durch)\b"
+        r".*\b(?:vorbei|durch|hindurch|rein)\b|\bhandbreit\b|\bfingerbreit\b",
         r"\b(?:kann|konnen|konnt|kannst) (?:wir|ich|er|sie|es|du|der (?:roboter|stapler"
         r"|traktor)) (?:\w+ )*(?:wenden|rangieren|umdrehen)\b",
     ),
@@ -58,7 +65,8 @@ RULES: dict[str, tuple[str, ...]] = {
         r"|stossen|prallen))\b(?<!sich treffen)",
         r"\b(?:krach|knall|donner|fahr|lauf|rutsch)(?:t|en|e|st) (?:\w+ )?(?:gleich|fast|bald)"
         r" (?:gegen|in|ins|auf)\b",
-        r"\b(?:streif|schramm|touchier)(?:t|en|e|st) (?:wir|er|sie|es|ich|der|die|das|du)\b",
+        r"\b(?:beruhr(?:en|e)? (?:wir|ich)|(?:wurden?|konnten?|werden?) (?:wir|ich) .*\bstreifen)\b"
+        r"|\b(?:streif|schramm|touchier)(?:t|en|e|st) (?:wir|er|sie|es|ich|der|die|das|du)\b",
         r"\b(?:schleich|pirsch|schieb|tast)(?:t|en)\b.*\b(?:heran|ran|naher|an)\b|\bheran(?:komm"
         r"|ruck|fahr|schleich)\w+|\bruck(?:t|en)\b.*\b(?:naher|ran|heran|zu nahe)\b"
         r"|\bimmer naher\b",

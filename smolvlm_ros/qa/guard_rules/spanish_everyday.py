@@ -4,17 +4,22 @@ from __future__ import annotations
 from smolvlm_ros.qa.guard_rules.shared import END, NOT_COUNTED, OTHER, WARMTH
 
 _MANY = (r"(?:[4-9]|\d{2,}|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|quince|veinte"
-            r"|treinta|cincuenta)")
+         r"|treinta|cincuenta)")
 _HOUR = (r"(?:\d{1,2}|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce)")
 _WIND = r"(?:norte|sur|este|oeste|nor(?:d?este|oeste)|sud?(?:este|oeste))"
 _SEEN = (r"(?:obstaculos?|dron(?:es)?|blancos?|contactos?|objetos?|personas?|alguien|algo"
-            r"|vehiculos?|barcos?|peligros?|coches?|camion(?:es)?|animal(?:es)?)")
+         r"|vehiculos?|barcos?|peligros?|coches?|camion(?:es)?|animal(?:es)?)")
 
-ORDINARY = (WARMTH, r"\b(?:el|un|del|al|este|ese|su|mi|nuestro) taller\b",
+ORDINARY = (
+    WARMTH,
+    r"\b(?:tomar|sacar|hacer) (?:una |la |otra )?(?:foto|imagen|video)s?\b",
+    r"\bhace falta\b|\bcerrad[oa] la curva al\b",
+    r"\b(?:el|un|del|al|este|ese|su|mi|nuestro) taller\b",
     r"\b(?:mando|control|educacion|trabajo|ensenanza|curso|formacion|aprendizaje|venta"
     r"|reunion)e?s? a distancia\b",
     r"\b(?:palanca|caja|cambio|control|regulador|reductor|marcha)e?s? de "
-    r"(?:velocidad(?:es)?|cambios?|marchas?)\b")
+    r"(?:velocidad(?:es)?|cambios?|marchas?)\b",
+)
 
 RULES: dict[str, tuple[str, ...]] = {
     "count": (
@@ -54,7 +59,9 @@ RULES: dict[str, tuple[str, ...]] = {
         r" )?(?:chocar|golpear|estrellar|impactar|atropellar|embestir|colisionar|rozar|darle?"
         r" (?:con|contra|a la pared)|toparse|topar)(?:se|nos|me|te|los|lo|la)?\b",
         r"\bcolision\w*|\bchocar(?:emos|a|an|ia|se|nos)?\b|\bchocamos\b|\b(?:nos|me|se) (?:vamos"
-        r"|voy|va|van) a (?:dar|pegar|golpear) (?:contra|con)\b|\bestrell(?:ar|amos|a"
+        r"|voy|va|van) a (?:(?:dar|pegar|golpear) (?:contra|con)|comer (?:la|el))\b"
+        r"|\bpodria(?:mos|n|s)? (?:\w+ )?(?:golpear|chocar|rozar|tocar (?:la|el) (?:pared"
+        r"|techo))\b|\bestrell(?:ar|amos|a"
         r" contra|arnos|arse|aremos)\b",
         r"\b(?:van?|vamos|vas|voy) a (?:\w+ )?(?:rozar|raspar|embestir|topar|darle)\w*\b"
         r"|\b(?:roz|rasp)(?:amos|ando|aremos|ara|aran)\b",
