@@ -8,7 +8,7 @@ _MANY = (r"(?:[4-9]|\d{2,}|vier|funf|sechs|sieben|acht|neun|zehn|elf|zwolf|zwanz
 _HOUR = r"(?:\d{1,2}|eins?|zwei|drei|vier|funf|sechs|sieben|acht|neun|zehn|elf|zwolf)"
 
 ORDINARY = (
-    WARMTH,
+    WARMTH, r"\btempo[ -]?\d+[ -](?:schild|zone|zeichen|strasse)\w*",
     r"\bsich (?:die|alle|zwei) (?:\w+ )?treffen\b", r"\b(?:steuer|back)bord-?l\w+",
     r"\bgeschwindigkeits(?:regler|regelung|kontrolle|sensor|schalter)\w*\b",
 )
@@ -47,6 +47,7 @@ RULES: dict[str, tuple[str, ...]] = {
         r"\brag(?:t|en|te)\b",
         r"\b(?:augen|knie|huft|brust|kopf|schulter|knochel)(?:hohe|hoch|tief)\b|\b(?:auf|in)"
         r" (?:einer|gleicher|welcher|derselben) hohe\b", r"\bhang(?:t|en) .*\bzu tief\b",
+        r"\b(?:genug|genugend|ausreichend) (?:hohe|breite|tiefe|lange|platz|raum)\b",
         r"\bwie ?viel (?:platz|raum)\b|\b(?:restlicher|freier) (?:platz|raum)\b",
         r"\b(?:konn|komm|durf)(?:en|e|te|ten|t|st)? (?:wir|ich|sie|er) (?:an|unter|neben|zwischen"
         r"|durch)\b"
@@ -77,6 +78,8 @@ RULES: dict[str, tuple[str, ...]] = {
         r"\bberg(?:auf|ab)\b|\b(?:boden|gelande|weg|strasse|hang|untergrund) (?:\w+ )?(?:fallt"
         r"|steigt)\b|\b(?:fallt|steigt) (?:der|die|das) (?:boden|gelande|weg|strasse|hang"
         r"|untergrund)\b",
+        r"\bwie (?:stark|sehr|steil)\b.*\b(?:geneigt|gekippt|abschussig|schrag|schief)\b",
+        r"\b(?:dreh|wend|schwenk)(?:t|en)\b.*\bzu(?:m|r)?\b.*\b(?:hin|um)\b",
         r"\bfluchte\w+|\bausgerichtet\b|\bparallel (?:zu|zum|zur)\b|\bsenkrecht (?:zu|zum|zur)\b"
         r"|\bbundig\b", r"\b(?:steuer|back)bord(?:seite)?\b",
         r"\b(?:abgrund|absturzkante|abbruchkante|gelandestufe)\b|\bkomm(?:t|en) (?:\w+ )?eine?"
@@ -85,6 +88,8 @@ RULES: dict[str, tuple[str, ...]] = {
         r"\b(?:schert|driftet|weicht|kommt)\b.*\bnach (?:links|rechts)\b",
     ),
     "distance": (
+        r"\b(?:nah|nahe|dicht) (?:am|an der|beim|bei der|an unserem|an unserer) (?:roboter|drohne"
+        r"|fahrzeug|stapler|rover|kamera|maschine)\b",
         r"\bhaaresbreite\b|\bstossstange an stossstange\b|\bkatzensprung\b|\bsteinwurf\w*\b",
         r"\b(?:fahr|sitz|hang|kleb|folg)(?:t|en)\b.*\bdicht (?:auf|hinter|dran)\b|\bkleb(?:t|en)"
         r" (?:\w+ ){0,3}(?:an|hinter) (?:uns|mir|dir|unserem|unserer)\b|\bdrangelt\b",
