@@ -1,6 +1,7 @@
 """Boxes and a depth map to objects in 3D, with their uncertainty."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ _BODY_STD = 0.15  # of the shorter side: bodies are deeper or flatter than they 
 # Of a contact with the ground. Upright things stand on feet below their middle; that of others is
 # about 0.4 of their width behind it (a ball 0.2, a box 0.5), where it is 0.3 behind the surface.
 _UPRIGHT, _BODY_BEHIND_CONTACT = 1.65, 0.4 / 0.3
+_STANDS, _LIES = 0.5, math.sqrt(0.75)  # sine of a camera's pitch: 30 and 60 degrees
+_MOST_LEAN = 0.5  # share of its feet's depth by which an upright thing's middle is nearer at most
 _LEAN_STD = 0.25  # of what its height above the feet does to an upright thing's depth
 _HALF = 0.5       # a box's pixel 0 begins at 0, where a camera model's has its centre at 0
 _CUT_STD = 0.25   # of the visible side: a box cut by the image's edge has its centre elsewhere
@@ -211,9 +214,14 @@ def _place(boxes: NDArray[np.float64], rays: NDArray[np.float64], depths: list[O
     sides = np.stack([right[:, 0] - left[:, 0], bottom[:, 1] - top[:, 1]], 1)  # at unit depth
     upright = sides[:, 1] > _UPRIGHT * sides[:, 0]
     if config.depth_anchor != "surface" and up is not None:
-        nearer = np.where(upright, _lean(centre, bottom, sides.max(1), up), 0.0) * z
+        full = np.where(upright, np.minimum(_lean(centre, bottom, sides.max(1), up), _MOST_LEAN),
+                        0.0) * z
+        # The steeper the camera, the more may what looks upright lie along the view.
+        stands = np.interp(abs(up[2]), (_STANDS, _LIES), (1.0, 0.0))
+        nearer = stands * full
         # How high is what looks as wide as high from above? Its share is that of what is flat.
-        unsure = np.where(upright, _LEAN_STD * nearer, sides.min(1) * z * up[2] ** 2)
+        unsure = np.where(upright, np.hypot(_LEAN_STD * nearer, (full - nearer) / 2),
+                          sides.min(1) * z * up[2] ** 2)
         z, z_std = z - nearer, np.hypot(z_std, unsure)
     pixel_sides = np.stack([x1 - x0, y1 - y0], 1)
     cut_xy = np.stack([(x0 <= 0.5) | (x1 >= camera.width - 1.5),

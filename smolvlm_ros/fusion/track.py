@@ -19,8 +19,8 @@ class TrackConfig(Settings):
 
     keep_s: float = setting(
         30.0, "Time after its last sighting for which a track that frames fail to show is "
-        "remembered; one that the last frame showed is still there, however long no frame comes.",
-        unit="s", ge=0.0, le=3600.0, runtime=True)
+        "remembered. One that the last frame showed is still there for as long as the gate says "
+        "that nothing changes, and this time longer.", unit="s", ge=0.0, le=3600.0, runtime=True)
     lost_after_s: float = setting(
         4.0, "Time for which frames may fail to show a track, counted from the first of them, "
         "before what comes later is somebody else; time without frames (the gate is closed) does "
@@ -114,9 +114,12 @@ class LiveTrack:
         """Note that something like it was seen in that box, without a pose."""
         self.xyxy, self.missing_s = xyxy, None
 
-    def kept(self, stamp_s: float, config: TrackConfig) -> bool:
-        """Whether it is remembered: who was there in the last frame is, however long ago."""
-        return self.missing_s is None or stamp_s - self.last_seen_s <= config.keep_s
+    def kept(self, stamp_s: float, unchanged_s: float, config: TrackConfig) -> bool:
+        """Whether it is remembered; who was there in the last frame stayed until `unchanged_s`."""
+        there_s = self.last_seen_s
+        if self.missing_s is None:
+            there_s = max(there_s, unchanged_s)
+        return stamp_s - there_s <= config.keep_s
 
     def expected(self, stamp_s: float, config: TrackConfig
                  ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -10,6 +10,7 @@ lies before what was remembered may be right or wrong: it dates nothing anew unt
 """
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
@@ -48,6 +49,8 @@ class Retention:
         self._up_since_s = self._read_at_s = monotonic()
         self._read_s = max(wall(), newest_s or 0.0)
         self._began_s = self._read()
+        if self._began_s == newest_s:  # the clock is not set and goes on from there: just after it
+            self._began_s = math.nextafter(self._began_s, math.inf)
         self._watch = ClockWatch(self._began_s, self._up_since_s)
         self._goes_on = newest_s is not None and 0 <= self._began_s - newest_s <= _GOES_ON_S
         # Confirmed: it goes on from a session, though another one may have been ahead of it.

@@ -196,7 +196,8 @@ class FusionNode(FunnelNode[FusionSettings]):
     def _on_gate_state(self, message: GateState) -> None:
         with self._lock:
             stamp_s = self._stamps.seconds(message.header.stamp)
-            self._zones.decided(stamp_s, message.passed, message.frozen, message.event_id > 0)
+            if self._zones.decided(stamp_s, message.passed, message.frozen, message.event_id > 0):
+                self._tracker.unchanged(stamp_s)
 
     def _on_measure(self, request: Any, response: Any) -> Any:
         self.stats.count("measurements")

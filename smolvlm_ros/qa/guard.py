@@ -7,9 +7,9 @@ What is asked decides, not what is named on the way: "which box is largest?" is 
 colour is the largest box?" is ordinary. The model may take another box for the largest there; who
 cannot bear that asks of the object itself (`track_id` of ~/ask). So are, as ordinary: a thing that
 is only located ("the person near the door", "the left side of the image"), a thing named by its
-length ("the 20 ft container"), what a sign or a display says, durations (how long until something is
-reached is geometry) and temperatures, and
-names with an underscore ("zone_2m"). Left of, behind or close to the robot is geometry.
+length ("the 20 ft container"), what a sign or a display says, temperatures, durations (but for how
+long until something is reached), and names with an underscore ("zone_2m"). Left of, behind or close
+to the robot is geometry.
 
 The rules are in `guard_rules`, one table per language; every table is tried, so the language need
 not be known.

@@ -44,7 +44,7 @@ _ES_FILL = _fill(r"una?|unos|unas|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|di
 _ES_UNIT = (r"(?:segundos?|minutos?|min|horas?|dias?|semanas?|mes|meses|anos?|noches?|rato"
             r"|momentos?)\b")
 _ZH_LENGTH = (r"(?:[\d.]+|[一二两兩三四五六七八九十百半几幾数數])+ ?(?:个|個)?(?:半)? ?"
-              r"(?:毫?秒|分钟|分鐘|分|小时|小時|钟头|鐘頭|天|周|週|星期|月|年)[钟鐘]?")
+              r"(?:毫?秒|分钟|分鐘|分(?=[钟鐘前之以内內])|小时|小時|钟头|鐘頭|天|周|週|星期|月|年)[钟鐘]?")
 
 _TABLES = {
     "en": (
@@ -63,7 +63,12 @@ _TABLES = {
     "fr": (
         rf"\b(?:derniere?|passee?|precedente?)s? {_FR_FILL}*{_FR_UNIT}",
         rf"\b{_FR_UNIT} (?:derniere?|passee?|precedente?)s?\b",
-        rf"\bil y a {_FR_FILL}+{_FR_UNIT}", r"\bdepuis\b", r"\baujourd'hui\b", r"\bavant-hier\b",
+        rf"\bil y a {_FR_FILL}+{_FR_UNIT}",
+        rf"\bdepuis (?:les? |la |l'|des )?{_FR_FILL}*{_FR_UNIT}",
+        # From a place is no time.
+        r"\bdepuis (?:(?:plus|moins) (?:d'|de )|combien|hier|ce matin|ce midi|midi|minuit|quand"
+        r"|longtemps|peu\b|que |qu'|\d)",
+        r"\baujourd'hui\b", r"\bavant-hier\b",
         # In German 'hier' is a place.
         r"\b(?:il|elle|on|une|le|la|les|qu'il|qu'elle|quelqu'un|personne|y)\b.* hier\b",
         r"\b(?:ce matin|cet apres-midi|ce soir|cette nuit|cette semaine|ce mois)\b",
@@ -83,8 +88,8 @@ _TABLES = {
     "zh": (
         rf"(?:过去|過去|最近|之前|前|上)的? ?{_ZH_LENGTH}",
         rf"{_ZH_LENGTH} ?(?:之前|以前|前|之内|之內|以内|以內|内|內|以来|以來)",
-        r"昨天|前天|今天|今早|昨晚|今晚|刚才|剛才|刚刚|剛剛|早些时候|早些時候|自从|自從",
-        r"上(?:个|個)?(?:周|週|星期|月)|去年",
+        r"昨天|前天(?!花板|窗|线|線|空|气|氣|井)|今天|今早|昨晚|今晚|刚才|剛才|刚刚|剛剛|早些时候|早些時候|自从|自從",
+        r"上(?:个|個)?(?:周(?![围圍边邊])|週|星期|月(?![饼餅台历曆亮]))|去年",
     ),
 }
 _RULES = re.compile("|".join(f"(?:{rule})" for table in _TABLES.values() for rule in table))

@@ -19,6 +19,7 @@ AUTO, TOGETHER, EACH = "auto", "together", "each"
 TOKENS = 128          # of an image, where an engine does not say how many
 _LATE_S = 1.0         # so much of a period's begin may have no frame
 _STUCK_S = 1.0        # one image for longer is of a stuck camera
+_SAME = 2.0           # less is what scaling and rounding make of one image
 _FINE_S = 0.5         # frames noted are merged to about this
 
 
@@ -154,7 +155,7 @@ class VideoRing:
                 seen = np.stack([view for _, view in among])
                 least = np.minimum(changes(seen, views[i]), changes(seen, views[i + 1]))
                 found += [s for (s, _), much in zip(among, least, strict=True)
-                          if much >= self.config.min_change]
+                          if much >= max(self.config.min_change, _SAME)]
         return tuple(found)
 
     def unseen(self, begin_s: float, end_s: float, min_contrast: float,

@@ -77,7 +77,8 @@ class VideoSourceSettings(NodeSettings):
 
     def conflicts(self) -> list[str]:
         """A frame is not its own parent."""
-        said = [] if self.base_frame not in (self.world_frame, self.odom_frame) else [
+        said = [] if self.base_frame not in (self.world_frame, self.odom_frame) or not (
+            self.source.startswith("world:")) else [
             f"base_frame is {self.base_frame!r}, the name of world_frame or odom_frame too; give "
             "it a name of its own"]
         return [*super().conflicts(), *said]

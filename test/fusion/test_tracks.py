@@ -117,7 +117,24 @@ def test_who_stands_there_in_the_last_frame_is_known_in_the_next_however_late_it
     tracker = Tracker3D(TrackConfig(keep_s=30.0))
     for stamp in (0.0, 60.0, 180.0):   # a slow heartbeat of the gate
         assert seen(tracker.update([thing(0.0)], stamp)) == {0: 1}
-    assert tracker.update([], 240.0) == ()   # the frame that fails to show it, and it is too old
+        tracker.unchanged(stamp + 50.0)
+        tracker.unchanged(stamp + 59.0 if stamp < 60.0 else stamp + 119.0)
+    assert tracker.update([], 300.0) == ()   # the frame that fails to show it, and it is too old
+
+
+def test_who_stands_there_after_an_outage_may_be_somebody_else() -> None:
+    tracker = Tracker3D(TrackConfig(keep_s=30.0))
+    assert seen(tracker.update([thing(0.0)], 0.0)) == {0: 1}
+    tracker.unchanged(20.0)   # then gate, camera or detector die
+    assert seen(tracker.update([thing(0.0)], 45.0)) == {0: 1}
+    assert seen(tracker.update([thing(0.0)], 100.0)) == {0: 2}
+
+
+def test_a_box_without_a_pose_holds_a_track_no_longer_than_it_is_remembered() -> None:
+    tracker = Tracker3D(TrackConfig(keep_s=30.0))
+    tracker.update([thing(0.0)], 0.0)
+    held = [stamp for stamp in range(2, 60, 2) if tracker.update([], float(stamp), [in_box(0)])]
+    assert held == list(range(2, 31, 2))
 
 
 def in_box(left: float, name: str = "person") -> Unplaced:
@@ -136,9 +153,14 @@ def test_what_is_detected_without_a_pose_is_not_missing(unplaced: tuple[Unplaced
     tracker.update([thing(0.0)], 0.0)
     (track,) = tracker.update([], 1.0, unplaced)
     assert (track.unplaced, track.seen, track.hits) == (held, False, 1)
-    # Nor is it forgotten, and its box goes with it.
-    tracks = tracker.update([], 40.0, [in_box(15)])
-    assert [t.unplaced for t in tracks] == [True] * held
+
+
+def test_the_box_of_a_track_without_a_pose_goes_with_it() -> None:
+    tracker = Tracker3D()
+    tracker.update([thing(0.0)], 0.0)
+    for stamp, left in enumerate((15, 30, 45), 1):
+        (track,) = tracker.update([], float(stamp), [in_box(left)])
+        assert track.unplaced
 
 
 def test_a_box_without_a_pose_is_one_track_s_and_no_seen_one_s() -> None:

@@ -109,6 +109,21 @@ def test_a_board_without_a_battery_starts_in_1970_and_is_set_right(tmp_path: Pat
     second.connection.close()
 
 
+def test_a_clock_that_is_set_late_dates_nothing_of_the_session_before(tmp_path: Path) -> None:
+    first = Session(tmp_path / "m.db")
+    first.keep(event(0))
+    kept_s, = first.connection.execute("SELECT kept_s FROM moment").fetchone()
+    first.connection.close()
+    second = Session(tmp_path / "m.db", wall=50.0)
+    second.passes(60)
+    second.keep(event(60, "in 1970"))
+    second.passes(60, clock_set_by=WALL + 20 * DAY)
+    second.left()
+    found = [s for s, in second.connection.execute("SELECT kept_s FROM moment ORDER BY id")]
+    assert found[0] == kept_s and found[1] > kept_s + 19 * DAY
+    second.connection.close()
+
+
 def test_short_sessions_forget_too_and_a_wrong_clock_at_the_start_does_not(tmp_path: Path) -> None:
     left = []
     for day, error in ((0, 0), (6, 0), (12, 0), (13, 0), (14, 400), (14.1, 0)):

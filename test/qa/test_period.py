@@ -83,6 +83,8 @@ def test_another_time_is_found_so_that_nobody_answers_it_from_now(text: str) -> 
     "Ist hier eine Person?", "Steht vor einer Tür ein Mann?", "Ist die letzte Tür offen?",
     "Ist auf der Seite eine Person?", "¿Se ve la puerta desde aquí?", "¿Hace sol?",
     "¿Está la última caja abierta?", "¿Hay una segunda persona?",
+    "La porte est-elle visible depuis l'entrée ?", "L'écran est-il lisible depuis le couloir ?",
+    "桌上周围有东西吗？", "门前十分干净吗？", "车前天窗开着吗？", "桌上月饼还在吗？",
     "最近的人坐着吗？", "门前有人吗？", "第二个人躺着吗？", "门前有三个人吗？",
 ])
 def test_an_ordinary_question_is_about_now(text: str) -> None:
