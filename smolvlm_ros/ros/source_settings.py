@@ -76,9 +76,10 @@ class VideoSourceSettings(NodeSettings):
         return FrameNames(self.world_frame, self.odom_frame, self.base_frame)
 
     def conflicts(self) -> list[str]:
-        """A frame is not its own parent."""
-        said = [] if self.base_frame not in (self.world_frame, self.odom_frame) or not (
-            self.source.startswith("world:")) else [
-            f"base_frame is {self.base_frame!r}, the name of world_frame or odom_frame too; give "
-            "it a name of its own"]
-        return [*super().conflicts(), *said]
+        """A frame is not its own parent, in the one kind of source that has a base."""
+        said = list(super().conflicts())
+        if self.source.startswith("world:") and self.base_frame in (self.world_frame,
+                                                                    self.odom_frame):
+            said.append(f"base_frame is {self.base_frame!r}, the name of world_frame or odom_frame "
+                        "too; give it a name of its own")
+        return said

@@ -91,4 +91,5 @@ def test_the_frames_have_the_names_that_they_are_given() -> None:
 @pytest.mark.parametrize("name", ["map", "odom"])
 def test_a_frame_is_not_its_own_parent(name: str) -> None:
     with pytest.raises(SettingError, match=f"base_frame is '{name}', the name of world_frame or"):
-        VideoSourceSettings.from_flat({"base_frame": name})
+        VideoSourceSettings.from_flat({"source": "world:room?seed=1", "base_frame": name})
+    VideoSourceSettings.from_flat({"source": "demo", "base_frame": name})  # which has none
