@@ -195,8 +195,10 @@ def test_what_happened_is_told_freely(monkeypatch: pytest.MonkeyPatch, video: bo
         assert len(given.frames) <= 640 // 128
         assert engine.asked[-1] == ("What happened?" if video else
                                     b.node.settings.describe_prompt)
-        found = b.peer.call("scene_qa/find_moment", FindMoment, FindMoment.Request(text="ball"))
-        assert "What happened in the last 60 seconds?" in found.descriptions[0]
+        request = FindMoment.Request(text="ball")
+        found = wait_for(lambda: b.peer.call("scene_qa/find_moment", FindMoment, request
+                                             ).descriptions, "it to be remembered")
+        assert "What happened in the last 60 seconds?" in found[0]
 
 
 def test_a_candidate_is_compared_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,8 +58,7 @@ class SavedRun:
                     "spent_s": progress.spent_s, "shown": dict(progress.shown),
                     "model": model.state_dict(), "optimizer": optimizer.state_dict(),
                     "average": dict(average), "torch_rng": torch.get_rng_state(),
-                    "cuda_rng": (torch.cuda.get_rng_state_all() if torch.cuda.is_available()
-                                 else [])}, new)
+                    "cuda_rng": torch.cuda.get_rng_state_all()}, new)
         os.replace(new, self.path)
 
     def restore(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer,
@@ -81,7 +80,7 @@ class SavedRun:
         if average:
             average.update(state["average"] or state["model"])
         torch.set_rng_state(state["torch_rng"].cpu())
-        if torch.cuda.is_available() and len(state["cuda_rng"]) == torch.cuda.device_count():
+        if len(state["cuda_rng"]) == len(torch.cuda.get_rng_state_all()):
             torch.cuda.set_rng_state_all([value.cpu() for value in state["cuda_rng"]])
         return Progress(int(state["step"]), float(state["spent_s"]), dict(state["shown"]))
 

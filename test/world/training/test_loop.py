@@ -185,8 +185,6 @@ def test_a_state_of_other_layers_is_refused(tmp_path: Path) -> None:
 
 def test_chance_of_a_gpu_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chance, given = torch.tensor([7, 8], dtype=torch.uint8), []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [chance])
     monkeypatch.setattr(torch.cuda, "set_rng_state_all", given.extend)
     train(Line(), PLAN, state(tmp_path), "line")
