@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from smolvlm_ros.accelerator.config import AcceleratorConfig
+from smolvlm_ros.models.registry import DEFAULT_DETECTOR
 from smolvlm_ros.settings import Settings, group, setting
 
 KINDS = ("hog_regions", "hog", "regions", "onnx")
@@ -81,7 +82,7 @@ class DetectorConfig(Settings):
         "hog_regions", "`hog`: people; `regions`: what the gate saw move, as class `moving`; "
         "`hog_regions`: both, people first; `onnx`: a network, see model.", choices=KINDS)
     model: str = setting(
-        "d-fine-n", "The network of the kind `onnx`: an ONNX file as 'smolvlm_ros export "
+        DEFAULT_DETECTOR, "The network of the kind `onnx`: an ONNX file as 'smolvlm_ros export "
         "detector' wrote it, a folder of such files, a D-FINE or RT-DETR checkpoint (its folder, "
         "or its name in the registry), which is exported on first use where torch is installed, or "
         "a YOLOX file as its own export writes it. The default is D-FINE nano of the registry.")

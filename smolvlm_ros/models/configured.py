@@ -1,11 +1,12 @@
 """The models that a ROS parameter file sets."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.registry import DEFAULT_DETECTOR
 
 AUTO = "auto"  # scene_qa takes the largest SmolVLM2 at hand: its default, too
 _PARAMETER_STARTS = ("model", "checkpoint")
@@ -13,14 +14,19 @@ _ADAPTERS = "adapters"
 _NO_CHECKPOINT = ("none", "server")  # what scene_qa's engine.model may say instead
 _SERVERS = {"server", "escalation"}  # groups of parameters whose model is a server's
 _SCENE_QA, _PARAMETERS = "scene_qa", "ros__parameters"
+_ENGINE_MODEL = ("engine", "model")
+
+# Of a value in a file: the keys down to it, dotted ones taken apart.
+_Path: TypeAlias = tuple[str, ...]
 
 
 def models_in_parameters(path: str | Path) -> list[str]:
     """The models that a ROS parameter file sets: texts of parameters named `model…`, `checkpoint…`,
     and lists named `adapters`.
 
-    A `revision` beside a model is added to it, 'owner/name@revision'. Parameters of a scene_qa
-    that set no engine.model leave it at 'auto'.
+    A `revision` beside a model is added to it, 'owner/name@revision'. What is left at its default
+    is named where the file shows that it is used: 'auto' for a scene_qa without engine.model, the
+    detector's for a `kind` of onnx without a model.
 
     Raises:
         CheckpointError: when the file is missing or not YAML.
@@ -32,30 +38,39 @@ def models_in_parameters(path: str | Path) -> list[str]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CheckpointError(f"{path} cannot be read as YAML ({error}); "
                               "give a ROS parameter file") from error
-    return sorted(set(_models(content)))
+    found = list(_values(content))
+    return sorted({*_set(found), *_defaults(dict(found))})
 
 
-def _models(node: Any) -> Iterator[str]:
-    if not isinstance(node, Mapping):
-        return
-    for key, value in node.items():
-        *groups, last = str(key).split(".")
-        if not _SERVERS.isdisjoint((*groups, last)):
+def _values(node: Any, above: _Path = ()) -> Iterator[tuple[_Path, Any]]:
+    if isinstance(node, Mapping) and (node or not above):
+        for key, value in node.items():
+            yield from _values(value, (*above, *str(key).split(".")))
+    elif above:
+        yield above, node
+
+
+def _set(found: Sequence[tuple[_Path, Any]]) -> Iterator[str]:
+    values = dict(found)
+    for path, value in found:
+        if not _SERVERS.isdisjoint(path):
             continue
+        *groups, last = path
         if isinstance(value, str) and last.startswith(_PARAMETER_STARTS):
             if value and value not in _NO_CHECKPOINT:
-                revision = node.get(".".join((*groups, "revision")))
+                revision = values.get((*groups, "revision"))
                 yield f"{value}@{revision}" if last == "model" and revision else value
         elif isinstance(value, list) and last == _ADAPTERS:
             yield from (v for v in value if isinstance(v, str) and v)
-        else:
-            yield from _models(value)
-            if str(key).rpartition("/")[2] == _SCENE_QA and isinstance(value, Mapping):
-                yield from _default(value.get(_PARAMETERS))
 
 
-def _default(parameters: Any) -> Iterator[str]:
-    if isinstance(parameters, Mapping) and "engine.model" not in parameters:
-        engine = parameters.get("engine")
-        if not isinstance(engine, Mapping) or "model" not in engine:
-            yield AUTO
+def _defaults(values: Mapping[_Path, Any]) -> Iterator[str]:
+    for path, value in values.items():
+        *groups, last = path
+        if (last, value) == ("kind", "onnx") and (*groups, "model") not in values:
+            yield DEFAULT_DETECTOR
+        if _PARAMETERS in path:
+            head = path[:path.index(_PARAMETERS) + 1]
+            if "/".join(head[:-1]).rpartition("/")[2] == _SCENE_QA and (
+                    (*head, *_ENGINE_MODEL) not in values):
+                yield AUTO

@@ -20,6 +20,7 @@ from typing import Any
 APACHE = "Apache-2.0"
 CC_BY_NC = "CC-BY-NC-4.0"
 UNKNOWN_LICENCE = "unknown"
+DEFAULT_DETECTOR = "d-fine-n"  # of the detectors' kind 'onnx' where no model is set
 # What config.json of a checkpoint trained on the embedded world has as true: a copy in another
 # folder is still known by it.
 WORLD_KEY = "smolvlm_ros_world"

@@ -8,12 +8,13 @@ import pytest
 from depth_checkpoints import formula_onnx
 from test_weights_licence import VLM, folder_with
 
+from smolvlm_ros.detection import DetectorConfig
 from smolvlm_ros.models import commands
 from smolvlm_ros.models.audit import AuditRow, audit
 from smolvlm_ros.models.checkpoint import sha256
 from smolvlm_ros.models.configured import AUTO, models_in_parameters
 from smolvlm_ros.models.errors import CheckpointError
-from smolvlm_ros.models.registry import named
+from smolvlm_ros.models.registry import DEFAULT_DETECTOR, named
 
 constants = pytest.importorskip("huggingface_hub.constants",
                                 reason="huggingface_hub is not installed")
@@ -150,12 +151,27 @@ def test_auto_is_all_that_scene_qa_may_take(hub_cache: Path,
     ("scene_qa: {ros__parameters: {engine: {model: me/vlm, revision: ab12}}}", ["me/vlm@ab12"]),
     ("scene_qa: {ros__parameters: {engine.model: me/vlm, engine.revision: ab12}}",
      ["me/vlm@ab12"]),
-    ("scene_qa: {ros__parameters: {engine: {model: auto, revision: ab12}}}", ["auto@ab12"])])
+    ("scene_qa: {ros__parameters: {engine: {model: auto, revision: ab12}}}", ["auto@ab12"]),
+    ("scene_qa: {ros__parameters: {}}", [AUTO]),
+    ("scene_qa: {ros__parameters: {escalation: {model: theirs}, engine.model: none}}", []),
+    # The detector's default is used where the kind is onnx and nothing else.
+    ("/**/detector: {ros__parameters: {kind: onnx}}", ["d-fine-n"]),
+    ("/**/gate: {ros__parameters: {gate_detector: {kind: onnx}}}", ["d-fine-n"]),
+    ("/**/gate: {ros__parameters: {gate_detector.kind: onnx}}", ["d-fine-n"]),
+    ("/**/gate: {ros__parameters: {gate_detector.kind: onnx, gate_detector: {model: a.onnx}}}",
+     ["a.onnx"]),
+    ("/**/detector: {ros__parameters: {kind: onnx, model: a.onnx}}", ["a.onnx"]),
+    ("/**/detector: {ros__parameters: {kind: hog}}", [])])
 def test_the_model_in_use_is_found_in_a_parameter_file(text: str, found: list[str],
                                                        tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
     assert models_in_parameters(path) == found
+
+
+def test_the_detector_s_default_is_the_declared_one() -> None:
+    assert DetectorConfig(kind="onnx").model == DEFAULT_DETECTOR
+    assert named(DEFAULT_DETECTOR) is not None
 
 
 def test_a_revision_says_nothing_of_a_folder_or_of_auto(tmp_path: Path) -> None:
