@@ -142,8 +142,8 @@ class SceneRouter:
         self.config = config or RouterConfig()
         self.last: SceneEvidence | None = None
         self.hint: SceneHint | None = None
-        # The hint that the newest frame met, and the time from which it holds.
-        self._met: tuple[SceneHint, float] | None = None
+        # The hint that the newest frame met, the time from which it holds, and that frame's time.
+        self._met: tuple[SceneHint, float, float] | None = None
         self.outdoor = 0.5
         self._log_odds = 0.0
         self._stamp_s: float | None = None
@@ -203,14 +203,17 @@ class SceneRouter:
         if hint is None:
             return 0.0
         if self._met is None or self._met[0] is not hint:
-            self._met = hint, stamp_s
+            self._met = hint, stamp_s, stamp_s
+        else:  # the time that is left is carried over a step back
+            _, begin_s, newest_s = self._met
+            self._met = hint, begin_s + min(0.0, stamp_s - newest_s), stamp_s
         return hint.log_odds if self._dated(hint, stamp_s).left_s(stamp_s) else 0.0
 
     def _dated(self, hint: SceneHint, stamp_s: float) -> SceneHint:
         """The hint with the time from which it holds, its own or that of the frame it met first."""
         if hint.from_s is not None:
             return hint
-        met, begin_s = self._met or (None, stamp_s)
+        met, begin_s, _ = self._met or (None, stamp_s, stamp_s)
         return replace(hint, from_s=begin_s if met is hint else stamp_s)
 
 

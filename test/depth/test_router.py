@@ -173,6 +173,18 @@ class TestHint:
             left.append(router.hint_left_s)
         assert left == [2.5, 1.5, 0.5, 0.0]
 
+    @pytest.mark.parametrize("forgotten", [False, True])
+    def test_a_step_back_leaves_it_the_time_it_had(self, forgotten: bool) -> None:
+        router = SceneRouter(self.CONFIG)
+        router.hint = SceneHint(1.0, 60.0)
+        left = []
+        for stamp_s in (100.0, 110.0, 5.0, 15.0, 50.0, 60.0):
+            router.observe(INSIDE, Variant.INDOOR, stamp_s)
+            left.append(router.hint_left_s)
+            if forgotten:
+                router.reset()
+        assert left == [60.0, 50.0, 50.0, 40.0, 5.0, 0.0]
+
     def test_frames_that_are_forgotten_leave_it(self) -> None:
         router = SceneRouter(self.CONFIG)
         router.hint = hint = SceneHint(1.0, 3.0, from_s=2.0)
