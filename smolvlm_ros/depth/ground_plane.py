@@ -149,8 +149,9 @@ class GroundPlane:
         """
         check_image(image_rgb, camera)
         if camera is None:
-            raise DepthError("ground_plane needs the camera's CameraInfo and none has come; "
-                             "is camera_info published and remapped?")
+            raise DepthError("ground_plane needs a calibrated CameraInfo: none has come, or its K "
+                             "(P for rectified images) is zeros; calibrate the camera, or check "
+                             "that camera_info is published and remapped")
         scaled = scaled_camera(camera, self._config.output_scale)
         key = (scaled, self._mount, self._config.ground_plane.max_range_m)
         if key != self._made or self._depth is None:

@@ -176,6 +176,7 @@ class DepthNode(FunnelNode[DepthSettings]):
                 if is_embedded(source):
                     require_world(source, message.header.frame_id)
                 self._prepare(message)
+                self._say_what_is_amiss(camera)
                 image_rgb = images.to_rgb(message)
                 result = self._scenes.estimator.estimate(image_rgb, camera,
                                                          to_seconds(message.header.stamp))
@@ -185,7 +186,6 @@ class DepthNode(FunnelNode[DepthSettings]):
                 self._depth_state.publish(depth_state(
                     message.header, result.info, self.settings.auto_scene, result.focal_scale,
                     result.steadied))
-            self._say_what_is_amiss(camera)
             self.stats.latency("depth_model", result.model_ms)
             self._focal_scale, self._steadied = result.focal_scale, result.steadied
             self._publish(result, message.header, None if camera is None else info)
@@ -196,10 +196,12 @@ class DepthNode(FunnelNode[DepthSettings]):
     def _say_what_is_amiss(self, camera: CameraModel | None) -> None:
         if camera is None:
             matrix = "P" if self.settings.rectified else "K"
+            effect = ("flat ground has no depth then"
+                      if isinstance(self._scenes.estimator, GroundPlane) else
+                      "depth is not corrected for the focal length, and its metres may be wrong by "
+                      "a factor")
             self.faults.set("uncalibrated", Level.WARN, f"{CAMERA_INFO.name} is not calibrated "
-                            f"({matrix} of zeros): depth is not corrected for the focal length, "
-                            "and its metres may be wrong by a factor; calibrate the camera",
-                            _SHOWN_S)
+                            f"({matrix} of zeros): {effect}; calibrate the camera", _SHOWN_S)
         elif camera.distorted:  # the model of rectified images has no distortion
             self.faults.set("distorted", Level.WARN, f"{DEPTH.name} is not rectified, and the lens "
                             "distorts (D is not zero): fusion works that out, but who takes P of "

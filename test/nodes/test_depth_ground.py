@@ -78,7 +78,9 @@ class TestGround:
     def test_an_uncalibrated_camera_is_refused(self) -> None:
         with gate(estimator="ground_plane") as funnel:
             funnel.send(camera=None)
-            funnel.peer.await_error("depth", "ground_plane needs the camera's CameraInfo")
+            funnel.peer.await_status("depth", lambda level, text, values: (
+                "ground_plane needs a calibrated CameraInfo" in text
+                and "not calibrated (K of zeros): flat ground has no depth" in text), "both")
 
     def test_flat_ground_has_no_variants(self) -> None:
         with gate(estimator="ground_plane") as funnel:
