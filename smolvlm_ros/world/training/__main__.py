@@ -68,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=_count, default=os.cpu_count() or 1,
                         help="processes that draw scenes (default: one for each core)")
     parser.add_argument("--threads", type=_count, default=0, help="CPU threads of torch")
-    parser.add_argument("--start", type=Path, help="checkpoint to go on from")
+    parser.add_argument("--start", type=Path, help="checkpoint of this job to go on "
+                        "from, as this training writes them")
     return parser
 
 

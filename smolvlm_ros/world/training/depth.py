@@ -11,7 +11,12 @@ import torch
 from numpy.typing import NDArray
 from transformers import DepthAnythingForDepthEstimation
 
-from smolvlm_ros.models.depth_metadata import IMAGENET_MEAN, IMAGENET_STD, RANGES_M
+from smolvlm_ros.models.depth_metadata import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    RANGES_M,
+    TRAINING_FOCAL,
+)
 from smolvlm_ros.world.training import depth_network
 from smolvlm_ros.world.training.card import Card, write_card
 from smolvlm_ros.world.training.depth_eval import figures, measure
@@ -146,19 +151,22 @@ def run(job: str, options: Options) -> None:
     """Train 'depth-indoor' or 'depth-outdoor' and write its checkpoint, measured, with its card.
 
     Raises:
-        ValueError: the device cannot be used, or the saved state is of another run.
+        ValueError: the device cannot be used, the saved state is of another run, or the checkpoint
+            to go on from is not of this training.
         FloatingPointError: the loss is no number.
         OSError: the checkpoint cannot be written, or the one to go on from cannot be read.
     """
     recipe = RECIPES[job]
     device = options.torch_device()
     count, steps = options.scenes or recipe.count, options.steps or recipe.steps
-    saved = options.saved_run(f"{job}.state", job, steps, count, recipe.batch)
+    plan = Plan(steps, recipe.learning_rate, seed=options.seed, average=_AVERAGE)
+    saved = options.saved_run(f"{job}.state", {
+        "job": job, "--steps": steps, "--scenes": count, "batch": recipe.batch,
+        "size": "{}x{}".format(*recipe.size)}, plan, DepthDrawing.__module__, "depth_anything")
     images, depths = DepthDrawing(recipe.scenes).many(
         options.work / "scenes", count, recipe.size, options.workers, options.seed * _SEEDS_APART)
     make_repeatable(options.seed)
     model = begin(recipe, options.start)
-    plan = Plan(steps, recipe.learning_rate, seed=options.seed, average=_AVERAGE)
     report = train(DepthTask(model, images, depths, recipe.batch, device), plan, saved, job)
     finish(recipe, model.cpu(), options, count, report)
 
@@ -205,6 +213,7 @@ def begin(recipe: Recipe, start: Path | None = None) -> DepthAnythingForDepthEst
     model = depth_network.load(start) if start else depth_network.fresh(
         recipe.max_depth_m, recipe.size, recipe.typical_m, CAMERA.fx / CAMERA.width)
     model.config.max_depth = round(recipe.max_depth_m)
+    setattr(model.config, TRAINING_FOCAL, CAMERA.fx / CAMERA.width)   # of the scenes
     model.head.max_depth = model.config.max_depth
     # Attention is faster this way in bfloat16 on a CPU, and the same.
     model.set_attn_implementation("eager")

@@ -106,18 +106,27 @@ def _sizes(options: Options) -> Sizes:
     return ((0.0, SIZE),) if options.start else _SIZES
 
 
+def _told(sizes: Sizes) -> str:
+    return ", ".join(f"{h}x{w} from {100 * share:.0f} %" for share, (h, w) in sizes)
+
+
 def run(job: str, options: Options) -> None:
     """Train the detector and write its checkpoint, measured, with its card.
 
     Raises:
-        ValueError: the device cannot be used, or the saved state is of another run.
+        ValueError: the device cannot be used, the saved state is of another run, or the checkpoint
+            to go on from is not of this training.
         FloatingPointError: the loss is no number.
         OSError: the checkpoint cannot be written, or the one to go on from cannot be read.
     """
     device = options.torch_device()
     recipe = AGAIN if options.start else CUDA if device.type == "cuda" else CPU
     count, steps = options.scenes or recipe.scenes, options.steps or recipe.steps
-    saved = options.saved_run(f"{job}.pt", job, steps, count, recipe.batch)
+    plan = Plan(steps, recipe.learning_rate, seed=options.seed, average=_AVERAGE)
+    saved = options.saved_run(f"{job}.pt", {
+        "job": job, "--steps": steps, "--scenes": count, "batch": recipe.batch,
+        "sizes": _told(_sizes(options))}, plan, DetectorDrawing.__module__, "d_fine",
+        id2label={str(index): name for index, name in enumerate(CLASSES)})
     scenes = DetectorDrawing(*SIZE).many(options.work, count, options.workers, options.seed)
     make_repeatable(options.seed)
     model = network.load(options.start) if options.start else network.fresh(CLASSES)
@@ -126,7 +135,6 @@ def run(job: str, options: Options) -> None:
     module.to(device=device, memory_format=torch.channels_last)
     if fast_bfloat16(device):
         network.use_bfloat16(model)
-    plan = Plan(steps, recipe.learning_rate, seed=options.seed, average=_AVERAGE)
     task = DetectorTask(model, scenes, recipe.batch, _sizes(options), plan.steps)
     report = train(task, plan, saved, job)
     kept.load_state_dict(model.state_dict())
@@ -148,7 +156,6 @@ def card_of(model: DFineForObjectDetection, options: Options, count: int, recipe
     began = "the weights of another checkpoint" if options.start else "random weights"
     first = options.seed * SEEDS_APART
     losses = ", ".join(f"{name} {value:.2f}" for name, value in report.shown.items())
-    sizes = ", ".join(f"{h}x{w} from {100 * share:.0f} %" for share, (h, w) in _sizes(options))
     return Card(
         "Embedded world, detector", "object-detection",
         f"D-FINE's architecture (HGNetV2 backbone) at {millions:.1f} million parameters, input "
@@ -161,6 +168,7 @@ def card_of(model: DFineForObjectDetection, options: Options, count: int, recipe
                        "out, in training and in the figures.",
          "Trained how": f"From {began}: {report.steps} batches of {recipe.batch}, AdamW, learning "
                         f"rate {recipe.learning_rate:g} with warm-up and cosine cooldown, moving "
-                        f"average of the weights {_AVERAGE:g}; image sizes {sizes} of the steps; "
+                        f"average of the weights {_AVERAGE:g}; image sizes "
+                        f"{_told(_sizes(options))} of the steps; "
                         f"{report.hours:.1f} hours on {options.torch_device().type}. "
                         f"The class's own loss; at the end: {losses}."})

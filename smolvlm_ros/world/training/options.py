@@ -1,13 +1,21 @@
 """What a training run is told."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from smolvlm_ros.models.checkpoint import open_checkpoint
-from smolvlm_ros.world.training.saved_run import SavedRun
+from smolvlm_ros.models.errors import CheckpointError
+from smolvlm_ros.models.registry import WORLD_KEY
+from smolvlm_ros.world.training.drawing_code import code_of
+from smolvlm_ros.world.training.loop import Plan
+from smolvlm_ros.world.training.saved_run import Identity, SavedRun
+
+_NOT_THE_RUN = ("steps", "seed", "save_every_s")   # of a plan: told by options, or of no weight
 
 
 @dataclass(frozen=True)
@@ -48,22 +56,37 @@ class Options:
             raise ValueError("device 'cuda' cannot be used: torch finds no GPU; use 'cpu'")
         return torch.device("cuda")
 
-    def saved_run(self, name: str, job: str, steps: int, scenes: int, batch: int) -> SavedRun:
+    def saved_run(self, name: str, run: Identity, plan: Plan, drawing: str, model_type: str,
+                  **config: Any) -> SavedRun:
         """The saved state of this run; a run that differs in any of these is another one.
 
         Args:
             name: of its file in the work folder.
-            job: of the command line.
-            steps: number of batches, the recipe's own too.
-            scenes: number of scenes, likewise.
-            batch: scenes or images in a batch.
+            run: its job, numbers of steps and scenes (the recipe's own too), and what else it is.
+            plan: of its steps.
+            drawing: the module that draws its scenes.
+            model_type: architecture of what is trained, as config.json names it.
+            config: what else config.json of a checkpoint to go on from must have.
 
         Raises:
-            ValueError: the file is of another run, or `start` is no checkpoint.
+            ValueError: the file is of another run, or `start` is no checkpoint to go on from.
         """
-        start = f"sha256 {open_checkpoint(self.start).sha256()}" if self.start else "none"
+        values = {key: value for key, value in asdict(plan).items() if key not in _NOT_THE_RUN}
         saved = SavedRun(self.work / name, {
-            "job": job, "--seed": self.seed, "--steps": steps, "--scenes": scenes, "batch": batch,
-            "--start": start})
+            **run, "--seed": self.seed, "--start": self._start(model_type, config), **values,
+            "drawing code": code_of(drawing)})
         saved.check()
         return saved
+
+    def _start(self, model_type: str, config: Mapping[str, Any]) -> str:
+        if self.start is None:
+            return "none"
+        checkpoint = open_checkpoint(self.start, model_type)
+        for key, wanted in {WORLD_KEY: True, **config}.items():
+            found = checkpoint.config.get(key)
+            if found != wanted:
+                raise CheckpointError(
+                    f"{self.start / 'config.json'} has {key} {found}, where --start needs "
+                    f"{wanted}; give a checkpoint that this version's training made, or begin "
+                    "without --start")
+        return f"sha256 {checkpoint.sha256()}"

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 import torch
 
-# What a run is: its job, seed and the like, by the names of the command line's options.
-Identity: TypeAlias = Mapping[str, "str | int"]
+# What a run is: its job, seed and the like, by the names of the command line's options, and what
+# its recipe and its code have.
+Identity: TypeAlias = Mapping[str, "str | int | float"]
 
 
 @dataclass

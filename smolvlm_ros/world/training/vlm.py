@@ -15,6 +15,7 @@ from smolvlm_ros.world.training.vlm_card import Run, write
 from smolvlm_ros.world.training.vlm_network import Learner, make_vlm
 from smolvlm_ros.world.training.vlm_sight import SightTask
 from smolvlm_ros.world.training.vlm_tokenizer import ids_of, make_tokenizer
+from smolvlm_ros.world.training.vlm_views import draw_views
 
 _SIGHT_SHARE = 0.55     # of the steps
 _FRESH_SHARE = 0.05     # of the first part's steps, going on: fresh heads beside a tower that sees
@@ -60,8 +61,14 @@ def run(job: str, options: Options) -> None:
     recipe = CUDA if device.type == "cuda" else CPU
     steps = options.steps or recipe.steps
     scenes = options.scenes or recipe.scenes
-    sight, answering = (options.saved_run(f"{job}-{part}.pt", job, steps, scenes, recipe.batch)
-                        for part in ("sight", "answers"))
+    sight_steps = round(steps * _SIGHT_SHARE)
+    answer_steps = steps - sight_steps
+    plans = [Plan(sight_steps, recipe.learning_rate, seed=options.seed, average=0.998),
+             Plan(answer_steps, recipe.learning_rate, seed=options.seed + 1, average=0.998)]
+    sight, answering = (options.saved_run(f"{job}-{part}.pt", {
+        "job": job, "--steps": steps, "--scenes": scenes, "batch": recipe.batch,
+        "steps of this part": plan.steps}, plan, draw_views.__module__, "smolvlm")
+        for part, plan in zip(("sight", "answers"), plans, strict=True))
     began = time.monotonic()
     views = draw_blocks(options.work / "vlm-scenes", scenes, options.workers,
                         options.seed * _SEEDS_APART)
@@ -70,18 +77,14 @@ def run(job: str, options: Options) -> None:
     vlm = (vlm_checkpoint.load(options.start, tokenizer) if options.start
            else make_vlm(ids_of(tokenizer)))
     learner = Learner(vlm).to(device)
-    sight_steps = round(steps * _SIGHT_SHARE)
     fresh_steps = round(sight_steps * _FRESH_SHARE) if options.start else 0
     train(SightTask(learner, views, device, recipe.batch, sight_steps, fresh_steps),
-          Plan(sight_steps, recipe.learning_rate, seed=options.seed, average=0.998),
-          sight, f"{job}: seeing")
-    answer_steps = steps - sight_steps
+          plans[0], sight, f"{job}: seeing")
     slow_down(learner, _TOWER_RATE)
     task = AnswerTask(learner, views, tokenizer, device, recipe.batch,
                       round(answer_steps * _FROZEN_SHARE), answer_steps,
                       begun=options.start is not None)
-    train(task, Plan(answer_steps, recipe.learning_rate, seed=options.seed + 1, average=0.998),
-          answering, f"{job}: answering")
+    train(task, plans[1], answering, f"{job}: answering")
     vlm_checkpoint.save(options.output, learner.vlm, tokenizer)
     write(options.output, Run(scenes, options.seed * _SEEDS_APART, sight_steps, answer_steps,
                               recipe.batch, recipe.batch, recipe.learning_rate, device.type,

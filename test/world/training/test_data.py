@@ -1,6 +1,7 @@
 """Drawn scenes: kept, taken again, gone on with."""
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,25 @@ def test_another_key_count_or_seed_is_another_set(tmp_path: Path, key: str, coun
     other = Draw()
     drawn(tmp_path, key, count, other, first_seed=first_seed)
     assert len(set(other.seeds)) == count
+
+
+@pytest.mark.parametrize("older", [["a", 3, 8], ["a", 3, 8, "0123456789ab"]])
+def test_what_other_code_drew_is_named_and_drawn_anew(
+        tmp_path: Path, older: list[object], capsys: pytest.CaptureFixture[str]) -> None:
+    for name, identity in (("old", older), ("others", ["b", 3, 8]), ("nobodys", 3)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "key.json").write_text(json.dumps(identity))
+        np.save(tmp_path / name / "done.npy", np.ones(3, bool))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "key.json").write_text("[")
+    draw = Draw()
+    assert drawn(tmp_path, "a", 3, draw, first_seed=8)["number"].tolist() == [4, 4.5, 5]
+    assert set(draw.seeds) == {8, 9, 10}
+    told = capsys.readouterr().err
+    assert f"{tmp_path / 'old'} was drawn by other code" in told and "may be deleted" in told
+    assert told.count("may be deleted") == 1
+    drawn(tmp_path, "a", 3, draw, first_seed=8)
+    assert "may be deleted" not in capsys.readouterr().err   # once is enough
 
 
 @pytest.mark.slow

@@ -18,12 +18,15 @@ pytest.importorskip("onnx", reason="the checkpoint is exported")
 pytest.importorskip("tqdm", reason="training shows its progress with it")
 
 from smolvlm_ros.depth import DepthConfig, make_estimator  # noqa: E402
+from smolvlm_ros.models.embedded import CHECKPOINTS_FOLDER  # noqa: E402
+from smolvlm_ros.models.errors import CheckpointError  # noqa: E402
 from smolvlm_ros.models.export import export_depth  # noqa: E402
 from smolvlm_ros.models.registry import WORLD_KEY  # noqa: E402
 from smolvlm_ros.world import CAMERA, sample  # noqa: E402
 from smolvlm_ros.world.training import depth, depth_eval, depth_network  # noqa: E402
 from smolvlm_ros.world.training.card import CARD  # noqa: E402
 from smolvlm_ros.world.training.depth_scenes import DepthDrawing, standing_out  # noqa: E402
+from smolvlm_ros.world.training.loop import Plan  # noqa: E402
 from smolvlm_ros.world.training.options import Options  # noqa: E402
 
 TINY = dataclasses.replace(depth.RECIPES["depth-outdoor"], size=(28, 42), batch=2)
@@ -80,6 +83,7 @@ def test_the_other_variant_can_be_begun_with(tmp_path: Path) -> None:
     depth_network.save(depth_network.fresh(20.0, TINY.size, 3.0, 0.77), tmp_path, TINY.size)
     model = depth.begin(TINY, tmp_path)
     assert model.config.max_depth == model.head.max_depth == 80
+    assert model.config.training_focal == CAMERA.fx / CAMERA.width   # of the scenes it is shown
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path,
@@ -114,21 +118,56 @@ def test_a_run_with_other_options_takes_no_state_of_this_one(
     monkeypatch.setattr(depth, "finish", lambda recipe, model, *_: made.append(model.state_dict()))
     first = Options(tmp_path / "out", tmp_path / "work", steps=1, scenes=4, device="cpu")
     depth.run("depth-outdoor", first)
-    starts = []
-    for number in (1, 2):
-        torch.manual_seed(number)
-        starts.append(tmp_path / f"start{number}")
-        depth_network.save(depth_network.fresh(80.0, TINY.size, 7.0, 0.77), starts[-1], TINY.size)
-    monkeypatch.setattr(depth, "DepthDrawing", None)   # it is said before scenes are drawn
+    start = tmp_path / "start"
+    depth_network.save(depth_network.fresh(80.0, TINY.size, 7.0, 0.77), start, TINY.size)
+    monkeypatch.delattr(DepthDrawing, "many")   # it is said before scenes are drawn
     for other, told in (({"seed": 1}, "--seed 0; this one has --seed 1"), ({"steps": 2}, "--steps"),
-                        ({"scenes": 8}, "--scenes 4"), ({"start": starts[0]}, "--start none")):
+                        ({"scenes": 8}, "--scenes 4"), ({"start": start}, "--start none")):
         with pytest.raises(ValueError, match=told):
             depth.run("depth-outdoor", dataclasses.replace(first, **other))
+    for other, told in (({"learning_rate": 1e-3}, "learning_rate 0.0008; .* learning_rate 0.001"),
+                        ({"size": (42, 56)}, "size 28x42; .* size 42x56")):
+        with monkeypatch.context() as patched, pytest.raises(ValueError, match=told):
+            patched.setitem(depth.RECIPES, "depth-outdoor", dataclasses.replace(TINY, **other))
+            depth.run("depth-outdoor", first)
     assert len(made) == 1
-    assert (dataclasses.replace(first, work=tmp_path / "a", start=starts[0])
-            .saved_run("x", "depth-outdoor", 1, 4, 2).identity
-            != dataclasses.replace(first, work=tmp_path / "a", start=starts[1])
-            .saved_run("x", "depth-outdoor", 1, 4, 2).identity)
+
+
+def test_a_checkpoint_to_go_on_from_is_of_this_training(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(DepthDrawing, "many")   # it is said before scenes are drawn
+
+    def begun_from(start: Path) -> None:
+        depth.run("depth-outdoor", Options(tmp_path / "out", tmp_path / "work", start=start))
+
+    with pytest.raises(CheckpointError, match="architecture 'd_fine', expected 'depth_anything'"):
+        begun_from(CHECKPOINTS_FOLDER / "detector")
+    model = depth_network.fresh(80.0, TINY.size, 7.0, 0.77)
+    delattr(model.config, WORLD_KEY)   # as one from the hub
+    depth_network.save(model, tmp_path / "hub", TINY.size)
+    with pytest.raises(CheckpointError, match=f"{WORLD_KEY} None, where .* begin without --start"):
+        begun_from(tmp_path / "hub")
+    identities = []
+    for number in (1, 2):
+        torch.manual_seed(number)
+        start = tmp_path / f"start{number}"
+        depth_network.save(depth_network.fresh(80.0, TINY.size, 7.0, 0.77), start, TINY.size)
+        saved = Options(tmp_path, tmp_path, start=start).saved_run(
+            "x", {}, Plan(1), DepthDrawing.__module__, "depth_anything")
+        identities.append(saved.identity)
+    assert identities[0] != identities[1]
+
+
+def test_the_state_of_an_older_version_is_refused(tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(DepthDrawing, "many")
+    run = Options(tmp_path / "out", tmp_path, steps=1, scenes=4, device="cpu")
+    older = {"job": "depth-outdoor", "--seed": 0, "--steps": 1, "--scenes": 4, "batch": 2,
+             "--start": "none"}
+    torch.save({"identity": older, "step": 1}, tmp_path / "depth-outdoor.state")
+    with pytest.raises(ValueError, match=r"drawing code unknown; this one has .*drawing code "
+                       r"[0-9a-f]{12}\); give another --work, or delete the file"):
+        depth.run("depth-outdoor", run)
 
 
 def loss_of(share: float | torch.Tensor, truth: torch.Tensor,

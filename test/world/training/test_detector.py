@@ -14,6 +14,7 @@ pytest.importorskip("onnxruntime", reason="the checkpoint is measured with it")
 pytest.importorskip("tqdm", reason="training shows its progress with it")
 
 from smolvlm_ros.detection import DetectorConfig, make_detector  # noqa: E402
+from smolvlm_ros.models.errors import CheckpointError  # noqa: E402
 from smolvlm_ros.models.export_detector import export_detector  # noqa: E402
 from smolvlm_ros.models.registry import WORLD_KEY  # noqa: E402
 from smolvlm_ros.world import CLASSES, sample  # noqa: E402
@@ -22,6 +23,7 @@ from smolvlm_ros.world.training import detector, detector_eval, detector_scenes 
 from smolvlm_ros.world.training import detector_network as network  # noqa: E402
 from smolvlm_ros.world.training.card import CARD  # noqa: E402
 from smolvlm_ros.world.training.detector_scenes import DetectorDrawing, one, varied  # noqa: E402
+from smolvlm_ros.world.training.loop import Plan  # noqa: E402
 from smolvlm_ros.world.training.options import Options  # noqa: E402
 
 SIZE = (64, 96)
@@ -87,6 +89,18 @@ def test_bfloat16_changes_little_and_the_decoder_stays_exact() -> None:
     assert fast.logits.dtype == fast.pred_boxes.dtype == torch.float32
     apart = (fast.logits.sort(1).values - exact.logits.sort(1).values).abs().max()
     assert float(apart) < 0.1
+
+
+def test_a_checkpoint_of_other_classes_is_not_gone_on_from(tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    network.save(network.fresh([*CLASSES[:-1], "truck"]), start, SIZE)
+    with pytest.raises(CheckpointError, match="id2label .*'truck'.*, where --start needs .*"
+                       "'vehicle'.*; give a checkpoint"):
+        detector.run("detector", Options(tmp_path / "out", tmp_path, device="cpu", start=start))
+    network.save(network.fresh(CLASSES), start, SIZE)
+    Options(tmp_path, tmp_path, start=start).saved_run(
+        "x", {}, Plan(1), DetectorDrawing.__module__, "d_fine",
+        id2label={str(number): name for number, name in enumerate(CLASSES)})
 
 
 @pytest.mark.slow

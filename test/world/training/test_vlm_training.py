@@ -15,6 +15,7 @@ pytest.importorskip("transformers", reason="the extra vlm is not installed")
 pytest.importorskip("tqdm", reason="training shows its progress with it")
 
 from smolvlm_ros.models.checkpoint import open_checkpoint  # noqa: E402
+from smolvlm_ros.models.embedded import CHECKPOINTS_FOLDER  # noqa: E402
 from smolvlm_ros.qa.engine import EngineConfig, make_engine  # noqa: E402
 from smolvlm_ros.qa.negation import negate  # noqa: E402
 from smolvlm_ros.qa.prompt import YES_NO_HINT  # noqa: E402
@@ -165,6 +166,13 @@ def test_a_run_goes_on_from_a_checkpoint(work: Path, tmp_path: Path,
     vlm.run("vlm", options(other, tmp_path / "further", 2, start))
     assert open_checkpoint(tmp_path / "further").sha256() not in hashes
     assert "'start'" in (tmp_path / "further" / "README.md").read_text()
+
+
+def test_a_checkpoint_of_another_job_is_refused_before_scenes_are_drawn(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(vlm, "draw_blocks")
+    with pytest.raises(ValueError, match="'d_fine', expected 'smolvlm'"):
+        vlm.run("vlm", options(tmp_path, tmp_path / "out", 2, CHECKPOINTS_FOLDER / "detector"))
 
 
 def test_places_of_another_tile_are_read_off_between_the_known_ones() -> None:
