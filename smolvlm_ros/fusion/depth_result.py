@@ -17,7 +17,10 @@ class DepthConfig(Settings):
         "surface", "Which depth stands for an object: that of its own surface; `contact`, for "
         "ground_plane depth maps, which hold no object surfaces: that of the ground where the "
         "lower edge of its box stands; `floor`, for small networks, which blur what stands on the "
-        "ground: the farthest of the ground there and just beside the box.",
+        "ground: the farthest of the ground there and just beside the box. With the ground's "
+        "depth, what looks upright counts as standing for a camera tilted by up to 30 degrees "
+        "(known by target_frame) and as lying from 60 on; in between its position is the less "
+        "certain.",
         choices=("surface", "contact", "floor"), runtime=True)
     min_valid_pixels: int = setting(
         12, "Least number of depth pixels in a box; below it the object gets no pose.", unit="px",
