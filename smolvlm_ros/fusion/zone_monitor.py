@@ -64,9 +64,9 @@ class ZoneMonitor:
     ones too; `tick` tells the time between frames. A track that frames did not show for
     `leave_after_s`, counted from the first of them, has left; times in transitions are therefore
     right within one frame at any frame rate. An entry is told when it is sure (`Zone.enter_hits`);
-    the stay counts from its first sighting inside. While something moves, who was seen inside may
-    be outside, and who was missed once be seen again: nothing is told but by frames then, and
-    `waits` tells that one is wanted.
+    the stay counts from its first sighting inside. While something moves, or the camera, who was
+    seen inside may be outside, and who was missed once be seen again: nothing is told but by frames
+    then, and `waits` tells that one is wanted.
 
     Not safe for several threads at once. `blind` names the zones whose frame was missing in the
     last update: nothing is known of them and their state is kept. `late` and `resets` count as in
@@ -154,7 +154,7 @@ class ZoneMonitor:
 
         Args:
             stamp_s: the time.
-            moved: something has moved since the last frame.
+            moved: something, or the camera, has moved since the last frame.
 
         Raises:
             ValueError: when the stamp is not finite.

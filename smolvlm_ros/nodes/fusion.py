@@ -13,6 +13,7 @@ from smolvlm_ros.fusion import (
     DepthView,
     Fused,
     FusionConfig,
+    GateWord,
     TrackConfig,
     Tracker3D,
     Transform,
@@ -59,8 +60,9 @@ IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The same frames, to dra
                  "to only while somebody looks at annotated.", qos="image_qos")
 GATE_STATE = Endpoint("gate/state", "smolvlm_ros/msg/GateState", "The frames the gate dropped: "
                       "they tell that time goes on and nothing changes, unless the camera is "
-                      "frozen; and whether something moves, so that who was in a zone may have "
-                      "left. Optional.", qos="image_qos")
+                      "frozen or words are missing; and whether something moves or the view "
+                      "changes, so that who was in a zone may have left. Optional.",
+                      qos="image_qos")
 REQUEST = Endpoint("gate/request_frame", "std_srvs/srv/Trigger", "The gate's service, called for a "
                    "fresh frame.")
 OBJECTS = Endpoint("objects", "vision_msgs/msg/Detection3DArray", "Objects of each frame with "
@@ -196,7 +198,10 @@ class FusionNode(FunnelNode[FusionSettings]):
     def _on_gate_state(self, message: GateState) -> None:
         with self._lock:
             stamp_s = self._stamps.seconds(message.header.stamp)
-            if self._zones.decided(stamp_s, message.passed, message.frozen, message.event_id > 0):
+            word = GateWord(stamp_s, message.passed, message.frozen, message.event_id > 0,
+                            message.novelty, bool(message.reset), message.frames_in,
+                            message.frames_passed)
+            if self._zones.decided(word):
                 self._tracker.unchanged(stamp_s)
 
     def _on_measure(self, request: Any, response: Any) -> Any:

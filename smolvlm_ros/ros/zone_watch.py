@@ -10,6 +10,7 @@ from std_msgs.msg import Header
 
 from smolvlm_ros.fusion import (
     FramesUnderWay,
+    GateWord,
     Sightings,
     Track,
     Transform,
@@ -99,19 +100,19 @@ class ZoneWatch:
         self._under_way.fused(stamp_s)
         return {z.name: self._monitor.occupants(z.name) for z in self._monitor.zones}
 
-    def decided(self, stamp_s: float, passed: bool, frozen: bool, moving: bool) -> bool:
+    def decided(self, word: GateWord) -> bool:
         """Take the gate's decision on a frame: time goes on while nothing changes.
 
         Returns:
-            True when all is as the newest frame has shown it.
+            True when nothing has moved since the newest frame; the camera may have.
         """
-        goes_on = self._under_way.decided(stamp_s, passed, frozen, moving)
-        moved = self._under_way.moved
-        if goes_on and self._monitor.zones:
-            self._tell(self._monitor.tick(stamp_s, moved))
-            if moved and self._monitor.waits(stamp_s):
-                self._requests.ask(stamp_s)
-        return goes_on and not moved
+        goes_on = self._under_way.decided(word)
+        if self._monitor.zones:
+            if goes_on:
+                self._tell(self._monitor.tick(word.stamp_s, self._under_way.changed))
+            if self._under_way.wants_frame and self._monitor.waits(word.stamp_s):
+                self._requests.ask(word.stamp_s)
+        return goes_on and not self._under_way.moved
 
     def configure(self, zones: Sequence[Zone]) -> None:
         """Watch other zones; unchanged ones keep their state. Takes over the monitor's settings."""

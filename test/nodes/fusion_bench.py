@@ -108,11 +108,12 @@ class Bench:
         newest_ns = self.node._transforms._listener._newest_ns
         wait_for(lambda: newest_ns.get(child) == to_nanoseconds(at), f"{child} in {parent}")
 
-    def gate(self, number: int, passed: bool = False, frozen: bool = False, event: int = 0
-             ) -> None:
-        """The gate's decision on a frame."""
-        self.peer.send("gate/state", GateState(header=header(number), passed=passed,
-                                               frozen=frozen, event_id=event))
+    def gate(self, number: int, passed: bool = False, frozen: bool = False, event: int = 0,
+             novelty: float = 0.0, counts: tuple[int, int] = (0, 0)) -> None:
+        """The gate's decision on a frame; counts are of frames in and frames passed."""
+        self.peer.send("gate/state", GateState(
+            header=header(number), passed=passed, frozen=frozen, event_id=event, novelty=novelty,
+            frames_in=counts[0], frames_passed=counts[1]))
 
     def set(self, **values: str | float) -> Any:
         """Set parameters, all or none."""

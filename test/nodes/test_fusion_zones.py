@@ -105,7 +105,9 @@ def test_while_the_gate_drops_frames_its_decisions_keep_the_time() -> None:
         assert b.events[2].dwell_s == pytest.approx(2.0, abs=1e-3)
 
 
-def test_while_something_moves_the_gate_is_asked_for_a_frame_that_shows_who_is_there() -> None:
+@pytest.mark.parametrize("moves", [{"event": 1}, {"novelty": 0.2}])  # something, or the camera
+def test_while_something_moves_the_gate_is_asked_for_a_frame_that_shows_who_is_there(
+        moves: dict) -> None:
     asked: list[int] = []
 
     def pass_next(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -115,34 +117,34 @@ def test_while_something_moves_the_gate_is_asked_for_a_frame_that_shows_who_is_t
 
     with bench(zones=ZONES.replace("    enter_hits: 1\n", "")) as b:
         def dropped(number: int) -> None:  # one after the other: none is lost on its way
-            b.gate(number, event=1)
+            b.gate(number, **moves)
             at_s = b.node._stamps.seconds(at(number))
             wait_for(lambda: b.node._zones._under_way._newest_s == at_s, "the gate's word")
 
         b.peer.node.create_service(Trigger, "gate/request_frame", pass_next)
         wait_for(lambda: b.node._zones._requests._client.service_is_ready(), "the gate's service")
-        b.gate(0, passed=True, event=1)
+        b.gate(0, passed=True, **moves)
         b.send(0)
         b.await_objects(1)
         for number in range(1, 12):
             dropped(number)
         wait_for(lambda: asked, "the request")
-        b.gate(12, passed=True, event=1)
+        b.gate(12, passed=True, **moves)
         b.send(12, depth_map(OUTSIDE_M))  # it has walked through
         b.await_objects(2)
         for number in range(13, 40):
             dropped(number)
         assert b.events == [] and len(asked) == 1
-        b.gate(40, passed=True, event=1)
+        b.gate(40, passed=True, **moves)
         b.send(40, name="dog")
         b.await_objects(3)
         dropped(44)
-        b.gate(46, passed=True, event=1)
+        b.gate(46, passed=True, **moves)
         b.send(46, name="dog")
         wait_for(lambda: b.events, "the enter")
         assert b.kinds() == [(ZoneEvent.ENTER, 46)]
         dropped(64)
-        b.gate(65, passed=True, event=1)
+        b.gate(65, passed=True, **moves)
         b.send(65, name="dog")
         wait_for(lambda: len(b.events) == 2, "the dwell")
         assert b.kinds()[1:] == [(ZoneEvent.DWELL, 65)]
@@ -188,6 +190,25 @@ def test_a_frozen_camera_lets_nobody_dwell_until_a_new_frame_shows_who_is_there(
         else:  # the first of the gate's words from 36 on that was not lost on its way
             assert kind == ZoneEvent.LEAVE and number >= 36
             assert b.events[-1].dwell_s == pytest.approx(3.1, abs=1e-3)
+
+
+def test_a_gate_that_was_started_anew_lets_nobody_dwell_until_a_frame_shows_who_is_there() -> None:
+    with bench(zones=ZONES) as b:
+        b.gate(0, passed=True, counts=(40, 3))
+        b.send(0)
+        b.await_objects(1)
+        b.gate(2, counts=(41, 3))
+        # Of its first frame and of the word on it nothing was heard.
+        for number in range(20, 30):
+            b.gate(number, counts=(number - 18, 1))
+        at_s = b.node._stamps.seconds(at(29))
+        wait_for(lambda: b.node._zones._under_way._newest_s == at_s, "the gate's words")
+        b.send(30, boxes=())
+        b.await_objects(2)
+        for number in range(31, 41):
+            b.gate(number, counts=(number - 18, 1))
+        wait_for(lambda: len(b.events) >= 2, "the leave")
+        assert [kind for kind, _ in b.kinds()] == [ZoneEvent.ENTER, ZoneEvent.LEAVE]
 
 
 def test_a_blind_depth_sensor_is_an_error_and_nobody_has_left() -> None:
