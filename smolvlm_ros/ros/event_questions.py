@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from smolvlm_ros.msg import ZoneEvent
 from smolvlm_ros.qa.crops import FRAME, OBJECT, ZONE, Subject
@@ -42,7 +43,7 @@ class _Waiting:
         unsure: what came of it so far: it waits to be asked once more.
         looked_at: the frames that this stands on.
         asked_again: how often it was asked once more.
-        over: its object has left: it is not asked again.
+        over: its object has left, or the clock went back: it is not asked again.
         requested_s: when a frame was last asked of the gate, by the process's clock.
         before_s: stamp of the newest frame then.
         first_seen_s: when the first frame was there, by the clock of the stamps.
@@ -89,6 +90,7 @@ class EventQuestions:
         self._node = node
         self._templates = tuple(templates)
         self._waiting: list[_Waiting] = []
+        self._open: WeakSet[_Waiting] = WeakSet()  # these, and what the model has
         self._closed = False
         self._lock = threading.Lock()
 
@@ -104,11 +106,13 @@ class EventQuestions:
             usual = FRAME
         begin_s = to_seconds(event.header.stamp) - _SAME_S
         with self._lock:
-            for item in self._waiting:
+            for item in self._open:
                 item.over |= (kind == "leave" and item.event.track_id == event.track_id
                               and item.event.zone == event.zone)
-            self._waiting += [_Waiting(a, event, _subject(a.crop or usual, event), begin_s,
-                                       *self._times()) for a in asked if not a.refusal]
+            for a in asked:
+                if not a.refusal:
+                    self._wait(_Waiting(a, event, _subject(a.crop or usual, event), begin_s,
+                                        *self._times()))
         for refused in (a for a in asked if a.refusal):  # a name that cannot be said is bad input
             item = _Waiting(refused, event, None, begin_s, *self._times())
             self._report(item, QuestionError(refused.refusal))
@@ -116,9 +120,12 @@ class EventQuestions:
         self.tick()
 
     def drop(self, reason: str) -> None:
-        """Give up waiting for frames: what waits gets its verdict, UNSURE for that reason."""
+        """Give up waiting for frames: what waits gets its verdict, UNSURE for that reason; what is
+        being answered gets the one that comes of it."""
         with self._lock:
             dropped, self._waiting = self._waiting, []
+            for item in self._open:
+                item.over = True
         for item in dropped:
             self._guarded(item, partial(self._publish, item, self._unsure(item, reason),
                                         time.perf_counter()))
@@ -146,6 +153,11 @@ class EventQuestions:
                 ready.append((item, work))
         for item, work in ready:
             self._guarded(item, work)
+
+    def _wait(self, item: _Waiting) -> None:
+        """With the lock held."""
+        self._waiting.append(item)
+        self._open.add(item)
 
     def _guarded(self, item: _Waiting, work: Callable[[], None]) -> None:
         """Do it; what goes wrong with one question keeps no other from its turn."""
@@ -261,15 +273,16 @@ class EventQuestions:
     def _ask_again(self, item: _Waiting, verdict: Verdict, frames: Sequence[Frame]) -> bool:
         """Let it wait for newer frames; False when its verdict stands."""
         node = self._node
-        if (self._closed or verdict.cause not in _UNCLEAR
-                or item.asked_again >= node.settings.ask_again):
+        if verdict.cause not in _UNCLEAR or item.asked_again >= node.settings.ask_again:
             return False
-        node.stats.count("asked_again")
         again = _Waiting(item.asked, item.event, item.subject,
                          verdict.stamp_s + node.settings.policy.min_separation_s,
                          *self._times(), verdict, frames, item.asked_again + 1)
         with self._lock:
-            self._waiting.append(again)
+            if self._closed or item.over:
+                return False
+            self._wait(again)
+        node.stats.count("asked_again")
         return True
 
     def _unseen(self, item: _Waiting) -> Verdict:

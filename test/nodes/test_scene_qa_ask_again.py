@@ -1,6 +1,8 @@
 """scene_qa over DDS asks a zone event's unclear question again, and publishes one verdict."""
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,44 @@ def test_who_has_left_is_not_waited_for(tiny_vlm: Path) -> None:
         b.event(ZoneEvent.LEAVE)
         verdict = wait_for(lambda: b.verdicts, "the verdict")[0]
         assert verdict.header.stamp == second.header.stamp and "0.50" in verdict.reason
+
+
+def leaves(b: QaBench) -> None:
+    b.event(ZoneEvent.LEAVE)
+
+
+def clock_goes_back(b: QaBench) -> None:
+    b.frame(60.0)
+
+
+@pytest.mark.parametrize(("name", "happens"), [("add", leaves), ("drop", clock_goes_back)])
+def test_nor_is_who_leaves_while_the_model_works(
+        tiny_vlm: Path, monkeypatch: pytest.MonkeyPatch, name: str,
+        happens: Callable[[QaBench], None]) -> None:
+    with qa_bench(engine__model=str(tiny_vlm), templates=TEMPLATES, ask_again=1,
+                  second_frame_timeout_s=60.0) as b:
+        works, go, told = threading.Event(), threading.Event(), threading.Event()
+
+        def yes_no(*_: Any) -> list[YesNo]:
+            works.set()
+            assert go.wait(60)
+            return [YesNo(0.5, 1.0, 1.0)] * 2
+        b.node.engine.yes_no = yes_no
+        first, second = two_sightings(b, 4.0, 3.0)
+        b.event(at=first.header.stamp)
+        wait_for(works.is_set, "the model to work")
+        tell = getattr(b.node._questions, name)
+
+        def noted(*what: Any) -> None:
+            tell(*what)
+            told.set()
+        monkeypatch.setattr(b.node._questions, name, noted)
+        happens(b)
+        wait_for(told.is_set, "the questions to be told")
+        go.set()
+        verdict = wait_for(lambda: b.verdicts, "the verdict")[0]
+        assert verdict.header.stamp == second.header.stamp and "0.50" in verdict.reason
+        assert not b.node.stats.counters().get("asked_again")
 
 
 def test_it_may_be_asked_only_once(tiny_vlm: Path) -> None:
