@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 
-from smolvlm_ros.qa.verdict import Answer, Origin, Verdict
+from smolvlm_ros.qa.verdict import NEVER_S, Answer, Origin, Verdict
 from smolvlm_ros.qa.verdict import Cause as Why
 from smolvlm_ros.remote.budget import Left
 from smolvlm_ros.remote.escalation import Escalation
@@ -43,9 +43,13 @@ class Case:
 
     @property
     def wanted(self) -> bool:
-        """True when a server is to be asked: doubts about what was seen, and high stakes."""
+        """True when a server is to be asked: doubts about what was seen, and high stakes.
+
+        A question that was refused, or at which the model failed, leaves no doubt about what was
+        seen: its verdict is valid at no time, and a server's YES or NO to it would have expired.
+        """
         if self.verdict.answer is Answer.UNSURE:
-            return self.verdict.cause in _DOUBTS
+            return self.verdict.cause in _DOUBTS and self.verdict.valid_until_s != NEVER_S
         return self.high_stakes
 
     @property

@@ -70,9 +70,11 @@ class Escalating:
     def stop(self) -> None:
         """End what is under way; who waits gets the robot's own verdict."""
         opinion, self._opinion = self._opinion, None
-        self._faults.clear(FAULT)
-        if opinion is not None and not opinion.close():
-            raise RuntimeError("a request to the server is still under way; it ends by itself")
+        try:
+            if opinion is not None and not opinion.close():
+                raise RuntimeError("a request to the server is still under way; it ends by itself")
+        finally:
+            self._faults.clear(FAULT)
 
     def close(self) -> None:
         """Give up the server."""
@@ -137,7 +139,7 @@ class Escalating:
         elif outcome.id and not outcome.recorded:
             self._faults.set(FAULT, Level.ERROR, "what a server answered is not in the memory; see "
                              "the memory's file and disk", _SHOWN_S)
-        elif outcome.cause in _FAILED:
+        elif outcome.cause in _FAILED and self._opinion is not None:  # the end is no failure
             self._faults.set(FAULT, Level.WARN, f"no second opinion: {outcome.reason}", _SHOWN_S)
 
 

@@ -24,7 +24,7 @@ from rcl_interfaces.srv import SetParametersAtomically  # noqa: E402
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent  # noqa: E402
 from smolvlm_ros.srv import AskScene, FindMoment  # noqa: E402
 
-from smolvlm_ros.qa.engine import Engine  # noqa: E402
+from smolvlm_ros.qa.engine import Engine, EngineError  # noqa: E402
 from smolvlm_ros.qa.verdict import YesNo  # noqa: E402
 from smolvlm_ros.remote.opinion import SecondOpinion  # noqa: E402
 from smolvlm_ros.ros.stamps import to_seconds  # noqa: E402
@@ -172,6 +172,20 @@ def test_high_stakes_are_confirmed_or_unsure(monkeypatch: pytest.MonkeyPatch, tm
         b.event(ZoneEvent.DWELL, at=first.header.stamp)  # its template says so
         wait_for(lambda: len(b.verdicts) == 4, "the event's verdict")
         assert b.verdicts[3].answer == SceneVerdict.UNSURE and "NO" in b.verdicts[3].escalation
+
+
+def test_an_event_that_the_model_fails_at_stays_here(monkeypatch: pytest.MonkeyPatch,
+                                                     tmp_path: Path) -> None:
+    def fails(*_: Any) -> Any:
+        raise EngineError("out of memory")
+
+    with serving(answer()) as server, bench(monkeypatch, tmp_path, server.url) as (b, engine):
+        monkeypatch.setattr(engine, "yes_no", fails)
+        first, _ = two_crops(b)
+        b.event(at=first.header.stamp)
+        verdict = wait_for(lambda: b.verdicts, "the event's verdict")[0]
+        assert (verdict.answer, verdict.escalation) == (SceneVerdict.UNSURE, "")
+        assert "out of memory" in verdict.reason and server.requests == []
 
 
 def test_what_a_server_said_is_not_told_of_other_frames_under_the_same_stamps(

@@ -50,6 +50,13 @@ def test_which_verdicts_are_asked_about(own, high_stakes, cause, wanted) -> None
     assert Case(verdict(own, cause), (), high_stakes).wanted is wanted
 
 
+@pytest.mark.parametrize("high_stakes", [False, True])
+def test_a_question_that_was_not_answered_stays_here(high_stakes: bool) -> None:
+    refused = Verdict(QUESTION, UNSURE, math.nan, (), Why.INCOMPLETE, "the queue is full",
+                      stamp_s=10.0)
+    assert not Case(refused, (), high_stakes).wanted
+
+
 @pytest.mark.parametrize(("own", "server", "cause", "answer", "origin"), [
     # A doubt is decided by a server's clear answer, and by nothing else.
     (UNSURE, YES, Cause.ANSWERED, YES, Origin.SERVER),
