@@ -12,6 +12,7 @@ from smolvlm_ros.qa.rate import RateConfig, RateLimiter
 from smolvlm_ros.qa.scheduler import Refused
 
 _ANSWER_S = 0.5  # from the sent answer, or an action's end, to the client's hands
+_RESTS = 2  # who asks without a pause does not keep a service from its end
 
 
 class Waiters:
@@ -99,12 +100,23 @@ class Waiters:
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until all have left and have had the time to get their answers.
 
-        A busy client that hears of its service's end before it has taken the answer drops it.
+        A busy client that hears of its service's end before it has taken the answer drops it. Who
+        asks meanwhile is answered, and waited for too, once.
 
         Returns:
             False when some have not left within the time.
         """
+        until_s = time.monotonic() + timeout_s
+        for _ in range(_RESTS):
+            empty, rest_s = self._look(until_s)
+            if rest_s <= 0:
+                return empty
+            time.sleep(rest_s)  # without the lock: whoever asks needs it
+        return self._look(until_s)[0]
+
+    def _look(self, until_s: float) -> tuple[bool, float]:
+        """Whether all have left by that time, and how long the last one's answer may take yet."""
         with self._changed:
-            empty = self._changed.wait_for(lambda: not self._count and not self._unsent, timeout_s)
-            time.sleep(max(0.0, self._left_s + _ANSWER_S - time.monotonic()))
-            return empty
+            empty = self._changed.wait_for(lambda: not self._count and not self._unsent,
+                                           max(0.0, until_s - time.monotonic()))
+            return empty, self._left_s + _ANSWER_S - time.monotonic()

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,4 +92,49 @@ def test_whoever_has_just_left_gets_the_answer_first(monkeypatch: pytest.MonkeyP
     slept: list[float] = []
     monkeypatch.setattr(module.time, "sleep", slept.append)
     assert waiters.wait_empty(0.0) and Waiters(1).wait_empty(0.0)
-    assert slept[0] < 0.1 and slept[1] == 0.0
+    assert sum(slept) < 0.1
+
+
+def resting(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[int], None]) -> list[float]:
+    """The seconds of each rest, as they come, by a clock that only rests move; `meanwhile` is
+    called in the middle of each, with their number."""
+    rests: list[float] = []
+    now = [100.0]
+
+    def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        now[0] += seconds / 2
+        meanwhile(len(rests))
+        now[0] += seconds / 2
+    monkeypatch.setattr(module, "_ANSWER_S", 0.5)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    return rests
+
+
+def asked_elsewhere(service: Service) -> None:
+    thread = threading.Thread(target=service.execute, args=("Is it open?",), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive(), "who asks is kept waiting for the end"
+
+
+def test_who_asks_while_the_last_answer_is_taken_is_answered_and_waited_for(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    service, waiters = Service(), Waiters(1)
+    service.go.set()
+    waiters.until_sent(service)
+    rests = resting(monkeypatch, lambda n: asked_elsewhere(service) if n == 1 else None)
+    service.execute("Is it on?")
+    assert waiters.wait_empty(5.0)
+    assert rests == [0.5, 0.25]  # who came in the middle gets as much time
+    assert waiters.wait_empty(5.0) and len(rests) == 2
+
+
+def test_who_asks_without_a_pause_does_not_keep_the_service_from_its_end(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    service, waiters = Service(), Waiters(1)
+    service.go.set()
+    waiters.until_sent(service)
+    rests = resting(monkeypatch, lambda n: asked_elsewhere(service))
+    service.execute("Is it on?")
+    assert waiters.wait_empty(5.0) and len(rests) == 2
