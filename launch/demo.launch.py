@@ -17,11 +17,11 @@ from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import Node, SetRemap
 from launch_ros.parameter_descriptions import ParameterValue
 
-from smolvlm_ros.demo.wiring import wiring_of_file
+from smolvlm_ros.demo.wiring import opening, wiring_of_source
 from smolvlm_ros.demo.world import DEMO_SOURCE, world_parameters
 from smolvlm_ros.launching.arguments import flag, is_true, refuse_unknown_arguments
 from smolvlm_ros.launching.models import choose_models, models_argument
-from smolvlm_ros.launching.parameter_file import value_of
+from smolvlm_ros.launching.recording import also_record
 from smolvlm_ros.launching.requirements import require_parameters
 from smolvlm_ros.launching.sim_time import sim_time_parameters
 from smolvlm_ros.launching.startup import Stage, full_name, start_in_order
@@ -64,10 +64,11 @@ def choose(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     file = require_parameters(values["params_file"])
     try:
         world = world_parameters(values["source"], zones=values["params_file"] == PARAMETERS)
-        wiring = wiring_of_file(values["source"], value_of(file, "video_source", "image_topic", ""))
+        wiring = wiring_of_source(values["source"], opening(file))
     except SourceError as error:
         raise RuntimeError(str(error)) from error
     choose_models(context, values["source"], merged(world, wiring.parameters), wiring.frame_id)
+    also_record(context, [topic for _, topic in wiring.remappings])
     return [SetRemap(*pair) for pair in wiring.remappings]
 
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,13 @@ from smolvlm_ros.demo.preparing import prepare
 from smolvlm_ros.demo.processes import Child, ChildError
 from smolvlm_ros.demo.screen import Screen
 from smolvlm_ros.demo.sheet import write_sheet
-from smolvlm_ros.demo.wiring import wiring_of, wiring_of_file
+from smolvlm_ros.demo.wiring import NODE, Opening, Wiring, opening, wiring_of_source
 from smolvlm_ros.demo.world import world_parameters
 from smolvlm_ros.drawing import Mp4Writer
-from smolvlm_ros.launching.parameter_file import write_with_values
+from smolvlm_ros.launching.parameter_file import read, write_with_values
 from smolvlm_ros.models.choice import AUTO, Parameters, merged, resolve
 from smolvlm_ros.recording import McapRecorder, RecordingError
-from smolvlm_ros.sources import SourceError, open_source
+from smolvlm_ros.sources import SourceError
 
 PARAMETERS = "parameters.yaml"
 _RESULTS = ("recording", "annotated.mp4", "contact_sheet.png", "funnel.json")
@@ -69,17 +68,16 @@ def run_demo(options: DemoOptions) -> int:
     Raises:
         SourceError: when the source cannot be played; nothing is started then.
         ModelError: when the models cannot be had, or are not for this source; likewise.
+        ValueError: when the parameter file is none; likewise.
     """
     _refuse_own_results(options)
-    values = _chosen(options)
-    with open_source(options.source) as probe:
-        first = probe.read()
-        fps = probe.fps or 10.0
-        if first is None:
-            raise SourceError(f"{options.source} has no frames; give another source")
+    file = options.parameters or shared_file("config/demo.yaml")
+    how = opening(read(file), options.overrides)
+    wiring = wiring_of_source(options.source, how)
+    values = _chosen(options, wiring)
+    fps = _frame_rate(options.source, how)
     output = _fresh(options.output)
-    write_with_values(options.parameters or shared_file("config/demo.yaml"), values,
-                      output / PARAMETERS)
+    write_with_values(file, values, output / PARAMETERS)
     os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(shared_file("config/fastdds.xml")))
     journal = Journal(options.source)
     film = Film(Mp4Writer(output / "annotated.mp4", min(fps, 60.0))) if options.film else None
@@ -87,7 +85,7 @@ def run_demo(options: DemoOptions) -> int:
     interrupted = _Interrupt()
     code = 0
     try:
-        _play(options, journal, recorder, film, first, interrupted)
+        _play(options, journal, recorder, film, wiring, interrupted)
     except ChildError as error:
         print(f"demo: {error}")
         code = 1
@@ -100,15 +98,24 @@ def run_demo(options: DemoOptions) -> int:
     return code
 
 
-def _chosen(options: DemoOptions) -> Parameters:
-    """What the models and the embedded world set, by node; the models are made ready."""
-    choice = resolve(options.models, options.source, wiring_of_file(options.source).frame_id)
+def _chosen(options: DemoOptions, wiring: Wiring) -> Parameters:
+    """What the models, the embedded world and the wiring set; the models are made ready."""
+    choice = resolve(options.models, options.source, wiring.frame_id)
     if choice.note:
         print(f"demo: {choice.note}")
     values = merged(choice.parameters(),
-                    world_parameters(options.source, zones=options.parameters is None))
+                    world_parameters(options.source, zones=options.parameters is None),
+                    wiring.parameters)
     prepare(values, lambda text: print(f"demo: {text}", flush=True))
     return values
+
+
+def _frame_rate(source: str, how: Opening) -> float:
+    """Frames per second of a source, which has at least one."""
+    with how.open(source) as probe:
+        if probe.read() is None:
+            raise SourceError(f"{source} has no frames; give another source")
+        return probe.fps or 10.0
 
 
 class _Interrupt:
@@ -128,16 +135,19 @@ class _Interrupt:
 
 
 def _play(options: DemoOptions, journal: Journal, recorder: McapRecorder | None, film: Film | None,
-          first: Any, interrupted: _Interrupt) -> None:
+          wiring: Wiring, interrupted: _Interrupt) -> None:
     from smolvlm_ros.nodes.demo_watch import watching  # ROS, once the environment is set
 
     children: list[Child] = []
-    with watching(journal, recorder, film, first.compressed is not None) as watch:
+    with watching(journal, recorder, film, wiring) as watch:
         try:
-            children.append(Child("funnel", _arguments(options, _funnel_extra(options, first)),
+            children.append(Child("funnel", _arguments(options, _funnel_extra(wiring)),
                                   options.output / "funnel.log"))
-            _until(lambda: _STAGES <= watch.active, children, interrupted, _READY_S)
-            children.append(Child("video_source", _arguments(options, _source_extra(options, film)),
+            begin = time.monotonic()
+            while not _STAGES <= watch.active and not interrupted:
+                _check(children, watch, _STAGES, begin)
+                time.sleep(0.05)
+            children.append(Child(NODE, _arguments(options, _source_extra(options, film)),
                                   options.output / "video_source.log"))
             _watch(options, journal, watch, children, interrupted)
         finally:
@@ -152,8 +162,7 @@ def _watch(options: DemoOptions, journal: Journal, watch: Any, children: list[Ch
     begin = time.monotonic()
     asked, answers_by_s = False, math.inf
     while not interrupted:
-        for child in children:
-            child.check()
+        _check(children, watch, {NODE}, begin)
         screen.draw()
         time.sleep(0.2)
         elapsed_s = time.monotonic() - begin
@@ -172,33 +181,36 @@ def _watch(options: DemoOptions, journal: Journal, watch: Any, children: list[Ch
     screen.draw(final=True)
 
 
-def _until(reached: Callable[[], bool], children: list[Child], interrupted: _Interrupt,
-           limit_s: float) -> None:
-    deadline = time.monotonic() + limit_s
-    while not reached() and not interrupted:
-        for child in children:
-            child.check()
-        if time.monotonic() > deadline:
-            raise ChildError(f"the funnel was not active within {limit_s:g} s; see funnel.log in "
-                             "the output")
-        time.sleep(0.05)
+def _check(children: list[Child], watch: Any, nodes: set[str], begin: float) -> None:
+    """Raise ChildError when a process has ended, or a node refuses to start or takes too long.
+
+    Args:
+        children: the processes.
+        watch: the DemoWatch.
+        nodes: those that are to become active.
+        begin: since when they are waited for.
+    """
+    for child in children:
+        child.check()
+    for node, reason in watch.refused.items():
+        raise ChildError(f"{node} does not start: {reason}")
+    late = nodes - watch.active
+    if late and time.monotonic() - begin > _READY_S:
+        raise ChildError(f"{', '.join(sorted(late))} not active within {_READY_S:g} s; see the "
+                         "logs in the output")
 
 
 def _arguments(options: DemoOptions, extra: list[str]) -> list[str]:
     arguments = ["--ros-args", "--params-file", str(options.output / PARAMETERS)]
-    for node in (*sorted(_STAGES), "video_source"):
+    for node in (*sorted(_STAGES), NODE):
         arguments += ["-p", f"{node}:autostart:=true"]
     for node, name, value in options.overrides:
         arguments += ["-p", f"{node}:{name}:={value}"]
     return arguments + extra
 
 
-def _funnel_extra(options: DemoOptions, first: Any) -> list[str]:
+def _funnel_extra(wiring: Wiring) -> list[str]:
     extra = ["-r", "image:=image_raw", "-r", "image/compressed:=image_raw/compressed"]
-    wiring = wiring_of(first)
-    for node, values in wiring.parameters.items():
-        extra += [part for name, value in values.items()
-                  for part in ("-p", f"{node}:{name}:={value}")]
     return extra + [part for pair in wiring.remappings for part in ("-r", ":=".join(pair))]
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, ExecuteProcess
@@ -12,6 +13,7 @@ from smolvlm_ros.launching.sim_time import is_sim_time
 from smolvlm_ros.launching.startup import full_name
 from smolvlm_ros.launching.topics import ANONYMIZED, GLOBAL_TOPICS, TOPICS, WITH_FACES
 
+_ALSO = "record_also"  # a launch configuration, declared by nobody: not for the command line
 _FLUSH_S = "20"  # what it may take to write what is still in memory when the launch ends
 
 
@@ -46,10 +48,23 @@ def check_recording(context: LaunchContext) -> None:
         require_package(package, "record:=true")
 
 
+def also_record(context: LaunchContext, topics: Sequence[str]) -> None:
+    """Have topics recorded that take the place of the funnel's own, such as a sensor's depth.
+
+    Every message of them is written, those of frames that did not pass too.
+
+    Args:
+        context: of the launch.
+        topics: relative names, in the funnel's namespace.
+    """
+    context.launch_configurations[_ALSO] = " ".join(topics)
+
+
 def recorder(context: LaunchContext, namespace: str) -> ExecuteProcess:
     """Records into a folder rosbag2_NAMESPACE_DATE_TIME in the working directory."""
     pictures = ANONYMIZED if anonymizes(context) else WITH_FACES
-    topics = [full_name(context, namespace, topic) for topic in (*TOPICS, *pictures)]
+    also = context.launch_configurations.get(_ALSO, "").split()
+    topics = [full_name(context, namespace, topic) for topic in (*TOPICS, *pictures, *also)]
     return ExecuteProcess(
         cmd=["ros2", "bag", "record", *topics, *GLOBAL_TOPICS, "--storage", "mcap",
              "--output", _folder(full_name(context, namespace)),

@@ -12,7 +12,6 @@ import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Bool, Header
@@ -20,11 +19,13 @@ from vision_msgs.msg import Detection3DArray
 
 from smolvlm_ros.demo.film import Film
 from smolvlm_ros.demo.journal import CallEntry, Journal, Moment, VerdictEntry, ZoneEntry
+from smolvlm_ros.demo.wiring import Wiring
 from smolvlm_ros.msg import GateState, SceneVerdict, ZoneEvent
 from smolvlm_ros.nodes import depth, detector, fusion, gate, scene_qa, video_source
-from smolvlm_ros.recording import McapRecorder, RecordingError, TopicQos, definition_text
+from smolvlm_ros.recording import McapRecorder
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.interface import DIAGNOSTICS, Endpoint
+from smolvlm_ros.ros.listening import DEPTH, Listening
 from smolvlm_ros.ros.process import Spinner
 from smolvlm_ros.ros.qos import make_profile
 from smolvlm_ros.ros.stamps import to_nanoseconds, to_seconds
@@ -38,11 +39,11 @@ _ANSWERS = ("UNSURE", "YES", "NO")
 _STATUS = ("OK", "REFUSED", "NO_FRAME", "NO_MODEL", "GEOMETRY")
 _TF = Endpoint("/tf", "tf2_msgs/msg/TFMessage", "Moving transforms.")
 _TF_STATIC = Endpoint("/tf_static", "tf2_msgs/msg/TFMessage", "Fixed transforms.", latched=True)
-_RECORDED = (gate.PASSED, gate.PASSED_INFO, gate.STATE, depth.DEPTH, depth.DEPTH_INFO,
-             detector.DETECTIONS, detector.LABELS, fusion.OBJECTS, fusion.ZONE_EVENTS,
-             fusion.MARKERS, fusion.ANNOTATED, scene_qa.VERDICTS, DIAGNOSTICS, _TF, _TF_STATIC)
+_RECORDED = (gate.PASSED, gate.PASSED_INFO, gate.STATE, detector.DETECTIONS, detector.LABELS,
+             fusion.OBJECTS, fusion.ZONE_EVENTS, fusion.MARKERS, fusion.ANNOTATED,
+             scene_qa.VERDICTS, DIAGNOSTICS, _TF, _TF_STATIC)
+_REFUSALS = ("configure failed", "activate failed")  # as FunnelNode words them
 _PICTURES_KEPT = 16
-_DEPTH = 100  # messages kept while this process pauses: all of them are counted
 _ENDED_MS = 60_000  # the source has ended: no fresh frame comes, its last ones must do
 _STAGES = {"gate": "gate", "depth": "depth", "detector": "detector", "fusion": "fusion",
            "age_at_fusion": "camera_to_objects", "verdict": "verdict"}
@@ -69,16 +70,21 @@ class DemoWatch(Node):  # type: ignore[misc]
         journal: what it fills.
         recorder: takes every message as it came; None for no recording.
         film: takes every camera frame; None for no film.
-        compressed: the camera's frames are CompressedImage.
+        wiring: of the source: the form of its frames, and whose depth fusion takes.
+
+    Attributes:
+        finished: the source has been played to its end.
+        last_message_s: when the last message came, of the monotonic clock.
+        active: nodes that have said that they are.
+        refused: why, by node, one that tried to start did not.
     """
 
     def __init__(self, journal: Journal, recorder: McapRecorder | None, film: Film | None,
-                 compressed: bool = False) -> None:
+                 wiring: Wiring) -> None:
         super().__init__("demo_watch")
         self.stats = Stats()
         self._transforms = TransformSource(self)
         self._journal = journal
-        self._recorder = recorder
         self._film = film
         self._passed: OrderedDict[int, Image] = OrderedDict()
         self._depths: OrderedDict[int, Image] = OrderedDict()
@@ -87,17 +93,24 @@ class DemoWatch(Node):  # type: ignore[misc]
         self._outstanding = 0
         self.last_message_s = time.monotonic()
         self.active: set[str] = set()
+        self.refused: dict[str, str] = {}
+        self._topics = Listening(self, recorder)
         handlers: dict[str, Callable[[Any], None]] = {
             gate.STATE.name: self._on_state, gate.PASSED.name: self._on_passed,
-            depth.DEPTH.name: self._on_depth, fusion.OBJECTS.name: self._on_objects,
-            fusion.ZONE_EVENTS.name: self._on_zone_event, fusion.ANNOTATED.name: self._on_annotated,
-            scene_qa.VERDICTS.name: self._on_verdict, DIAGNOSTICS.name: self._on_diagnostics}
+            fusion.OBJECTS.name: self._on_objects, fusion.ZONE_EVENTS.name: self._on_zone_event,
+            fusion.ANNOTATED.name: self._on_annotated, scene_qa.VERDICTS.name: self._on_verdict,
+            DIAGNOSTICS.name: self._on_diagnostics}
         for endpoint in _RECORDED:
-            self._listen(endpoint, handlers.get(endpoint.name))
+            self._topics.listen(endpoint, handlers.get(endpoint.name))
+        metres, info = ((video_source.DEPTH, video_source.DEPTH_INFO) if wiring.depth
+                        else (depth.DEPTH, depth.DEPTH_INFO))
+        # A source's depth comes with each of its frames.
+        self._topics.listen(metres, self._on_depth, of_passed=wiring.depth)
+        self._topics.listen(info, of_passed=wiring.depth)
         if film is not None:
-            camera = video_source.COMPRESSED if compressed else video_source.IMAGE
+            camera = video_source.COMPRESSED if wiring.compressed else video_source.IMAGE
             self.create_subscription(camera.load_type(), camera.name, self._on_image,
-                                     make_profile("reliable", _DEPTH))
+                                     make_profile("reliable", DEPTH))
         self.create_subscription(Bool, "video_source/finished", self._on_finished,
                                  make_profile("reliable", 1, latched=True))
         self._ask_client = self.create_client(AskScene, "scene_qa/ask")
@@ -142,26 +155,6 @@ class DemoWatch(Node):  # type: ignore[misc]
             self._outstanding += 1
         client.call_async(request).add_done_callback(done)
 
-    def _listen(self, endpoint: Endpoint, handler: Callable[[Any], None] | None) -> None:
-        """Take a topic's messages serialised: recorded as they came, read only where needed."""
-        kind = endpoint.load_type()
-        topic = self.resolve_topic_name(endpoint.name)
-        if self._recorder is not None:
-            self._recorder.add_topic(topic, endpoint.type, definition_text(endpoint.type),
-                                     qos=TopicQos(transient_local=endpoint.latched))
-
-        def received(serialised: bytes) -> None:
-            if self._recorder is not None:
-                try:
-                    self._recorder.add(topic, serialised, time.time_ns())
-                except RecordingError as error:
-                    self.get_logger().error(str(error))
-                    self._recorder = None
-            if handler is not None:
-                handler(deserialize_message(serialised, kind))
-        self.create_subscription(kind, topic, received,
-                                 make_profile("reliable", _DEPTH, endpoint.latched), raw=True)
-
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.last_message_s = time.monotonic()
         if self._film is not None:
@@ -182,6 +175,7 @@ class DemoWatch(Node):  # type: ignore[misc]
 
     def _on_passed(self, message: Image) -> None:
         _keep(self._passed, message)
+        self._topics.passed(to_nanoseconds(message.header.stamp))
 
     def _on_depth(self, message: Image) -> None:
         _keep(self._depths, message)
@@ -264,6 +258,9 @@ class DemoWatch(Node):  # type: ignore[misc]
             values = {v.key: v.value for v in status.values}
             if values.get("state") == "active":
                 self.active.add(name)
+            for key, text in values.items():
+                if key.startswith("finding_") and text.startswith(_REFUSALS):
+                    self.refused[name] = text
             level = (int.from_bytes(status.level, "big") if isinstance(status.level, bytes)
                      else status.level)
             with self._journal.lock:

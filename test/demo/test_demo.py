@@ -178,6 +178,19 @@ def test_what_cannot_work_is_refused_before_anything_starts(
     assert not output.exists() and "Traceback" not in text
 
 
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--pitch", "95"), r"video_source does not start: configure failed: .*mount\.pitch_deg.* 90"),
+    pytest.param(("-p", "fusion:heartbeet:=1.0"),
+                 "fusion does not start: configure failed: .*heartbeet", marks=pytest.mark.slow),
+])
+def test_a_node_that_refuses_its_parameters_ends_the_demo(arguments: tuple[str, ...], words: str,
+                                                          tmp_path: Path) -> None:
+    process = start(tmp_path / "out", "--source", "demo", "--models", "none", *arguments)
+    text = finish(process, 100)  # less than what a node that says nothing is given
+    assert process.returncode == 1 and re.search(words, text), text
+    assert "Traceback" not in text and children_of(tmp_path) == []
+
+
 def test_results_of_an_earlier_run_are_not_deleted_under_it(tmp_path: Path) -> None:
     recording = tmp_path / "recording"
     recording.mkdir()

@@ -159,15 +159,24 @@ def test_the_embedded_checkpoints_on_somebody_s_images_are_warned_of(
     assert len(said) == 1 and "world-vlm" in said[0] and "embedded world only" in said[0]
 
 
+CALIBRATION = """
+image_width: 8
+image_height: 6
+camera_matrix: {rows: 3, cols: 3, data: [5.0, 0, 4.0, 0, 5.0, 3.0, 0, 0, 1]}
+"""
+
+
 @pytest.mark.parametrize("kind", ["compressed", "rgbd", "folder"])
 def test_the_funnel_is_wired_for_the_source(kind: str, tmp_path: Path,
                                             monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
+    from smolvlm_ros.camera import CameraModel
     from smolvlm_ros.demo import wiring
+    from smolvlm_ros.launching.recording import recorder
     from smolvlm_ros.sources import SourceFrame
     image = np.zeros((4, 4, 3), np.uint8)
-    asked: list[tuple[str, str]] = []
+    asked: list[tuple[str, dict[str, Any]]] = []
 
     class Probe:
         def __enter__(self) -> Any:
@@ -181,18 +190,24 @@ def test_the_funnel_is_wired_for_the_source(kind: str, tmp_path: Path,
     frames = {"folder": SourceFrame(0.0, image), "compressed": SourceFrame(0.0, compressed=b"jpeg"),
               "rgbd": SourceFrame(0.0, image, depth=np.ones((4, 4), np.float32))}
 
-    def opened(source: str, image_topic: str = "") -> Probe:
-        asked.append((source, image_topic))
+    def opened(source: str, **how: Any) -> Probe:
+        asked.append((source, how))
         return Probe()
     monkeypatch.setattr(wiring, "open_source", opened)
     parameters = tmp_path / "mine.yaml"
-    parameters.write_text("/**/video_source:\n  ros__parameters: {image_topic: /front/image}\n")
-    demo, (_, context) = load("demo.launch.py"), funnel_context()
+    (tmp_path / "front.yaml").write_text(CALIBRATION)
+    told = {"image_topic": "/front/image", "info_topic": "/front/info",
+            "camera_info_file": str(tmp_path / "front.yaml")}
+    parameters.write_text(yaml.safe_dump({"/**/video_source": {"ros__parameters": told}}))
+    demo, (_, context) = load("demo.launch.py"), funnel_context(record="true")
     context.launch_configurations.update(source=str(tmp_path), params_file=str(parameters),
                                          models="params")
     remaps = {tuple("".join(context.perform_substitution(p) for p in part)
                     for part in (each.src, each.dst)) for each in demo.choose(context)}
-    assert asked == [(str(tmp_path), "/front/image")]
+    # As the node will open it.
+    assert asked == [(str(tmp_path), {"image_topic": "/front/image", "info_topic": "/front/info",
+                                      "camera": CameraModel(8, 6, 5.0, 5.0, 4.0, 3.0, (),
+                                                            "plumb_bob")})]
     told = yaml.safe_load(Path(context.launch_configurations["params_file"]).read_text())
     assert ("/**/gate" in told) == (kind == "compressed")
     if kind == "compressed":
@@ -203,6 +218,27 @@ def test_the_funnel_is_wired_for_the_source(kind: str, tmp_path: Path,
                       if kind == "rgbd" else set())
     if kind == "rgbd":
         assert told["/**/fusion"]["ros__parameters"] == {"depth_anchor": "surface"}
+    recorded = {"/robot1/source/depth/image_rect", "/robot1/source/depth/camera_info"}
+    assert recorded & set(words_of(recorder(context, "robot1"))) == (
+        recorded if kind == "rgbd" else set())
+
+
+@pytest.mark.parametrize("depth", [False, True])
+def test_the_exact_depth_of_the_embedded_world_is_taken_where_it_is_asked_for(depth: bool) -> None:
+    demo, (_, context) = load("demo.launch.py"), funnel_context()
+    context.launch_configurations.update(source=f"world:room?seed=1&depth={int(depth)}",
+                                         params_file=demo.PARAMETERS, models="none")
+    assert len(demo.choose(context)) == 2 * depth
+    told = yaml.safe_load(Path(context.launch_configurations["params_file"]).read_text())
+    anchor = told["/**/fusion"]["ros__parameters"]["depth_anchor"]
+    assert anchor == ("surface" if depth else "contact")
+
+
+def test_a_calibration_that_is_missing_is_named(errors: list[str], tmp_path: Path) -> None:
+    parameters = tmp_path / "mine.yaml"
+    parameters.write_text("/**/video_source:\n  ros__parameters: {camera_info_file: no.yaml}\n")
+    assert run(include("demo.launch.py", source="demo", params_file=str(parameters))) == 1
+    assert any("calibration no.yaml cannot be read" in error for error in errors), errors
 
 
 def test_a_source_that_is_no_world_is_named(errors: list[str]) -> None:
