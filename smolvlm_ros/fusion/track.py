@@ -106,6 +106,7 @@ class LiveTrack:
         self.size, self.score, self.range_m = thing.size, thing.score, thing.range_m
         self.xyxy = thing.xyxy
         self.last_seen_s = stamp_s
+        self.there_s = stamp_s   # it may have stayed longer than frames have shown it
         self.missing_s = None
         self.hits += 1
         self._place = self.x[:3], self.p[:3, :3]
@@ -114,12 +115,9 @@ class LiveTrack:
         """Note that something like it was seen in that box, without a pose."""
         self.xyxy, self.missing_s = xyxy, None
 
-    def kept(self, stamp_s: float, unchanged_s: float, config: TrackConfig) -> bool:
-        """Whether it is remembered; who was there in the last frame stayed until `unchanged_s`."""
-        there_s = self.last_seen_s
-        if self.missing_s is None:
-            there_s = max(there_s, unchanged_s)
-        return stamp_s - there_s <= config.keep_s
+    def kept(self, stamp_s: float, config: TrackConfig) -> bool:
+        """Whether it is remembered."""
+        return stamp_s - self.there_s <= config.keep_s
 
     def expected(self, stamp_s: float, config: TrackConfig
                  ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

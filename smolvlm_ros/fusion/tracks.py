@@ -34,7 +34,6 @@ class Tracker3D:
         self._live: list[LiveTrack] = []
         self._next = 1
         self._stamp_s: float | None = None
-        self._unchanged_s = -math.inf
         self.configure(config)
 
     def configure(self, config: TrackConfig) -> None:
@@ -46,11 +45,12 @@ class Tracker3D:
         """Forget all tracks; numbers are not used again."""
         self._live = []
         self._stamp_s = None
-        self._unchanged_s = -math.inf
 
     def unchanged(self, stamp_s: float) -> None:
         """Note that at this stamp all was as the newest frame has shown it."""
-        self._unchanged_s = stamp_s
+        for live in self._live:
+            if live.last_seen_s == self._stamp_s:
+                live.there_s = max(live.there_s, stamp_s)
 
     def update(self, objects: Sequence[Object3D], stamp_s: float,
                unplaced: Sequence[Unplaced] = ()) -> tuple[Track, ...]:
@@ -81,7 +81,7 @@ class Tracker3D:
             self.clear()
         dt = 0.0 if self._stamp_s is None else stamp_s - self._stamp_s
         self._stamp_s = stamp_s
-        self._live = [t for t in self._live if t.kept(stamp_s, self._unchanged_s, self.config)]
+        self._live = [t for t in self._live if t.kept(stamp_s, self.config)]
         for live in self._live:
             live.x, live.p = self._motion.predict(live.x, live.p, dt)
         sources = self._match(objects, stamp_s)
@@ -91,7 +91,6 @@ class Tracker3D:
                 live.glimpse(glimpsed[live.id])
             elif live.id not in sources and live.missing_s is None:
                 live.missing_s = stamp_s
-        self._live = [t for t in self._live if t.kept(stamp_s, self._unchanged_s, self.config)]
         return tuple(live.track(sources.get(live.id), live.id in glimpsed) for live in self._live)
 
     def _match(self, objects: Sequence[Object3D], stamp_s: float) -> dict[int, int]:
@@ -122,7 +121,6 @@ class Tracker3D:
         for thing in unplaced:
             same = [(_overlap(live.xyxy, thing.xyxy), live.id) for live in self._live
                     if live.id not in sources and live.id not in result
-                    and stamp_s - live.last_seen_s <= self.config.keep_s
                     and live.expected(stamp_s, self.config) is not None
                     and (live.class_name == thing.class_name
                          or self.config.any_class in (live.class_name, thing.class_name))]

@@ -119,7 +119,10 @@ def test_who_stands_there_in_the_last_frame_is_known_in_the_next_however_late_it
         assert seen(tracker.update([thing(0.0)], stamp)) == {0: 1}
         tracker.unchanged(stamp + 50.0)
         tracker.unchanged(stamp + 59.0 if stamp < 60.0 else stamp + 119.0)
-    assert tracker.update([], 300.0) == ()   # the frame that fails to show it, and it is too old
+    for stamp in (300.0, 329.0):   # frames that fail to show it, and keep_s after it was there
+        (track,) = tracker.update([], stamp)
+        assert not track.seen and track.last_seen_s == 180.0
+    assert tracker.update([], 330.0) == ()
 
 
 def test_who_stands_there_after_an_outage_may_be_somebody_else() -> None:
@@ -135,6 +138,27 @@ def test_a_box_without_a_pose_holds_a_track_no_longer_than_it_is_remembered() ->
     tracker.update([thing(0.0)], 0.0)
     held = [stamp for stamp in range(2, 60, 2) if tracker.update([], float(stamp), [in_box(0)])]
     assert held == list(range(2, 31, 2))
+
+
+def test_who_stayed_long_is_remembered_without_a_pose_and_over_one_miss() -> None:
+    tracker = Tracker3D(TrackConfig(keep_s=30.0))
+    tracker.update([thing(0.0)], 0.0)
+    tracker.unchanged(59.0)                # a slow heartbeat of the gate
+    (track,) = tracker.update([], 60.0, [in_box(0)])
+    assert track.unplaced
+    (track,) = tracker.update([], 61.0)    # nor does a single miss end it
+    assert not track.unplaced
+    assert seen(tracker.update([thing(0.0)], 63.0)) == {0: 1}
+
+
+def test_stillness_holds_no_track_that_the_last_frame_did_not_see() -> None:
+    tracker = Tracker3D(TrackConfig(keep_s=30.0))
+    tracker.update([thing(0.0), thing(5.0)], 0.0)
+    tracks = tracker.update([thing(10.0)], 1.0, [in_box(0)])
+    assert [(t.id, t.unplaced, t.seen) for t in tracks] == [
+        (1, True, False), (2, False, False), (3, False, True)]
+    tracker.unchanged(60.0)
+    assert [t.id for t in tracker.update([], 61.0, [in_box(0)])] == [3]
 
 
 def in_box(left: float, name: str = "person") -> Unplaced:
