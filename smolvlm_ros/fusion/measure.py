@@ -69,12 +69,14 @@ class DepthView:
         camera: model of the image that pixels are given in; same view as the depth map.
         stamp_s: when it was taken.
         config: as of `fuse`.
+        up: as of `fuse`.
     """
 
     depth_m: NDArray[np.floating]
     camera: CameraModel
     stamp_s: float
     config: FusionConfig = FusionConfig()
+    up: NDArray[np.float64] | None = None
 
     def at_pixel(self, pixel: ArrayLike, now_s: float, max_age_s: float = math.inf) -> Answer:
         """How far is what is seen at pixel (u, v)."""
@@ -89,7 +91,7 @@ class DepthView:
         if stale:
             return stale
         fused = fuse(np.asarray(xyxy, np.float64).reshape(1, 4), [1.0], [""], self.depth_m,
-                     self.camera, self.config)
+                     self.camera, self.config, self.up)
         if fused.unplaced:
             return Refusal(fused.unplaced[0].reason)
         thing = fused.objects[0]

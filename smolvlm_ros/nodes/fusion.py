@@ -260,8 +260,8 @@ class FusionNode(FunnelNode[FusionSettings]):
                             _SHOWN_S)
             return None
         self._evidence = Evidence(
-            DepthView(placed.depth_m, placed.camera, stamp_s, self.settings), header, tracks,
-            to_target, placed.fused.objects)
+            DepthView(placed.depth_m, placed.camera, stamp_s, self.settings, placed.up), header,
+            tracks, to_target, placed.fused.objects)
         seen = [t for t in tracks if t.seen]
         out = Header(stamp=header.stamp, frame_id=to_target.target)
         self._boxes.publish(to_tracked_boxes(header, seen, placed.fused.objects))

@@ -85,11 +85,13 @@ class Placed:
         camera: model of the image that the boxes are in.
         depth_m: shape (H, W) float32 metres, of the same view, at its own resolution.
         fused: the objects and what could not be placed.
+        up: which way was up in the camera's optical frame, where known.
     """
 
     camera: CameraModel
     depth_m: NDArray[np.float32]
     fused: Fused
+    up: NDArray[np.float64] | None = None
 
 
 def place(inputs: FrameInputs, endpoints: tuple[Endpoint, Endpoint, Endpoint],
@@ -126,7 +128,7 @@ def place(inputs: FrameInputs, endpoints: tuple[Endpoint, Endpoint, Endpoint],
                      camera, config, up)
         if fused.unplaced and not fused.objects:
             _check_depth(depth_m, fused.unplaced[0])
-    return Placed(camera, depth_m, fused)
+    return Placed(camera, depth_m, fused, up)
 
 
 def _check_depth(depth_m: NDArray[np.float32], unplaced: Unplaced) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from smolvlm_ros.camera import CameraModel
-from smolvlm_ros.fusion.fuse import FusionConfig
+from smolvlm_ros.depth import Mount, ground_depth
+from smolvlm_ros.fusion.fuse import FusionConfig, fuse
 from smolvlm_ros.fusion.measure import (
     Answer,
     DepthView,
@@ -16,6 +17,7 @@ from smolvlm_ros.fusion.measure import (
     between_tracks,
     nearest_of_class,
 )
+from smolvlm_ros.fusion.mount import mount_transform
 from smolvlm_ros.fusion.tracks import Track
 
 CAMERA = CameraModel(640, 480, 500.0, 500.0, 320.0, 240.0)
@@ -78,6 +80,20 @@ def test_box() -> None:
     # Columns 260 to 379 and rows 100 to 299: the middle is pixel (319.5, 199.5).
     assert answer.point == pytest.approx([-0.005, -0.405, 5.0])
     assert answer.age_s == 1.0
+
+
+def test_box_of_what_stands_before_a_tilted_camera_is_as_far_as_the_object() -> None:
+    place = mount_transform(3.0, 30.0, 0.0, "map", "camera")
+    post = np.array([(3.0, side, z) for side in (-0.25, 0.25) for z in (0.0, 1.7)])
+    pixels = CAMERA.project(place.inverse().apply(post)) + 0.5
+    box = np.concatenate([pixels.min(0), pixels.max(0)])
+    depth = ground_depth(CAMERA, Mount(3.0, np.radians(30.0)), 50.0)
+    config = EXACT.changed(depth_anchor="contact")
+    (thing,) = fuse([box], [1], ["person"], depth, CAMERA, config, place.up()).objects
+    answer = measured(DepthView(depth, CAMERA, 10.0, config, place.up()).in_box(box, 10.0))
+    assert answer.value_m == pytest.approx(float(np.linalg.norm(thing.position)))
+    assert answer.value_m == pytest.approx(math.hypot(3.0, 3.0 - 0.85), abs=0.15)
+    assert measured(DepthView(depth, CAMERA, 10.0, config).in_box(box, 10.0)).value_m > 4.0
 
 
 def test_depth_of_another_resolution() -> None:

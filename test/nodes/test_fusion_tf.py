@@ -9,9 +9,11 @@ import pytest
 pytest.importorskip("smolvlm_ros.srv", reason="no ROS here, or its interfaces are not built")
 from fusion_bench import CAMERA, LOOKS_AHEAD, at, bench, header  # noqa: E402
 from peer import wait_for  # noqa: E402
+from smolvlm_ros.srv import MeasureDistance  # noqa: E402
 
 from smolvlm_ros.depth import Mount, ground_depth  # noqa: E402
 from smolvlm_ros.fusion import mount_transform  # noqa: E402
+from smolvlm_ros.ros.boxes import to_box  # noqa: E402
 from smolvlm_ros.ros.transforms import to_quaternion  # noqa: E402
 
 
@@ -124,6 +126,7 @@ def test_what_stands_on_known_ground_is_over_its_feet_in_a_tilted_camera(where: 
     zone = (f"zones: [{{name: spot, frame_id: {place.target}, type: cylinder, center: [4, 0], "
             "radius_m: 0.2, enter_hits: 1}]")
     settings = {"target_frame": place.target} if where == "target" else {"zones": zone}
+    camera_at = (0.0, 0.0, 3.0 if where == "target" else 0.0)
     with bench(depth_anchor="contact", **settings) as b:
         turn = to_quaternion(place.rotation)
         b.transform(place.target, place.source, at(0), (0.0, 0.0, 3.0),
@@ -131,6 +134,10 @@ def test_what_stands_on_known_ground_is_over_its_feet_in_a_tilted_camera(where: 
         b.send(0, depth, boxes=(box,), frame=place.source)
         position = b.await_objects(1).detections[0].results[0].pose.pose.position
         found = np.array((position.x, position.y, position.z))
+        answer = b.peer.call("fusion/measure", MeasureDistance, MeasureDistance.Request(
+            kind=MeasureDistance.Request.BOX, box=to_box(box)))
+        assert answer.distance_m == pytest.approx(
+            float(np.linalg.norm(found - camera_at)), abs=1e-3)
         found = found if where == "target" else place.apply(found)
         assert found[:2] == pytest.approx([4.0, 0.0], abs=0.15)
         if where == "zone":
