@@ -9,7 +9,7 @@ from pathlib import Path
 from smolvlm_ros.models.description import ModelDescription
 from smolvlm_ros.models.errors import CheckpointError
 from smolvlm_ros.models.exported import exported, is_checkpoint
-from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
+from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions, onnx_files
 from smolvlm_ros.models.registry import Task
 
 
@@ -20,7 +20,8 @@ class ModelChoice:
     Attributes:
         task: what the model is for.
         setting: name of the setting that gives it.
-        value: that setting: a file, a folder of files, a checkpoint's folder or its name.
+        value: that setting: a file, a folder of files, a checkpoint's folder or its name. A name
+            of the registry is that, whatever lies in the working directory.
         size: (height, width) of the input that is asked for; None for any.
         prefix: of the names of input_height and input_width.
         noun: what the file is called: 'detector', 'indoor model'.
@@ -28,6 +29,7 @@ class ModelChoice:
         without: what to choose instead, which needs no file.
         allow_noncommercial: export a checkpoint whose licence forbids commercial use.
         provider: what will run the file that is made of a checkpoint.
+        allow_agpl: the setting of that name; None where there is none.
     """
 
     task: Task
@@ -40,6 +42,7 @@ class ModelChoice:
     prefix: str = ""
     allow_noncommercial: bool = False
     provider: str = ""
+    allow_agpl: bool | None = None
 
     @property
     def hint(self) -> str:
@@ -73,15 +76,15 @@ def find_model(choice: ModelChoice, is_such: Callable[[Mapping[str, str]], bool]
     """
     require_set(choice)
     path = Path(choice.value).expanduser()
-    if path.is_file():
-        return path
     if is_checkpoint(choice.value):
         return exported(choice.task, choice.value, choice.size, provider=choice.provider,
                         allow_noncommercial=choice.allow_noncommercial)
+    if path.is_file():
+        return path
     if not path.is_dir():
         raise CheckpointError(f"{choice.setting} = {choice.value} does not exist; give an exported "
                               f"ONNX file, or {choice.hint}")
-    files = sorted(path.glob("*.onnx"))
+    files = onnx_files(path)
     fitting = [file for file in files if is_such(_entries(file))]
     if len(fitting) == 1:
         return fitting[0]

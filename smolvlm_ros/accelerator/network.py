@@ -23,6 +23,7 @@ from smolvlm_ros.models.errors import CheckpointError, LicenceError, ProviderErr
 from smolvlm_ros.models.memory import check_memory
 from smolvlm_ros.models.onnx_session import OnnxSession
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE
+from smolvlm_ros.models.stated_licence import is_agpl
 
 N = TypeVar("N", bound="OpenNetwork[Any]")
 
@@ -78,16 +79,24 @@ class NetworkKind(ABC, Generic[D, N]):
         return ()
 
     def allowed(self, name: str, licence: str, catch: str, setting: str,
-                value: bool) -> tuple[str, ...]:
+                value: bool | None) -> tuple[str, ...]:
         """The warning for a file whose licence has a catch, where a setting allows that.
 
         Raises:
-            LicenceError: the setting does not allow it.
+            LicenceError: the setting does not allow it, or there is none (None).
         """
         found = f"{name} is licensed {licence}: {catch}"
         if not value:
-            raise LicenceError(f"{found}. Use {self.free} (Apache-2.0), or set {setting} to true")
+            instead = "" if value is None else f", or set {setting} to true"
+            raise LicenceError(f"{found}. Use {self.free} (Apache-2.0){instead}")
         return (found,)
+
+    def check_agpl(self, name: str, licence: str) -> tuple[str, ...]:
+        """The warning for a file under the AGPL; a LicenceError where nothing allows that."""
+        if not is_agpl(licence):
+            return ()
+        return self.allowed(name, licence, "its terms reach the software around it", "allow_agpl",
+                            self.choice.allow_agpl)
 
     @abstractmethod
     def answer(self, network: N, image_rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -175,10 +184,11 @@ def _check_licence(path: Path, metadata: ModelDescription,
                    kind: NetworkKind[Any, Any]) -> tuple[str, ...]:
     if metadata.licence == UNKNOWN_LICENCE:
         return (f"nothing tells the licence of {path.name}, made from {metadata.source}",)
+    notes = kind.check_agpl(path.name, metadata.licence)
     if metadata.commercial:
-        return ()
-    return kind.allowed(path.name, metadata.licence, "no commercial use",
-                        "allow_noncommercial", kind.choice.allow_noncommercial)
+        return notes
+    return notes + kind.allowed(path.name, metadata.licence, "no commercial use",
+                                "allow_noncommercial", kind.choice.allow_noncommercial)
 
 
 def _self_check(kind: NetworkKind[D, N], network: N) -> str:

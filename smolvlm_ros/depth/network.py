@@ -20,7 +20,7 @@ from smolvlm_ros.models.errors import CheckpointError, ProviderError
 from smolvlm_ros.models.exported import own_size
 from smolvlm_ros.models.fetch import local_folder
 from smolvlm_ros.models.onnx_session import compare_outputs
-from smolvlm_ros.models.registry import Task
+from smolvlm_ros.models.registry import Task, named
 
 # Differences from the reference allowed in the self-check, as shares of the variant's range.
 # Half precision measures about a tenth of these; the faults seen in the field are far above.
@@ -78,7 +78,7 @@ class _DepthNetworks(NetworkKind[DepthMetadata, Network]):
             return super().find()
         choice = self.choice
         require_set(choice)
-        if Path(choice.value).expanduser().is_file():
+        if named(choice.value) is None and Path(choice.value).expanduser().is_file():
             raise CheckpointError(f"{choice.setting} = {choice.value} is a file, and backend "
                                   "'torch' runs a checkpoint; give its folder or name, or use "
                                   "backend 'onnxruntime'")

@@ -74,7 +74,7 @@ class _Detectors(NetworkKind[DetectorMetadata, "Network | YoloxNetwork"]):
         super().__init__(config.onnx, ModelChoice(
             Task.DETECTION, "model", config.model, config.onnx.input_size(), "detector",
             DetectorMetadata.COMMAND, "the kind 'hog_regions'", "onnx.",
-            config.allow_noncommercial))
+            config.allow_noncommercial, allow_agpl=config.allow_agpl))
         self._detector = config
         self._opened: Session | None = None
 
@@ -85,7 +85,7 @@ class _Detectors(NetworkKind[DetectorMetadata, "Network | YoloxNetwork"]):
     def describe(self, entries: Mapping[str, str]) -> DetectorMetadata:
         if KEY not in entries and self._opened is not None:
             name = self._opened.path.name
-            self._check_agpl(name, stated_licence(entries))
+            self.check_agpl(name, stated_licence(entries))
             found = yolox.describe(name, entries, list(self._opened.inputs.values()),
                                    list(self._opened.outputs.values()), self._detector.onnx.labels)
             if found is not None:
@@ -110,16 +110,9 @@ class _Detectors(NetworkKind[DetectorMetadata, "Network | YoloxNetwork"]):
 
     def check(self, path: Path, metadata: DetectorMetadata) -> tuple[str, ...]:
         unknown = sorted(set(self._detector.classes) - set(metadata.classes))
-        notes = self._check_agpl(path.name, metadata.licence)
-        if unknown:
-            notes += (f"{path.name} does not know the classes {', '.join(unknown)}",)
-        return notes
-
-    def _check_agpl(self, name: str, licence: str) -> tuple[str, ...]:
-        if "AGPL" not in licence.upper():
+        if not unknown:
             return ()
-        return self.allowed(name, licence, "its terms reach the software around it", "allow_agpl",
-                            self._detector.allow_agpl)
+        return (f"{path.name} does not know the classes {', '.join(unknown)}",)
 
     def answer(self, network: Network | YoloxNetwork,
                image_rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -11,11 +11,10 @@ from smolvlm_ros.models.detector_metadata import KEY as DETECTOR_KEY
 from smolvlm_ros.models.detector_metadata import DetectorMetadata
 from smolvlm_ros.models.embedded import folder_of
 from smolvlm_ros.models.errors import CheckpointError
-from smolvlm_ros.models.fetch import check_weights
-from smolvlm_ros.models.fetching import cached
+from smolvlm_ros.models.fetch import cached, check_weights
 from smolvlm_ros.models.lora import is_adapter, open_adapter
 from smolvlm_ros.models.model_card import weights_licence
-from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions
+from smolvlm_ros.models.onnx_session import OnnxSession, SessionOptions, onnx_files
 from smolvlm_ros.models.registry import (
     CHECKPOINTS,
     UNKNOWN_LICENCE,
@@ -24,7 +23,7 @@ from smolvlm_ros.models.registry import (
     find,
     named,
 )
-from smolvlm_ros.models.stated_licence import allows_commercial, is_agpl, stated_licence
+from smolvlm_ros.models.stated_licence import is_refused, stated_licence
 
 _ELSEWHERE = ", not on this machine"
 _FILE = ".onnx"
@@ -35,7 +34,7 @@ class AuditRow:
     """One checkpoint in use.
 
     Attributes:
-        item: the path or name that was asked about.
+        item: the path or name that was asked about; of a folder of ONNX files, the file.
         name: what it is, as far as it is known.
         licence: SPDX identifier, 'unknown' when nothing says.
         commercial: whether the licence allows commercial use, and has no terms that reach the
@@ -55,25 +54,31 @@ class AuditRow:
 
 
 def audit(item: str) -> list[AuditRow]:
-    """Look at one ONNX file, checkpoint folder, hub id ('owner/name@commit') or short name.
+    """Look at an ONNX file, a folder of such files, a checkpoint folder, a hub id
+    ('owner/name@commit') or a short name.
 
-    One of the hub is looked at in its cache on this machine. 'auto' is all that scene_qa may take
-    by itself; of everything else there is one row.
+    One of the hub is looked at in its cache on this machine. There is a row for each ONNX file of
+    a folder, and for all that scene_qa may take by itself of 'auto'; one of everything else.
 
     Raises:
         CheckpointError: when it is none of these, or is damaged.
     """
+    name = item.partition("@")[0]
     path = Path(item).expanduser()
     if not path.exists():  # a folder has no revision
-        path = Path(item.partition("@")[0]).expanduser()
-    if item.partition("@")[0] == AUTO:
+        path = Path(name).expanduser()
+    if name == AUTO:
         rows = _automatic()
+    elif named(name) is not None:
+        rows = [_named(item)]
     elif path.is_file():
         rows = [_file(item, path)]
     elif not path.is_dir():
         rows = [_named(item)]
     elif is_adapter(path):
         rows = [_adapter(item, path)]
+    elif not (path / "config.json").exists() and (files := onnx_files(path)):
+        rows = [_file(str(file), file) for file in files]
     else:
         checkpoint = open_checkpoint(path)
         rows = [_folder(item, checkpoint.model_type or path.name, path, checkpoint.sha256(),
@@ -92,8 +97,13 @@ def _automatic() -> list[AuditRow]:
     for known in CHECKPOINTS:
         if known.task is Task.VLM and not known.embedded:
             folder = cached(known.hub_id, known.revision)
-            if folder is not None:
+            if folder is None:
+                continue
+            try:
                 rows.append(_of_hub(AUTO, known.hub_id, folder, known))
+            except CheckpointError:  # scene_qa passes over it, too
+                rows.append(replace(_row(AUTO, known, "", ""), name=f"{known.name}, damaged",
+                                    source=f"{known.hub_id}@{folder.name}"))
     return rows or [AuditRow(AUTO, "no SmolVLM2 on this machine", UNKNOWN_LICENCE, None, "", "")]
 
 
@@ -136,7 +146,7 @@ def _of_hub(item: str, hub_id: str, folder: Path, known: KnownCheckpoint | None)
 
 def _permitted(licence: str, commercial: bool | None) -> bool | None:
     """Refused are also licences that say so themselves, wherever they were found."""
-    return commercial if allows_commercial(licence) and not is_agpl(licence) else False
+    return False if is_refused(licence) else commercial
 
 
 def _file(item: str, path: Path) -> AuditRow:

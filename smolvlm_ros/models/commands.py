@@ -89,9 +89,9 @@ _EXPORTS = {"depth": _export_depth, "detector": _export_detector}
 
 def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `smolvlm_ros audit`."""
-    parser.add_argument("items", nargs="*", help="ONNX files, checkpoint folders, hub ids, names, "
-                        "or 'auto' for what scene_qa takes by itself; with none, and no parameter "
-                        "file, the known checkpoints are listed")
+    parser.add_argument("items", nargs="*", help="ONNX files, folders of them, checkpoint "
+                        "folders, hub ids, names, or 'auto' for what scene_qa takes by itself; "
+                        "with none, and no parameter file, the known checkpoints are listed")
     parser.add_argument("--params-file", action="append", default=[], metavar="YAML",
                         help="audit the models that a ROS parameter file sets (may be repeated)")
     parser.add_argument("--strict", action="store_true",

@@ -16,14 +16,12 @@ from typing import Any
 
 from smolvlm_ros.models.checkpoint import open_checkpoint, sha256
 from smolvlm_ros.models.errors import CheckpointError, LicenceError, ModelError
-from smolvlm_ros.models.fetch import WEIGHTS, check_weights
-from smolvlm_ros.models.model_card import card_licence, require_commercial
+from smolvlm_ros.models.fetch import WEIGHTS, check_weights, download
+from smolvlm_ros.models.model_card import card_licence, require_commercial, weights_licence
 from smolvlm_ros.models.pip_packages import FETCH, install
 from smolvlm_ros.models.registry import CHECKPOINTS, named
-from smolvlm_ros.models.stated_licence import allows_commercial
+from smolvlm_ros.models.stated_licence import is_refused
 
-# Weights as safetensors only: a pickle can run code when it is opened.
-FILES = ("*.json", "*.safetensors", "merges.txt", "*.jinja", "README.md", "LICENSE*")
 OK, FAILED = 0, 2
 
 
@@ -87,22 +85,13 @@ def fetch(source: str, revision: str = "", allow_noncommercial: bool = False
     open_checkpoint(folder)  # refuses pickles and damaged weights
     files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
     check_weights(known, folder, files.get(WEIGHTS, ""))
-    stated = card_licence(folder)
-    made = Fetched(hub_id, folder.name,
-                   known.licence if known and allows_commercial(stated) else stated, files)
+    if known is not None and folder.name == known.revision and not is_refused(card_licence(folder)):
+        licence = known.licence
+    else:
+        licence, _ = weights_licence(folder, known, files.get(WEIGHTS, ""))
+    made = Fetched(hub_id, folder.name, licence, files)
     _record(made)
     return folder, made
-
-
-def cached(hub_id: str, revision: str = "") -> Path | None:
-    """The folder of a checkpoint in the hub's cache on this machine; None when not there."""
-    try:
-        from huggingface_hub import snapshot_download
-
-        return Path(snapshot_download(hub_id, revision=revision or None, local_files_only=True,
-                                      allow_patterns=list(FILES), ignore_patterns=["onnx/*"]))
-    except Exception:  # no client, its own errors, and the disk's: there is none to be had
-        return None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,13 +123,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _downloaded(hub_id: str, revision: str) -> Path:
     try:
-        from huggingface_hub import snapshot_download
         from huggingface_hub.errors import LocalEntryNotFoundError, RevisionNotFoundError
     except ImportError as error:
         raise CheckpointError(f"fetching needs huggingface_hub; {install(FETCH)}") from error
     try:
-        return Path(snapshot_download(hub_id, revision=revision or None,
-                                      allow_patterns=list(FILES), ignore_patterns=["onnx/*"]))
+        return download(hub_id, revision)
     except LocalEntryNotFoundError as error:
         raise CheckpointError(f"{hub_id} cannot be fetched: no network and no copy on this "
                               "machine; connect, or give the checkpoint's folder") from error

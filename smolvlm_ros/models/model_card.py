@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smolvlm_ros.models.errors import LicenceError
 from smolvlm_ros.models.registry import UNKNOWN_LICENCE, KnownCheckpoint
-from smolvlm_ros.models.stated_licence import allows_commercial
+from smolvlm_ros.models.stated_licence import allows_commercial, is_agpl, is_refused
 
 _MOST_BYTES = 1 << 20
 _HEAD = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
@@ -37,9 +37,9 @@ def weights_licence(folder: str | Path, known: KnownCheckpoint | None,
                     digest: str) -> tuple[str, bool | None]:
     """The licence of a folder's weights, and whether it allows commercial use.
 
-    A card's refusal is believed, whatever the folder is called; so is the registry's of what has
-    the shape of a non-commercial one. A permission is believed where the registry holds these very
-    weights, or they are of the embedded world, and nowhere else.
+    A card's refusal (no commercial use, or the AGPL) is believed, whatever the folder is called; so
+    is the registry's of what has the shape of a non-commercial one. A permission is believed where
+    the registry holds these very weights, or they are of the embedded world, and nowhere else.
 
     Args:
         folder: with its README.md, where it has one.
@@ -50,7 +50,7 @@ def weights_licence(folder: str | Path, known: KnownCheckpoint | None,
         The licence, 'unknown' when nothing says; and None where nobody knows what it allows.
     """
     stated = card_licence(folder)
-    if not allows_commercial(stated):
+    if is_refused(stated):
         return stated, False
     if known is not None and (not known.commercial or known.embedded
                               or (known.weights_sha256 and digest == known.weights_sha256)):
@@ -73,3 +73,19 @@ def require_commercial(folder: str | Path, name: str, allow: str) -> None:
     if not allows_commercial(licence):
         raise LicenceError(f"{name} is licensed {licence}: no commercial use; use another one, or "
                            f"set {allow}")
+
+
+def refuse_agpl(folder: str | Path, name: str) -> None:
+    """Refuse weights whose card names the AGPL, where no setting allows it.
+
+    Args:
+        folder: with its README.md.
+        name: of the checkpoint or adapter, for the error.
+
+    Raises:
+        LicenceError: the card names it.
+    """
+    licence = card_licence(folder)
+    if is_agpl(licence):
+        raise LicenceError(f"{name} is licensed {licence}: its terms reach the software around it; "
+                           "use another one")

@@ -48,6 +48,11 @@ class SessionOptions:
     optimise: bool = True
 
 
+def onnx_files(folder: Path) -> list[Path]:
+    """The ONNX files of a folder by name; an export under way writes to a hidden one."""
+    return sorted(path for path in folder.glob("*.onnx") if not path.name.startswith("."))
+
+
 class OnnxSession:
     """An open ONNX model.
 

@@ -28,6 +28,12 @@ def is_agpl(licence: str) -> bool:
     return bool(_AGPL.search(licence))
 
 
+def is_refused(licence: str) -> bool:
+    """True for a licence that says itself that a product may not have it: no commercial use, or
+    the AGPL."""
+    return is_agpl(licence) or not allows_commercial(licence)
+
+
 def allows_commercial(licence: str) -> bool:
     """False for a licence whose name forbids commercial use: 'CC-BY-NC-4.0', 'research only'.
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from smolvlm_ros.models.checkpoint import Checkpoint, open_checkpoint
 from smolvlm_ros.models.embedded import CHECKPOINTS_FOLDER, folder_of
 from smolvlm_ros.models.errors import ModelError
-from smolvlm_ros.models.fetching import cached, fetch
+from smolvlm_ros.models.fetch import cached
+from smolvlm_ros.models.fetching import fetch
 from smolvlm_ros.models.lora import Adapter, open_adapter
-from smolvlm_ros.models.model_card import require_commercial
+from smolvlm_ros.models.model_card import refuse_agpl, require_commercial
 from smolvlm_ros.models.pip_packages import VLM, install
 from smolvlm_ros.models.registry import CHECKPOINTS, KnownCheckpoint, Task, find, named
 from smolvlm_ros.qa.engine import AUTO, EngineConfig, EngineError, NoEngine
@@ -84,7 +85,7 @@ def _named(config: EngineConfig) -> Found:
     if known is not None and known.task is not Task.VLM:
         raise EngineError(f"model {config.model!r} is for {known.task.value}; "
                           f"use one of {_names()}")
-    if folder.is_dir():
+    if known is None and folder.is_dir():
         return _checked(folder, config, folder.name)
     if known is not None and known.embedded:
         return _checked(folder_of(known), config, known.name)
@@ -154,7 +155,7 @@ def _checked(folder: Path, config: EngineConfig, name: str) -> Found:
 
     Raises:
         ModelError: the folder is not a safe, complete SmolVLM checkpoint, its card forbids
-            commercial use, or it is too large.
+            commercial use or names the AGPL, or it is too large.
     """
     checkpoint = open_checkpoint(folder, MODEL_TYPE)
     known = find(name, checkpoint.config)
@@ -165,6 +166,7 @@ def _checked(folder: Path, config: EngineConfig, name: str) -> Found:
 
 
 def _check_licence(folder: Path, name: str, config: EngineConfig) -> None:
+    refuse_agpl(folder, name)
     if not config.allow_noncommercial:
         require_commercial(folder, name, "engine.allow_noncommercial to true")
 

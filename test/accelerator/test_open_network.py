@@ -16,6 +16,7 @@ from smolvlm_ros.accelerator import (
     ModelChoice,
     NetworkKind,
     OpenNetwork,
+    model_file,
     open_network,
 )
 from smolvlm_ros.models.description import ModelDescription
@@ -62,10 +63,11 @@ class Toys(NetworkKind[Description, OpenNetwork[Description]]):
 
     def __init__(self, path: Path, description: Description = GOOD,
                  answers: dict[str, float] | None = None, size: tuple[int, int] | None = None,
-                 allow_noncommercial: bool = False, **settings: Any) -> None:
+                 allow_noncommercial: bool = False, allow_agpl: bool | None = None,
+                 **settings: Any) -> None:
         super().__init__(AcceleratorConfig(**settings), ModelChoice(
             Task.DETECTION, "model", str(path), size, "toy", "make toy", "nothing", "part.",
-            allow_noncommercial))
+            allow_noncommercial, allow_agpl=allow_agpl))
         self.description, self.answers = description, answers or {}
 
     def session(self, path: Path, provider: str) -> Session:
@@ -152,6 +154,10 @@ def test_there_is_nothing_to_fall_back_to_from_the_cpu(path: Path) -> None:
      "fixed input 4x6, but part.input_height x part.input_width is 8x6"),
     ({"licence": "CC-BY-NC-4.0", "commercial": False}, {}, LicenceError,
      r"no commercial use. Use a free toy \(Apache-2.0\), or set allow_noncommercial"),
+    ({"licence": "GNU Affero GPL"}, {"allow_agpl": False}, LicenceError,
+     r"reach the software around it. Use a free toy \(Apache-2.0\), or set allow_agpl to true"),
+    ({"licence": "agpl-3.0"}, {"allow_noncommercial": True}, LicenceError,
+     r"reach the software around it. Use a free toy \(Apache-2.0\)$"),
 ])
 def test_a_file_that_contradicts_the_settings_is_refused_and_closed(
         changes: dict[str, Any], options: dict[str, Any], error: type[ModelError], words: str,
@@ -165,8 +171,21 @@ def test_licences_are_told_at_every_start(path: Path) -> None:
     closed = dataclasses.replace(GOOD, licence="CC-BY-NC-4.0", commercial=False)
     network = open_network(Toys(path, closed, allow_noncommercial=True))
     assert network.notes == ("toy.onnx is licensed CC-BY-NC-4.0: no commercial use",)
+    network = open_network(Toys(path, dataclasses.replace(GOOD, licence="agpl-3.0"),
+                                allow_agpl=True))
+    assert network.notes == ("toy.onnx is licensed agpl-3.0: its terms reach the software around "
+                             "it",)
     network = open_network(Toys(path, dataclasses.replace(GOOD, licence="unknown")))
     assert network.notes == ("nothing tells the licence of toy.onnx, made from somewhere",)
+
+
+def test_a_name_of_the_registry_is_no_file_of_that_name(tmp_path: Path,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "d-fine-n").write_bytes(b"any")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(model_file, "exported", lambda task, name, *_, **__: Path(name + ".onnx"))
+    assert Toys(Path("d-fine-n")).find() == Path("d-fine-n.onnx")
+    assert Toys(tmp_path / "d-fine-n").find() == tmp_path / "d-fine-n"
 
 
 def test_one_half_of_a_size_is_none() -> None:

@@ -116,6 +116,12 @@ def test_noncommercial_needs_the_switch_and_is_said_at_every_start(tmp_path: Pat
         assert any("no commercial use" in note for note in network.notes)
 
 
+def test_the_agpl_is_refused_whatever_is_allowed(tmp_path: Path) -> None:
+    path = formula_onnx(tmp_path / "b.onnx", {"licence": "AGPL-3.0", "commercial": True})
+    with pytest.raises(LicenceError, match=r"AGPL-3.0.*Use a Small variant \(Apache-2.0\)$"):
+        open_network(config(path, allow_noncommercial=True))
+
+
 def test_unknown_licence_is_said(tmp_path: Path) -> None:
     network = open_network(config(formula_onnx(tmp_path / "c.onnx", {"licence": "unknown"})))
     assert any("licence" in note for note in network.notes)
@@ -126,6 +132,7 @@ def test_folder_is_searched_for_scene_and_size(tmp_path: Path) -> None:
     formula_onnx(tmp_path / "large.onnx", {"height": 140, "width": 196})
     formula_onnx(tmp_path / "outdoor.onnx", {"variant": "outdoor", "max_depth_m": 80.0})
     formula_onnx(tmp_path / "detector.onnx", entries={})
+    (tmp_path / ".indoor-x1y2.onnx").write_bytes(b"an export that was killed")
     assert find_file(config(tmp_path, input_height=140, input_width=196)).name == "large.onnx"
     outdoor = config(tmp_path, model_outdoor=str(tmp_path), scene="outdoor")
     assert find_file(outdoor).name == "outdoor.onnx"

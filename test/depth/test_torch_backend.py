@@ -10,7 +10,7 @@ import pytest
 from depth_checkpoints import SIZE, formula_onnx, textured
 
 from smolvlm_ros.camera import CameraModel
-from smolvlm_ros.depth import DepthConfig, DepthError, make_estimator
+from smolvlm_ros.depth import DepthConfig, DepthError, make_estimator, network
 from smolvlm_ros.settings import SettingError
 
 IMAGE = textured(140, 196)
@@ -38,6 +38,15 @@ def test_the_same_depth_as_onnx_runtime(checkpoint_folder: Path, indoor_onnx: Pa
     ours.close()
     with pytest.raises(DepthError, match="closed"):
         ours.estimate(IMAGE, CAMERA, 0.0)
+
+
+def test_a_name_of_the_registry_is_no_file_of_that_name(tmp_path: Path,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "depth-anything-v2-metric-indoor-small"
+    (tmp_path / name).write_bytes(b"any")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(network, "local_folder", lambda source: Path("hub") / source)
+    assert network.find_file(config(name)) == Path("hub") / name
 
 
 def test_what_is_no_checkpoint_of_that_variant_is_refused_and_the_next_try_works(

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -39,12 +41,18 @@ def hub_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "hub"
 
 
-def put(hub_cache: Path, hub_id: str, commit: str, licence: str = "") -> Path:
-    """A checkpoint in the cache, as the newest one of its hub id."""
+def put(hub_cache: Path, hub_id: str, commit: str, licence: str = "",
+        listed: Sequence[str] = ()) -> Path:
+    """A checkpoint in the cache, as the newest one of its hub id; `listed` is what its repository
+    has, as the client notes it."""
     repository = hub_cache / ("models--" + hub_id.replace("/", "--"))
     (repository / "snapshots").mkdir(parents=True, exist_ok=True)
     (repository / "refs").mkdir(exist_ok=True)
     (repository / "refs" / "main").write_text(commit)
+    if listed:
+        (repository / "trees").mkdir()
+        (repository / "trees" / f"{commit}.json").write_text(json.dumps({
+            "format_version": 1, "files": {name: {"size": 1, "blob_id": "0"} for name in listed}}))
     return folder_with(repository / "snapshots" / commit, VLM, licence)
 
 
@@ -73,6 +81,22 @@ def test_an_exported_file_has_a_hash_of_its_own_where_it_names_none(tmp_path: Pa
     pytest.importorskip("onnxruntime", reason="ONNX files are read with it")
     path = formula_onnx(tmp_path / "ours.onnx")
     assert only(str(path)).sha256 == sha256(path) and run("--strict", str(path)) == 0
+
+
+def test_each_file_of_a_folder_of_exported_ones_is_looked_at(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX files are read with it")
+    formula_onnx(tmp_path / "a.onnx")
+    (tmp_path / ".b-x1y2.onnx").write_bytes(b"an export under way")
+    parameters = tmp_path / "params.yaml"
+    parameters.write_text(f"depth: {{ros__parameters: {{model_indoor: {tmp_path}}}}}")
+    assert run("--strict", "--params-file", str(parameters)) == 0
+    closed = formula_onnx(tmp_path / "b.onnx", {"licence": NC, "commercial": False})
+    rows = audit(str(tmp_path))
+    assert [(row.item, row.licence) for row in rows] == [
+        (str(tmp_path / "a.onnx"), "Apache-2.0"), (str(closed), NC)]
+    assert run("--params-file", str(parameters)) == commands.REFUSED
+    assert "NON-COMMERCIAL" in capsys.readouterr().out
 
 
 def test_a_folder_whose_card_says_agpl_fails(tmp_path: Path) -> None:
@@ -126,6 +150,34 @@ def test_a_hub_id_is_looked_at_in_the_cache(hub_cache: Path) -> None:
     for path in ("exports/depth.onnx", "./depth", "a/b/c"):
         with pytest.raises(CheckpointError, match="no file, no folder, no hub id"):
             audit(path)
+
+
+def test_what_was_downloaded_without_its_licence_text_is_found(hub_cache: Path) -> None:
+    folder = put(hub_cache, "me/vlm", "ab" * 20, NC,
+                 ["config.json", "model.safetensors", "README.md", "LICENSE", "onnx/config.json"])
+    assert (only("me/vlm").licence, run("me/vlm")) == (NC, commands.REFUSED)
+    (folder / "model.safetensors").unlink()
+    assert "not on this machine" in only("me/vlm").name
+
+
+def test_a_name_of_the_registry_is_no_folder_of_that_name(
+        hub_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder_with(tmp_path / "d-fine-n", {"model_type": "d_fine"}, NC)
+    monkeypatch.chdir(tmp_path)
+    assert only("d-fine-n").name == "d-fine-n, not on this machine"
+    assert only("./d-fine-n").licence == NC
+
+
+def test_a_damaged_one_does_not_hide_what_auto_takes_instead(hub_cache: Path) -> None:
+    for name in ("smolvlm2-256m", "smolvlm2-500m"):
+        known = named(name)
+        assert known is not None
+        folder = put(hub_cache, known.hub_id, known.revision)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert [(row.name, bool(row.sha256)) for row in audit(AUTO)] == [
+        ("smolvlm2-256m", True), ("smolvlm2-500m, damaged", False)]
+    assert run(AUTO) == 0 and run("--strict", AUTO) == commands.REFUSED
 
 
 def test_auto_is_all_that_scene_qa_may_take(hub_cache: Path,

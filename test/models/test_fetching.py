@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_audit import put
 
 from smolvlm_ros.cli import main
 from smolvlm_ros.models import fetching
 from smolvlm_ros.models.checkpoint import sha256
 from smolvlm_ros.models.errors import CheckpointError, LicenceError
-from smolvlm_ros.models.fetch import local_folder
+from smolvlm_ros.models.fetch import FILES, local_folder
 from smolvlm_ros.models.fetching import fetch, record_path
 from smolvlm_ros.models.registry import named
 
 hub = pytest.importorskip("huggingface_hub", reason="the extra fetch is not installed")
 errors = pytest.importorskip("huggingface_hub.errors")
+constants = pytest.importorskip("huggingface_hub.constants")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -56,7 +58,7 @@ def test_what_is_fetched_is_noted_with_its_hashes(fetched: dict[str, Any],
     assert not any(p.endswith((".bin", ".pt", ".py", ".pkl")) or p == "*" for p in patterns)
     noted = json.loads(record_path().read_text())[f"{fetched['hub_id']}@{COMMIT}"]
     digest = sha256(fetched["folder"] / "model.safetensors")
-    assert noted["files"]["model.safetensors"] == digest and noted["licence"] == "Apache-2.0"
+    assert noted["files"]["model.safetensors"] == digest and noted["licence"] == "unknown"
     said = capsys.readouterr().out
     assert digest in said and COMMIT in said and str(fetched["folder"]) in said
 
@@ -81,9 +83,11 @@ def test_the_registry_s_commit_is_fetched_and_its_weights_are_checked(
     assert fetched["revision"] == known.revision and not record_path().exists()
     with pytest.raises(CheckpointError, match="SHA-256 is"):  # used by name, without fetch
         local_folder("d-fine-n")
+    assert fetched["allow_patterns"] == list(FILES)
     mine = dataclasses.replace(known, weights_sha256=sha256(folder / "model.safetensors"))
     monkeypatch.setattr(fetching, "named", lambda source: mine)
-    assert fetch("d-fine-n")[1].commit == known.revision
+    made = fetch("d-fine-n")[1]
+    assert (made.commit, made.licence) == (known.revision, "Apache-2.0")
 
 
 def test_the_card_of_another_commit_than_the_registry_s_is_read(fetched: dict[str, Any]) -> None:
@@ -92,6 +96,33 @@ def test_the_card_of_another_commit_than_the_registry_s_is_read(fetched: dict[st
         fetch("smolvlm2-256m", "main")
     assert not record_path().exists()
     assert fetch("smolvlm2-256m", "main", allow_noncommercial=True)[1].licence == "cc-by-nc-4.0"
+
+
+@pytest.mark.parametrize("licence", ["agpl-3.0", "mit"])
+def test_the_licence_of_another_commit_is_its_card_s(fetched: dict[str, Any], licence: str) -> None:
+    (fetched["folder"] / "README.md").write_text(f"---\nlicense: {licence}\n---\n")
+    assert fetch("smolvlm2-256m", "main")[1].licence == licence
+
+
+def test_a_name_of_the_registry_means_the_registry(
+        fetched: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "smolvlm2-256m").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert local_folder("smolvlm2-256m") == fetched["folder"]
+    assert local_folder("./smolvlm2-256m") == Path("smolvlm2-256m")
+
+
+@pytest.mark.parametrize("revision", ["", COMMIT])
+def test_without_a_network_a_copy_without_its_licence_text_will_do(
+        revision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    folder = put(tmp_path / "hub", "owner/name", COMMIT, "mit",
+                 ["config.json", "model.safetensors", "README.md", "LICENSE"])
+    assert local_folder("owner/name", revision) == folder
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="cannot be downloaded"):
+        local_folder("owner/name", revision)
 
 
 def test_a_commit_that_is_gone_is_said_with_what_to_do(fetched: dict[str, Any],

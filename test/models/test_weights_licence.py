@@ -94,6 +94,14 @@ def test_embedded_ones_are_known_in_their_place_and_as_a_copy(tmp_path: Path) ->
         assert (row.name, row.licence, row.commercial) == ("world-detector", "Apache-2.0", True)
 
 
+def test_the_agpl_of_a_card_is_a_refusal(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "mine", SMALL, "agpl-3.0")
+    known = find("mine", SMALL)
+    assert known is not None
+    assert weights_licence(folder, known, known.weights_sha256) == ("agpl-3.0", False)
+    assert origin("mine", open_checkpoint(folder), "MIT")["licence"] == "agpl-3.0"
+
+
 def test_of_several_licences_one_that_forbids_is_enough(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "mine", VLM, f"[apache-2.0, {NC}]")
     assert card_licence(folder) == f"apache-2.0, {NC}"

@@ -203,6 +203,14 @@ def test_a_name_or_a_mark_does_not_switch_the_licence_off(tmp_path, name, entrie
     assert checkpoint.locate(EngineConfig(model=str(folder)))
 
 
+@pytest.mark.parametrize("licence", ["agpl-3.0", "GNU Affero General Public License v3"])
+def test_the_agpl_is_refused_whatever_is_allowed(tmp_path, licence) -> None:
+    folder = make_folder(tmp_path / "m", licence=licence)
+    for allowed in (False, True):
+        with pytest.raises(EngineError, match="its terms reach the software around it"):
+            checkpoint.locate(EngineConfig(model=str(folder), allow_noncommercial=allowed))
+
+
 def test_the_card_of_another_commit_is_read(monkeypatch, tmp_path) -> None:
     known = named("smolvlm2-256m")
     folder = make_folder(tmp_path / "snapshots" / ("ab" * 20), licence="cc-by-nc-4.0")
@@ -213,6 +221,14 @@ def test_the_card_of_another_commit_is_read(monkeypatch, tmp_path) -> None:
     checked = folder.rename(folder.with_name(known.revision))
     monkeypatch.setattr(checkpoint, "cached", lambda hub_id, revision="": checked)
     assert checkpoint.locate(EngineConfig(model="smolvlm2-256m")).name == "smolvlm2-256m"
+
+
+def test_a_name_of_the_registry_is_no_folder_of_that_name(tmp_path, monkeypatch) -> None:
+    make_folder(tmp_path / "smolvlm2-256m")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EngineError, match="not on this machine"):
+        checkpoint.locate(EngineConfig(model="smolvlm2-256m"))
+    assert checkpoint.locate(EngineConfig(model="./smolvlm2-256m")).name == "smolvlm2-256m"
 
 
 def test_a_folder_keeps_its_name(tmp_path) -> None:
