@@ -147,10 +147,9 @@ class BagSource(FrameSource):
         named = [c for c in images if not topic or c.topic == topic]
         if len({c.topic for c in named}) != 1:
             said = f"has no image topic {topic!r}" if topic else "has more than one image topic"
-            topics = sorted({c.topic for c in images})
-            raise SourceError(f"bag {self._path} {said}; choose one with image_topic, a parameter "
-                              f"of video_source (the demo takes -p video_source:image_topic:=TOPIC)"
-                              f": {', '.join(topics)}")
+            raise SourceError(f"bag {self._path} {said}; choose one with image_topic: "
+                              f"{', '.join(sorted({c.topic for c in images}))} (in the demo with "
+                              "-p video_source:image_topic:=TOPIC)")
         return named[0]
 
     def _choose_info(self, topic: str, image_topic: str) -> Any:

@@ -90,7 +90,7 @@ def test_one_of_several_image_topics_is_chosen(given: str, tmp_path: Path,
     monkeypatch.setattr(runner, "_play", lambda *a: played.append(a[4]))
     monkeypatch.setattr(runner, "_Interrupt", lambda: False)
     options = {"source": str(bag), "output": tmp_path / "out", "film": False, "record": False}
-    cure = r"-p video_source:image_topic:=TOPIC\): /depth/image, /image_raw$"
+    cure = r": /depth/image, /image_raw \(in the demo with -p video_source:image_topic:=TOPIC\)$"
     with pytest.raises(SourceError, match=cure):
         run_demo(DemoOptions(**options))
     if given != "override":
@@ -113,11 +113,13 @@ def test_the_demo_plays_it_with_the_embedded_checkpoints(tmp_path: Path) -> None
     world = World("room", 319)
     # Somebody has come into the zone, and stays.
     images = [world.at(10.0 + number / 10).image_rgb for number in range(30)]
-    bag = record(tmp_path / "bag", images, WORLD_FRAME_ID)
+    # As the demo's own recording, it has more than one image topic.
+    bag = record(tmp_path / "bag", images, WORLD_FRAME_ID, "/annotated")
     out = tmp_path / "out"
     ended = subprocess.run(
         [sys.executable, "-m", "smolvlm_ros.cli", "demo", "--output", str(out), "--source",
-         str(bag), "--models", "embedded", "--no-film", "--no-record"],
+         str(bag), "--models", "embedded", "--no-film", "--no-record",
+         "-p", "video_source:image_topic:=/image_raw"],
         cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     summary = json.loads((out / "funnel.json").read_text())
