@@ -43,7 +43,8 @@ def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
 
     Args:
         task: what the model is for.
-        value: name of the registry (one of the hub is fetched), or the checkpoint's folder.
+        value: name of the registry (one of the hub is fetched), whatever lies in the working
+            directory, or the checkpoint's folder.
         size: (height, width) of the input in pixels; None for the checkpoint's own: that in its
             preprocessor's file where the package's training wrote it, else the export's default.
         provider: what will run it; the CPU's file of a depth network is one of its own.
@@ -59,7 +60,8 @@ def exported(task: Task, value: str, size: tuple[int, int] | None = None, *,
         raise CheckpointError(f"{value} is for {known.task.value}, not for {task.value}; "
                               "give another checkpoint")
     if known is not None and not known.embedded:
-        source, name, made_from = known.name, known.name, known.revision
+        # With the hash: a file of the commit alone may have been made of a folder of that name.
+        source, name, made_from = known.name, known.name, known.revision + known.weights_sha256
     else:
         folder = folder_of(known) if known is not None else Path(value).expanduser()
         source, name, made_from = str(folder), folder.name, _digest(folder, task)

@@ -1,6 +1,7 @@
 """Checkpoints exported on first use: once, whole, keyed by what they are made from."""
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from smolvlm_ros.models import embedded, exported
 from smolvlm_ros.models.errors import CheckpointError, ModelError
 from smolvlm_ros.models.exported import is_checkpoint
-from smolvlm_ros.models.registry import WORLD_KEY, Task
+from smolvlm_ros.models.registry import WORLD_KEY, Task, named
 
 SAFETENSORS = (2).to_bytes(8, "little") + b"{}"
 
@@ -113,6 +114,16 @@ def test_a_hub_name_is_given_to_the_export_as_it_is(runs: list[list[str]]) -> No
     assert path.name.startswith(name)
     exported.exported(Task.DEPTH, name, allow_noncommercial=True)
     assert len(runs) == 1
+
+
+def test_other_weights_of_the_registry_are_another_file(runs: list[list[str]],
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    known = named("d-fine-n")
+    assert known is not None
+    path = exported.exported(Task.DETECTION, known.name)
+    others = dataclasses.replace(known, weights_sha256="0" * 64)
+    monkeypatch.setattr(exported, "named", lambda name: others)
+    assert exported.exported(Task.DETECTION, known.name) != path and len(runs) == 2
 
 
 def test_a_checkpoint_for_something_else_is_refused() -> None:
