@@ -46,8 +46,9 @@ def decide(question: str, asked: Order | Presence, frames: Sequence[Frame], engi
            config: PolicyConfig, unseen: str, left_out: Sequence[float] = ()) -> Verdict:
     """The verdict on what was.
 
-    That a thing was there stands on the frames that show it. That it was not, and what came first,
-    is said only of a time that was seen all along.
+    That a thing was there stands on the frames that show it; that it came, on one before them, too,
+    that clearly does not. That it was not, and what came first, is said only of a time that was
+    seen all along.
 
     Args:
         question: as it was asked.
@@ -181,9 +182,16 @@ def _present(asked: Presence, looks: Sequence[_Look]) -> tuple[Answer, str, tupl
         again = [look for look in looks[begin + 1:] if look.there]
         if not again:
             return Answer.UNSURE, f"a {asked.what} is seen in one frame only, the newest", ()
-        return (Answer.YES, f"a {asked.what} is first seen "
-                f"{looks[-1].stamp_s - looks[begin].stamp_s:.1f} s before the newest frame",
-                (*looks[begin].passes, *again[0].passes))
+        deciding = (*looks[begin].passes, *again[0].passes)
+        seen = f"{looks[-1].stamp_s - looks[begin].stamp_s:.1f} s before the newest frame"
+        if asked.came:
+            glimpse = next(i for i, look in enumerate(looks) if look.there)
+            absent = [look for look in looks[:glimpse] if look.there is False]
+            if not absent:
+                return Answer.UNSURE, (f"no frame shows clearly that no {asked.what} was there "
+                                       f"before the first one is seen, {seen}"), ()
+            deciding = (*absent[-1].passes, *deciding)
+        return Answer.YES, f"a {asked.what} is first seen {seen}", deciding
     if all(look.there is False for look in looks):
         return (Answer.NO, f"no {asked.what} is seen in any of {len(looks)} frames",
                 tuple(p for look in looks for p in look.passes))

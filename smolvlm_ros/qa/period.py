@@ -43,16 +43,39 @@ def period_of(question: str) -> tuple[float, str]:
     question about now, and for one whose time is not understood (see `time_words`). English; for
     other languages a request says it in a field.
     """
+    found = _find(question)
+    if found is None:
+        return 0.0, question
+    rest = (question[:found.start()] + question[found.end():]).strip(" ,")
+    return _length_s(found), rest[:1].upper() + rest[1:]
+
+
+def period_words(question: str) -> str:
+    """The words that say it, as 'in the last 20 seconds'; '' for none."""
+    found = _find(question)
+    return found.group().strip(" ,") if found else ""
+
+
+def is_whole(question: str) -> bool:
+    """True where it says that it is about all of that time: 'for', 'throughout', or with nothing
+    before it ("Was the door open the last minute?")."""
+    found = _find(question)
+    return found is not None and (found["within"] or "for").lower() in ("for", "throughout")
+
+
+def _find(question: str) -> re.Match[str] | None:
     for found in _PERIOD.finditer(question):
-        length, after = found["length"].lower(), question[found.end():]
         # "Is the last day on the calendar marked?" is about now.
-        if not found["within"] and length in _UNITS_S and re.search(r"\w", after):
+        if (not found["within"] and found["length"].lower() in _UNITS_S
+                and re.search(r"\w", question[found.end():])):
             continue
-        seconds = sum(_seconds(part) for part in _LENGTH.finditer(length))
-        if seconds > 0:
-            rest = (question[:found.start()] + after).strip(" ,")
-            return seconds, rest[:1].upper() + rest[1:]
-    return 0.0, question
+        if _length_s(found) > 0:
+            return found
+    return None
+
+
+def _length_s(found: re.Match[str]) -> float:
+    return sum(_seconds(part) for part in _LENGTH.finditer(found["length"].lower()))
 
 
 def _seconds(part: re.Match[str]) -> float:

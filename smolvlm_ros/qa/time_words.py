@@ -101,5 +101,10 @@ def other_time(question: str) -> str:
     `other_time("Was there a person a minute ago?")` is `"a minute ago"`. To be asked after
     `period_of` has taken out what it understands.
     """
-    found = _RULES.search(_QUOTED.sub(" ", plain(question)))
+    found = _RULES.search(unquoted(question))
     return found.group().strip() if found else ""
+
+
+def unquoted(question: str) -> str:
+    """The plain text (see `guard.plain`) without what stands in quotes or on a sign."""
+    return _QUOTED.sub(" ", plain(question))

@@ -12,7 +12,7 @@ from smolvlm_ros.qa.engine import Withheld
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open
 from smolvlm_ros.qa.order import decide
-from smolvlm_ros.qa.past_question import Order, Presence, parse
+from smolvlm_ros.qa.past_question import Order, Presence, not_now, parse
 from smolvlm_ros.qa.verdict import Answer, Cause, Frame, PolicyConfig, Verdict, YesNo
 
 YES, NO, UNSURE = Answer.YES, Answer.NO, Answer.UNSURE
@@ -23,11 +23,21 @@ YES, NO, UNSURE = Answer.YES, Answer.NO, Answer.UNSURE
     ("did a red ball arrive after the tall person did?", Order("red ball", "tall person", False)),
     ("Was the dog there before the cat was?", Order("dog", "cat", True)),
     ("Did the box appear in view earlier than a vehicle?", Order("box", "vehicle", True)),
-    ("Did a person come in?", Presence("person")),
+    ("Was the dog there before the cat was there?", Order("dog", "cat", True)),
+    ("Has the dog been in view before the cat came in?", Order("dog", "cat", True)),
+    ("Did the ball come before the left door?", Order("ball", "left door", True)),
+    ("Did a person come in?", Presence("person", came=True)),
+    ("Did the uniformed person with a dog arrive?",
+     Presence("uniformed person with a dog", came=True)),
     ("Was there a fork lift?", Presence("fork lift")),
     ("Has there been any dog?", Presence("dog")),
     ("Was the ball visible?", Presence("ball")),
-    ("Did anyone come in?", Presence("person")), ("Was there ever a dog?", Presence("dog")),
+    ("Did anyone ever come in?", Presence("person", came=True)),
+    ("Was there ever a dog?", Presence("dog")), ("Was the dog ever here?", Presence("dog")),
+    ("Was the person on the left visible?", Presence("person on the left")),
+    ("Was there a person next to the door?", Presence("person next to the door")),
+    ("Was there a person who is lying?", Presence("person who is lying")),
+    ("Was the bed in the tool shed visible?", Presence("bed in the tool shed")),
     ("Was there somebody with a red bag?", Presence("person with a red bag")),
     ("Was there a box 3?", Presence("box 3")),
     ("Did the person fall?", None), ("Is there a ball?", None), ("Did it rain before?", None),
@@ -48,9 +58,37 @@ def test_what_is_asked(question: str, asked: Any) -> None:
     "Was there a person before the ball?", "Was there a person here before the ball came?",
     "Was there a person without a helmet?", "Was there a person more than once?",
     "Was there a person yesterday?", "Was there a person 10 seconds ago?",
+    # "After" of what lasts is no question of what was first: it may have been there all along.
+    "Was the ant there after the bee came?", "Was the ant visible after the bee?",
+    "Was the ant in view later than the bee appeared?", "Has the ant been here after the bee?",
+    # All of a time.
+    "Was there a person throughout?", "Was there a person the whole time?",
+    "Was there a person for a minute?",
+    # Another verb than coming.
+    "Did a person fall here?", "Did the person stop there?", "Did anyone smoke in view?",
+    "Did the person fail to appear?", "Did someone refuse to enter?", "Was someone attacked here?",
+    "Was the person about to come in?", "Did the man let the dog come in?",
+    "Was the dog bitten here?", "Did the ball come before the person fell?",
+    "Did the ball come after the bee left?", "Did the ball come before the person was lying?",
+    "Did the ball come before the person walked to the door?",
 ])
 def test_what_is_more_than_presence_or_order_is_not_asked_as_that(question: str) -> None:
     assert parse(question) is None
+
+
+@pytest.mark.parametrize(("question", "words"), [
+    ("What happened in the last minute?", "in the last minute"),
+    ("Was the thing here a minute ago?", "a minute ago"), ("Was there ever a person?", "ever"),
+    ("Has the door never been open?", "never"), ("Was the door always open?", "always"),
+    ("Did the ball come before the person?", "before"),
+    ("Was the ball there after the person and the dog?", "after"),
+    ("Did a person come in?", "did a person come in"),
+    ("Was the door open?", ""), ("Is there a person behind the ball?", ""),
+    ("Is the person before the door?", ""), ("Describe the scene in one sentence.", ""),
+    ('Does the label read "best ever"?', ""), ("Is the door always open?", ""),
+])
+def test_what_the_frames_of_now_cannot_tell(question: str, words: str) -> None:
+    assert not_now(question) == words
 
 
 class Scripted:
@@ -118,6 +156,21 @@ def test_whether_something_was_there(script: str, answer: Answer) -> None:
     assert asked is not None
     assert decide("Was there an ant?", asked, frames(script), Scripted(),
                   PolicyConfig(), "").answer is answer
+
+
+@pytest.mark.parametrize(("script", "answer"), [
+    ("- - A A -", YES), ("- a A A", YES), ("- A A - A A", YES), ("- A - A A", YES),
+    ("A A A A", UNSURE), ("a A A A", UNSURE), ("A A - A A", UNSURE), ("A - A A", UNSURE),
+    ("- - - A", UNSURE), ("- - - -", NO)])
+def test_what_was_there_all_along_did_not_come(script: str, answer: Answer) -> None:
+    asked = parse("Did an ant come in?")
+    assert asked is not None
+    verdict = decide("Did an ant come in?", asked, frames(script), Scripted(), PolicyConfig(), "")
+    assert verdict.answer is answer, verdict.reason
+    if script == "A A A A":
+        assert "no frame shows clearly that no ant was there before" in verdict.reason
+    if answer is YES:
+        assert verdict.p_yes > 0.9
 
 
 def test_frames_that_show_nothing_are_left_out() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from smolvlm_ros.qa.period import period_of
+from smolvlm_ros.qa.period import is_whole, period_of, period_words
 from smolvlm_ros.qa.time_words import other_time
 
 
@@ -35,6 +35,18 @@ def test_a_time_is_taken_out_of_a_question(text: str, seconds: float, rest: str)
 def test_many_ways_to_say_how_long(length: str, seconds: float) -> None:
     for words in ("in the last", "during the past", "within the previous"):
         assert period_of(f"Was it there {words} {length}?") == (seconds, "Was it there?")
+
+
+@pytest.mark.parametrize(("text", "words", "whole"), [
+    ("Was there a person in the last minute?", "in the last minute", False),
+    ("Over the last 20 s, was there a person?", "Over the last 20 s", False),
+    ("Was there a person throughout the last 20 seconds?", "throughout the last 20 seconds", True),
+    ("Was the door open for the past minute?", "for the past minute", True),
+    ("Was the door open the last minute?", "the last minute", True),
+    ("Is the last day on the calendar marked?", "", False), ("Is there a person?", "", False),
+])
+def test_whether_it_is_about_all_of_that_time(text: str, words: str, whole: bool) -> None:
+    assert (period_words(text), is_whole(text)) == (words, whole)
 
 
 @pytest.mark.parametrize("text", [
