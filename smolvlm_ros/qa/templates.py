@@ -26,6 +26,7 @@ from typing import Any
 from smolvlm_ros.qa.crops import FRAME, OBJECT, ZONE
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.negation import is_open, negate
+from smolvlm_ros.qa.past_question import not_now
 from smolvlm_ros.qa.prompt import MAX_QUESTION, QuestionError, clean_question, clean_text
 
 PLACEHOLDERS = ("class", "zone", "event")
@@ -93,9 +94,15 @@ class Template:
     def __post_init__(self) -> None:
         for text in filter(None, (self.question, self.negated)):
             self._check(text)
-            guarded = check(_BRACES.sub("thing", text))
+            named = _BRACES.sub("thing", text)
+            guarded = check(named)
             if guarded.advice:
                 raise TemplateError(f"template {self.name!r}: {guarded.advice}")
+            other = not_now(named)
+            if other:
+                raise TemplateError(f"template {self.name!r} asks about another time ({other!r}) "
+                                    "than that of its event, which its two frames do not show; "
+                                    "leave that out, or ask ~/ask about the past")
             if is_open(text):
                 raise TemplateError(f"template {self.name!r} does not ask for yes or no: {text!r}")
         unknown = [event for event in self.events if event not in _EVENTS]

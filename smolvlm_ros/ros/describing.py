@@ -8,6 +8,7 @@ from smolvlm_ros.action import DescribeScene
 from smolvlm_ros.qa.engine import EngineError, NoEngine
 from smolvlm_ros.qa.guard import check
 from smolvlm_ros.qa.looking import looking_at
+from smolvlm_ros.qa.past_question import not_now
 from smolvlm_ros.qa.prompt import QuestionError, clean_question
 from smolvlm_ros.qa.scheduler import Refused, TooLate
 from smolvlm_ros.qa.verdict import Frame
@@ -62,6 +63,10 @@ def _prepared(node: Any, goal: Any, deadline_s: float) -> tuple[Frame, str]:
     guarded = check(prompt)
     if guarded.advice:
         raise Unanswered(AskScene.Response.GEOMETRY, guarded.advice)
+    other = not_now(prompt)
+    if other:
+        raise Unanswered(AskScene.Response.REFUSED, f"one frame of now does not show {other!r}; "
+                         "ask ~/ask in mode FREE, with 'in the last N seconds' or history_ms")
     if isinstance(node.engine, NoEngine):
         raise Unanswered(AskScene.Response.NO_MODEL, no_model(node.engine))
     picked = pick(node, goal.request.frame, 0, deadline_s,

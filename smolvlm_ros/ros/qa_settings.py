@@ -9,6 +9,7 @@ from smolvlm_ros.qa.crops import CropConfig
 from smolvlm_ros.qa.engine import EngineConfig
 from smolvlm_ros.qa.frames import RingConfig
 from smolvlm_ros.qa.guard import check
+from smolvlm_ros.qa.past_question import not_now
 from smolvlm_ros.qa.rate import RateConfig
 from smolvlm_ros.qa.scheduler import SchedulerConfig
 from smolvlm_ros.qa.shadow import ShadowConfig
@@ -65,5 +66,8 @@ class SceneQaSettings(NodeSettings):
 
     def conflicts(self) -> list[str]:
         """The node's own prompt is guarded as a client's is."""
-        advice = check(self.describe_prompt).advice
-        return [*super().conflicts(), *([f"describe_prompt: {advice}"] if advice else [])]
+        problem = check(self.describe_prompt).advice
+        other = not_now(self.describe_prompt)
+        if other and not problem:
+            problem = f"one frame of now does not show {other!r}; ask about what it does show"
+        return [*super().conflicts(), *([f"describe_prompt: {problem}"] if problem else [])]

@@ -98,11 +98,16 @@ def test_a_description_that_must_not_be_asked_for_is_aborted(tiny_vlm: Path) -> 
         for goal, text in (({}, "no frame"), ({"prompt": "<image>"}, "prompt token"),
                            ({"prompt": "a" * 301}, "at most 300"),
                            ({"prompt": "How far is the person?"}, "~/measure"),
-                           ({"prompt": "Wie viele Leute sind da?"}, "`objects`")):
+                           ({"prompt": "Wie viele Leute sind da?"}, "`objects`"),
+                           ({"prompt": "What happened in the last minute?"},
+                            "does not show 'in the last minute'; ask ~/ask"),
+                           ({"prompt": "What happened yesterday?"}, "'yesterday'")):
             status, result = Describer(b, **goal).result()
             assert status == GoalStatus.STATUS_ABORTED and text in result.message
-        refused = b.set_parameter("describe_prompt", "How far is the person?")
-        assert not refused.successful and "~/measure" in refused.reason
+        for prompt, text in (("How far is the person?", "~/measure"),
+                             ("What happened today?", "'today'")):
+            refused = b.set_parameter("describe_prompt", prompt)
+            assert not refused.successful and text in refused.reason
 
 
 def test_a_description_that_takes_too_long_is_ended_with_what_it_has(tiny_vlm: Path) -> None:

@@ -113,6 +113,11 @@ def test_a_missing_value_is_named() -> None:
         # questions for measurements, or without yes and no
         ("How far is the {class}?", "measure"), ("How many {class}s are in {zone}?", "objects"),
         ("What does the {class} do?", "yes or no"),
+        # about another time than its two frames
+        ("Has the {class} been lying here for the last 30 seconds?", "'for the last 30 seconds'"),
+        ("Was the {class} here a minute ago?", "'a minute ago'"),
+        ("Did the {class} come before the box?", "'before'"),
+        ("Was there ever a {class} in {zone}?", "'ever'"),
     ])
 def test_wrong_templates(question, text) -> None:
     with pytest.raises(TemplateError, match=text):
