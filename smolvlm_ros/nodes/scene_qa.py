@@ -253,12 +253,12 @@ class SceneQaNode(FunnelNode[SceneQaSettings]):
         stamp = message.header.stamp
         self._watch.arrived(time.monotonic(), self.age_s(stamp))
         frame = Frame(images.to_rgb(message), self.stamps.seconds(stamp), message.header.frame_id)
+        self.watching.add(frame)  # first: who waits for a fresh frame is woken up by the next line
         if self.frames.add(frame):  # the clock was restarted: the same stamps mean other frames
             self.scheduler.forget()
             self._escalating.forget()
             self._forget_views()
             self._questions.drop("the clock of the stamps went back")
-        self.watching.add(frame)
         note_origin(self, self.engine, frame)
         self._questions.tick()
 

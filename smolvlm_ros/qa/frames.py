@@ -136,13 +136,18 @@ def pick_two(frames: Sequence[Frame], now_s: float, min_separation_s: float, con
     if age_s > limit_s:
         return FramePick((), f"the newest frame is {age_s:.2f} s old, more than {limit_s:g} s")
     if age_s < -RESET_S:
-        return FramePick((), f"the newest frame is {-age_s:.2f} s ahead of the clock; are the "
-                         "camera's stamps and use_sim_time right?")
+        return FramePick((), ahead(age_s))
     second = _second(frames, min_separation_s, config.max_span_s)
     if second is not None:
         return FramePick((second, newest))
     return FramePick((newest,), f"no second frame lies {min_separation_s:g} to "
                      f"{config.max_span_s:g} s before the newest one")
+
+
+def ahead(age_s: float) -> str:
+    """What to tell of a newest frame whose age is less than `-RESET_S` seconds."""
+    return (f"the newest frame is {-age_s:.2f} s ahead of the clock; are the camera's stamps and "
+            "use_sim_time right?")
 
 
 def _second(frames: Sequence[Frame], min_separation_s: float, max_span_s: float) -> Frame | None:

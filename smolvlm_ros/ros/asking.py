@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
 from typing import Any
 
 from std_msgs.msg import Header
@@ -24,6 +25,7 @@ from smolvlm_ros.ros.faults import in_words
 from smolvlm_ros.ros.picking import pick, shelf_end_s
 from smolvlm_ros.ros.unanswered import Unanswered
 from smolvlm_ros.ros.verdicts import to_message, unsure
+from smolvlm_ros.ros.watching import PAST
 from smolvlm_ros.srv import AskScene
 
 _Request, _Response = AskScene.Request, AskScene.Response
@@ -32,6 +34,7 @@ _STATUS = {Cause.NO_MODEL: _Response.NO_MODEL, Cause.NO_FRAME: _Response.NO_FRAM
 _CAUSES = {v: k for k, v in _STATUS.items() if v != _Response.REFUSED}
 _SECOND_LATE_S = 0.2  # how late a server's opinion may be given up
 _PRIORITY = 2  # a planner waits, a zone event does not
+_NOW = "verdict"  # the kind of a verdict on what is, see Scheduler.submit
 
 
 class Asker:
@@ -83,11 +86,12 @@ class Asker:
                                  "whole view and of no server; leave track_id, zone and "
                                  "high_stakes out")
             if free:
+                if request.frame != _Request.NEWEST or request.max_age_ms:
+                    pick(node, request.frame, request.max_age_ms, deadline_s)
                 future = node.watching.tell(question, seconds, deadline_s, response)
                 self._tell_past(request, response, *self._await(future, deadline_s))
                 return
-            verdict = self._await(node.watching.judge(question, seconds, deadline_s), deadline_s)
-            verdict = dataclasses.replace(verdict, question=clean_question(request.question))
+            verdict = self._judged_past(request, question, seconds, deadline_s)
         elif free:
             self._answer_freely(request, response, question, deadline_s, subject)
             return
@@ -102,14 +106,33 @@ class Asker:
         """The verdict on the newest or a fresh frame; not one that is past its shelf life, unless
         the request says how old its frame may be."""
         node = self._node
-        frames = pick(node, request.frame, request.max_age_ms, deadline_s, subject, True).frames
-        until_s = deadline_s
-        if not request.max_age_ms:
-            until_s = min(deadline_s, shelf_end_s(node, frames[-1]))
-        try:
+        frames = pick(node, request.frame, request.max_age_ms, deadline_s, subject, _NOW).frames
+        with self._in_shelf_life(request, frames[-1], deadline_s, _NOW) as until_s:
             future = node.answering.ask(question, frames, until_s, _PRIORITY)
             verdict: Verdict = self._await(future, until_s)
             return self._with_second(verdict, frames, until_s, request.high_stakes)
+
+    def _judged_past(self, request: Any, question: str, seconds: float, deadline_s: float
+                     ) -> Verdict:
+        """The verdict on what was until now, with a newest frame as for one on what is."""
+        node = self._node
+        asked = node.watching.understood(clean_question(request.question), question)
+        newest = pick(node, request.frame, request.max_age_ms, deadline_s, None, PAST).frames[-1]
+        with self._in_shelf_life(request, newest, deadline_s, PAST) as until_s:
+            future = node.watching.judge(question, asked, seconds, until_s)
+            verdict: Verdict = self._await(future, until_s)
+        return dataclasses.replace(verdict, question=clean_question(request.question))
+
+    @contextmanager
+    def _in_shelf_life(self, request: Any, newest: Frame, deadline_s: float, kind: str
+                       ) -> Iterator[float]:
+        """Until when a verdict on this frame is of use, of time.monotonic; what is too late for
+        that says what to do."""
+        until_s, node = deadline_s, self._node
+        if not request.max_age_ms:
+            until_s = min(deadline_s, shelf_end_s(node, newest, kind))
+        try:
+            yield until_s
         except TooLate as error:
             if until_s == deadline_s:
                 raise

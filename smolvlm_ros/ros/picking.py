@@ -20,7 +20,7 @@ _TOLD_S = 1.0  # fusion tells of a frame within this; else of the ones before
 
 
 def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
-         subject: Subject | None = None, verdict: bool = False,
+         subject: Subject | None = None, verdict: str = "",
          should_stop: Callable[[], bool] = lambda: False) -> FramePick:
     """The frames to ask about, a fresh one asked of the gate when the request wants it.
 
@@ -33,9 +33,10 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
         max_age_ms: the newest may be this old; 0 for the node's own limits.
         deadline_s: of time.monotonic.
         subject: the object or zone to look at.
-        verdict: for a verdict: without `max_age_ms`, a fresh frame is also asked for where one on
-            the newest frame would be past its shelf life. Where none comes on a simulator's clock,
-            or where the model is slower than the shelf life, the newest must do.
+        verdict: for a verdict, its kind (see Scheduler.submit): without `max_age_ms`, a fresh frame
+            is also asked for where one on the newest frame would be past its shelf life. Where
+            none comes on a simulator's clock, or where the model is slower than the shelf life,
+            the newest must do.
         should_stop: True ends the waiting for a fresh frame.
 
     Raises:
@@ -44,12 +45,13 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
     if which not in (_NEWEST, _FRESH):
         raise Unanswered(AskScene.Response.REFUSED, f"frame = {which} is not NEWEST (0) or FRESH "
                          "(1)")
-    own_limit = verdict and not max_age_ms and not _too_slow(node)
+    own_limit = bool(verdict) and not max_age_ms and not _too_slow(node, verdict)
     max_age_s = max_age_ms * 1e-3 or node.settings.frames.max_age_s
     if which == _FRESH:
         picked = _fresh(node, max_age_s, deadline_s, subject, should_stop)
     else:
-        picked = _newest(node, _useful_s(node) if own_limit else max_age_s, deadline_s, subject)
+        picked = _newest(node, _useful_s(node, verdict) if own_limit else max_age_s, deadline_s,
+                         subject)
         if own_limit and not picked.frames and _any(node, subject):
             picked = _renewed(node, max_age_s, deadline_s, subject, should_stop,
                               f"{picked.reason}, after which a verdict would be past "
@@ -63,11 +65,11 @@ def pick(node: Any, which: int, max_age_ms: int, deadline_s: float,
     return picked
 
 
-def shelf_end_s(node: Any, newest: Frame) -> float:
-    """Until when a verdict on frames of which this is the newest may be acted on, of
+def shelf_end_s(node: Any, newest: Frame, verdict: str) -> float:
+    """Until when a verdict of that kind on frames of which this is the newest may be acted on, of
     time.monotonic; infinite where the stamps' clock is not the real one, but a simulator's, and
     where the model is so slow that every verdict comes later: it says so."""
-    if _simulated(node) or _too_slow(node):
+    if _simulated(node) or _too_slow(node, verdict):
         return math.inf
     left_s = newest.stamp_s + node.settings.policy.shelf_life_s - node.frames.now_s()
     return time.monotonic() + float(left_s)
@@ -77,18 +79,18 @@ def _simulated(node: Any) -> bool:
     return bool(node.get_clock().ros_time_is_active)
 
 
-def _too_slow(node: Any) -> bool:
+def _too_slow(node: Any, verdict: str) -> bool:
     """True where a verdict takes longer than its shelf life, however fresh the frame."""
-    cost_s: float = node.scheduler.cost_s("verdict")
+    cost_s: float = node.scheduler.cost_s(verdict)
     return cost_s >= node.settings.policy.shelf_life_s and not _simulated(node)
 
 
-def _useful_s(node: Any) -> float:
+def _useful_s(node: Any, verdict: str) -> float:
     """How old a frame may be that a verdict is begun on.
 
     What a verdict takes is of the real clock, and means nothing on a simulator's.
     """
-    cost_s = 0.0 if _simulated(node) else node.scheduler.cost_s("verdict")
+    cost_s = 0.0 if _simulated(node) else node.scheduler.cost_s(verdict)
     shelf_s = node.settings.policy.shelf_life_s - cost_s
     return float(max(0.0, min(shelf_s, node.settings.frames.max_age_s)))
 

@@ -11,10 +11,11 @@ from std_msgs.msg import Header
 
 from smolvlm_ros.qa import order
 from smolvlm_ros.qa.engine import Withheld
+from smolvlm_ros.qa.frames import RESET_S, ahead
 from smolvlm_ros.qa.grounding import grounded
 from smolvlm_ros.qa.looking import looking_at
-from smolvlm_ros.qa.past_question import parse
-from smolvlm_ros.qa.period import period_of
+from smolvlm_ros.qa.past_question import Order, Presence, ever, parse
+from smolvlm_ros.qa.period import is_whole, period_of
 from smolvlm_ros.qa.policy import refusal_of
 from smolvlm_ros.qa.scheduler import Scheduler, TooLate
 from smolvlm_ros.qa.time_words import other_time
@@ -25,6 +26,7 @@ from smolvlm_ros.ros.unanswered import Unanswered
 from smolvlm_ros.srv import AskScene
 
 _Response = AskScene.Response
+PAST = "past"  # the kind of verdict, see Scheduler.submit
 _PRIORITY = 2  # a planner waits, as for a question about now
 _HAPPENED = re.compile(r"^what(?:'s| has| is| was| did)? (?:been )?"
                        r"(?:happen|going on|you see|change)", re.IGNORECASE)
@@ -77,28 +79,59 @@ class Watching:
         """How many last seconds a request is about, 0 for now; and its question without that.
 
         Raises:
-            Unanswered: the question says a time that is not understood.
+            Unanswered: the question says a time that is not understood or not kept, or is about
+                what was and says none.
         """
         seconds, bare = period_of(question)
         if request.history_ms:
-            return request.history_ms * 1e-3, bare
-        other = other_time(bare)
-        if other:
-            raise Unanswered(_Response.REFUSED, f"the time {other!r} is not understood; say how "
-                             "long ago as 'in the last N seconds', or give history_ms")
+            seconds = request.history_ms * 1e-3
+        else:
+            other = other_time(bare)
+            if other:
+                raise Unanswered(_Response.REFUSED, f"the time {other!r} is not understood; say "
+                                 "how long ago as 'in the last N seconds', or give history_ms")
+            other = "" if seconds else ever(bare)
+            if other:
+                raise Unanswered(_Response.REFUSED, f"{other!r} asks about what was, and the "
+                                 "question does not say when; say 'in the last N seconds', or give "
+                                 "history_ms")
+        history_s = self._ring.config.history_s
+        if seconds > history_s:
+            raise Unanswered(_Response.REFUSED, f"the last {seconds:g} s are asked about, "
+                             f"video.history_s = {history_s:g} are kept; ask about less, or "
+                             "raise it")
         return seconds, bare
+
+    @staticmethod
+    def understood(asked: str, question: str) -> Order | Presence:
+        """What a yes/no question about what was asks.
+
+        Args:
+            asked: as it was asked.
+            question: without its period, as `period` gave it.
+
+        Raises:
+            Unanswered: it asks for something else than presence or order.
+        """
+        if is_whole(asked):
+            raise Unanswered(_Response.REFUSED, "of all of a time, yes or no is not said: nobody "
+                             "looked at every moment of it; say 'in the last N seconds', or ask in "
+                             "mode FREE")
+        found = parse(question)
+        if found is None:
+            raise Unanswered(_Response.REFUSED, "of the past, yes or no is said only to what was "
+                             "there ('was there a person?') or came, and to what came before or "
+                             "after what ('did the ball come before the person?'); ask in mode "
+                             "FREE")
+        return found
 
     def _seen(self, seconds: float) -> _Seen:
         """What was seen in the last time: as many frames as the model's token budget allows.
 
         Raises:
-            Unanswered: there are none, so long ago is not kept, or the model may not see them.
+            Unanswered: there are none of that time, or the model may not see them.
         """
         node, config, policy = self._node, self._ring.config, self._node.settings.policy
-        if seconds > config.history_s:
-            raise Unanswered(_Response.REFUSED, f"the last {seconds:g} s are asked about, "
-                             f"video.history_s = {config.history_s:g} are kept; ask about less, or "
-                             "raise it")
         now_s = float(node.get_clock().now().nanoseconds) * 1e-9
         with self._lock:
             begin_s = now_s - seconds
@@ -113,24 +146,27 @@ class Watching:
         if age_s > max(seconds, config.max_gap_s):
             raise Unanswered(_Response.NO_FRAME, f"no frame came in the last {seconds:g} s, the "
                              f"newest is {age_s:.0f} s old; is the camera alive?")
+        if age_s < -RESET_S:
+            raise Unanswered(_Response.NO_FRAME, ahead(age_s))
         foreign = refusal_of(node.engine, chosen)
         if foreign:
             raise Unanswered(_Response.NO_MODEL, foreign)
         return _Seen(chosen, now_s, unseen, left_out)
 
-    def judge(self, question: str, seconds: float, deadline_s: float) -> Any:
+    def judge(self, question: str, asked: Order | Presence, seconds: float, deadline_s: float
+              ) -> Any:
         """Queue a yes/no question about what was; a future of its verdict.
 
+        Args:
+            question, asked: as `understood` took and gave them.
+            seconds: how many last ones it is about.
+            deadline_s: of time.monotonic.
+
         Raises:
-            Unanswered: it asks for something else than presence or order, or see `_seen`.
+            Unanswered: see `_seen`.
             Refused: it cannot be answered in time.
         """
         node = self._node
-        asked = parse(question)
-        if asked is None:
-            raise Unanswered(_Response.REFUSED, "of the past, yes or no is said only to what was "
-                             "there ('was there a person?') and to what came before or after what "
-                             "('did the ball come before the person?'); ask in mode FREE")
         seen, policy, scheduler = self._seen(seconds), node.settings.policy, node.scheduler
         engine = WhileWanted(looking_at(node.engine, seen.frames), scheduler.wanted)
 
@@ -138,8 +174,8 @@ class Watching:
             with node.answering.failures_told():
                 return order.decide(question, asked, seen.frames, engine, policy, seen.unseen,
                                     seen.left_out)
-        key = ("past", question, _stamps(seen.frames), policy, seen.unseen, seen.left_out)
-        return scheduler.submit(key, work, deadline_s=deadline_s, priority=_PRIORITY, kind="past")
+        key = (PAST, question, _stamps(seen.frames), policy, seen.unseen, seen.left_out)
+        return scheduler.submit(key, work, deadline_s=deadline_s, priority=_PRIORITY, kind=PAST)
 
     def tell(self, question: str, seconds: float, deadline_s: float, response: Any) -> Any:
         """Queue a free question about what was; a future of its text and of the frames that it

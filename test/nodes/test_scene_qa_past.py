@@ -15,6 +15,7 @@ from qa_bench import (  # noqa: E402
     AUTO,
     FRAME,
     FREE,
+    FRESH,
     NO_FRAME,
     OK,
     REFUSED,
@@ -79,13 +80,14 @@ def bench(monkeypatch: pytest.MonkeyPatch, engine: Any, candidate: Any = None, *
     for module in ("smolvlm_ros.ros.answering", "smolvlm_ros.ros.shadowing"):
         monkeypatch.setattr(f"{module}.make_engine", make)
     with qa_bench(frames__max_age_s=600.0, video__history_s=300.0, timeout_s=60.0,
-                  privacy__blur_faces=False, privacy__blur_plates=False, **parameters) as b:
+                  privacy__blur_faces=False, privacy__blur_plates=False, rate__per_client_hz=0.0,
+                  **parameters) as b:
         yield b
 
 
 def show(b: QaBench, age_s: float, *things: int, now_ns: int = 0) -> Any:
     """A frame of a hall, bright where something is; `now_ns` for frames whose gaps are told."""
-    rgb = np.random.default_rng(round(age_s)).integers(60, 90, (48, 64, 3), dtype=np.uint8)
+    rgb = np.random.default_rng(abs(round(age_s))).integers(60, 90, (48, 64, 3), dtype=np.uint8)
     for channel in things:
         rgb[..., channel] += 120
     at = stamp((now_ns or time.time_ns()) - int(age_s * 1e9))
@@ -119,13 +121,15 @@ def test_order_and_presence_are_told_from_the_frames_of_that_time(
                 ("Did the person come before the ball in the last 60 seconds?", {}, "NO"),
                 ("Did the ball come before the person?", {"history_ms": 60_000}, "YES"),
                 ("Was there a person in the last 60 seconds?", {}, "YES"),
+                ("Did a ball come in in the last 60 seconds?", {}, "YES"),
+                ("Did a ball come in?", {"history_ms": 18_000}, "UNSURE"),  # it was there before
                 # Two minutes ago a person was glimpsed, before the ball.
                 ("Did the ball come before the person in the last 120 seconds?", {}, "UNSURE")):
             given = b.ask(question, AUTO, **fields)
             assert given.status == OK, given.message
             assert given.verdict.answer == getattr(SceneVerdict, answer), given.verdict.reason
             assert given.verdict.header == last.header and given.verdict.question == question
-        wait_for(lambda: len(b.verdicts) == 5, "the verdicts on their topic")
+        wait_for(lambda: len(b.verdicts) == 7, "the verdicts on their topic")
         assert b.verdicts[0].pass_questions.count("Is there a ball?") >= 4
         assert "before the person" in b.verdicts[0].reason
         assert b.set_parameter("video.max_gap_s", 40.0).successful
@@ -142,7 +146,12 @@ def test_order_and_presence_are_told_from_the_frames_of_that_time(
                 ("Was there a ball in the last minute?", {"high_stakes": True}, "no server"),
                 ("Was there never a person?", {"history_ms": 60_000}, "ask in mode FREE"),
                 ("Was there a person a minute ago?", {}, "'a minute ago' is not understood; say"),
-                ("War gestern jemand da?", {}, "or give history_ms")):
+                ("War gestern jemand da?", {}, "or give history_ms"),
+                ("Was there a ball throughout the last minute?", {}, "of all of a time"),
+                ("Was there a ball for the last minute?", {"history_ms": 60_000}, "of all of"),
+                ("Did the ball come before the person?", {}, "does not say when; say 'in the"),
+                ("Was there ever a ball?", {}, "'ever' asks about what was"),
+                ("Did a ball come in?", {}, "or give history_ms")):
             given = b.ask(question, YES_NO, **fields)
             assert given.status == REFUSED and text in given.message
         asked = len(b.node.engine.asked)
@@ -163,6 +172,50 @@ def test_nothing_is_told_from_a_camera_that_has_died(monkeypatch: pytest.MonkeyP
         assert given.status == OK and not given.text.endswith(" 0 s ago: A hall.")
         assert 30 <= int(given.text.split()[-5]) <= 60  # seconds before now
         assert "do not reach back" in given.message
+
+
+def test_nothing_is_told_from_frames_ahead_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Seeing()
+    with bench(monkeypatch, engine) as b:
+        for age in (-30.0, -40.0, -60.0):
+            show(b, age, BALL)
+        for question, mode in (("What happened in the last 5 seconds?", FREE),
+                               ("Was there a ball in the last 5 seconds?", YES_NO)):
+            given = b.ask(question, mode)
+            assert given.status == NO_FRAME and "s ahead of the clock; are the" in given.message
+        assert not engine.asked
+
+
+@pytest.mark.usefixtures("patient_requests")
+def test_of_the_past_too_a_fresh_frame_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench(monkeypatch, Seeing(), policy__shelf_life_s=60.0) as b:
+        show(b, 75.0, BALL), show(b, 65.0, BALL)
+        last: dict[str, Any] = {"history_ms": 200_000}
+        given = b.ask("Was there a ball?", YES_NO, **last)
+        assert given.status == NO_FRAME and "policy.shelf_life_s" in given.message
+        for mode in (YES_NO, FREE):
+            given = b.ask("Was there a ball?", mode, max_age_ms=60_000, **last)
+            assert given.status == NO_FRAME and "more than 60 s" in given.message
+            given = b.ask("Was there a ball?", mode, frame=7, **last)
+            assert given.status == REFUSED and "frame = 7 is not" in given.message
+        assert b.ask("What happened?", FREE, **last).status == OK  # a text has no shelf life
+        given = b.ask("Was there a ball?", YES_NO, max_age_ms=300_000, **last)
+        assert given.status == OK and "expired: it came" in given.verdict.reason
+        # What waits for the frame in the node is not quicker than what keeps it for such questions.
+        add = b.node.watching.add
+
+        def slowly(frame: Frame) -> None:
+            time.sleep(0.3)
+            add(frame)
+        monkeypatch.setattr(b.node.watching, "add", slowly)
+        gate = b.gate(passes=[0.0, 0.0])
+        given = b.ask("Was there a ball?", YES_NO, **last)
+        assert given.verdict.answer == SceneVerdict.YES and gate.requests == 1
+        assert given.verdict.header == gate.sent[0].header
+        assert "expired" not in given.verdict.reason
+        given = b.ask("What happened?", FREE, frame=FRESH, **last)
+        assert given.status == OK and given.frames[-1] == gate.sent[1].header.stamp
+        assert gate.requests == 2
 
 
 def test_of_frames_that_nobody_looked_at_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,8 @@ def asked(age_s: float, cost_s: float, simulated: bool, which: int = NEWEST, max
         frames=supply, engine=SimpleNamespace(embedded=False), boxes_told=lambda _: False,
         get_clock=lambda: SimpleNamespace(ros_time_is_active=simulated))
     try:
-        return supply, pick(node, which, max_age_ms, time.monotonic() + 20.0, subject, True).frames
+        return supply, pick(node, which, max_age_ms, time.monotonic() + 20.0, subject,
+                            "verdict").frames
     except Unanswered as error:
         return supply, error
 
@@ -75,9 +76,10 @@ def test_a_model_slower_than_the_shelf_life_is_asked_about_the_newest_frame() ->
         frames=SimpleNamespace(now_s=lambda: NOW_S),
         get_clock=lambda: SimpleNamespace(ros_time_is_active=False))
     newest = supply.ring.newest
-    assert newest is not None and shelf_end_s(node, newest) == math.inf
-    node.scheduler.cost_s = lambda _: 4.0
-    assert shelf_end_s(node, newest) < time.monotonic()
+    assert newest is not None and shelf_end_s(node, newest, "verdict") == math.inf
+    node.scheduler.cost_s = {"verdict": 4.0, "past": 6.0}.get
+    assert shelf_end_s(node, newest, "verdict") < time.monotonic()
+    assert shelf_end_s(node, newest, "past") == math.inf  # of its own kind
 
 
 @pytest.mark.parametrize(("age_s", "cost_s", "simulated", "frames"), [
