@@ -49,11 +49,12 @@ def _keep(connection: sqlite3.Connection, picture: Picture) -> int:
 
 
 def seen_again(connection: sqlite3.Connection, key: int, last_ns: int,
-               where: Position | None) -> None:
-    """Note when and where an object was seen last; nothing when it has been forgotten."""
+               where: Position | None) -> bool:
+    """Note when and where an object was seen last; False when it has been forgotten."""
     place = (None,) * 4 if where is None else (where.x, where.y, where.z, _clean(where.frame_id))
     connection.execute("UPDATE moment SET last_ns = max(last_ns, ?), x = ?, y = ?, z = ?, "
                        "frame_id = ? WHERE id = ?", (last_ns, *place, key))
+    return bool(connection.execute("SELECT changes()").fetchone()[0])
 
 
 def moment_of(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Moment:

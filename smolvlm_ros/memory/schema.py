@@ -148,7 +148,7 @@ def refusal(path: Path | None, error: sqlite3.Error) -> MemoryStoreError:
     elif "locked" in text or "busy" in text:
         cure = "another process holds it; end that one, or set memory.path to another file"
     elif "full" in text:
-        cure = "free some space on its disk, or lower memory.max_mb"
+        cure = "free some space on its disk; a lower memory.max_mb keeps it free"
     elif "readonly" in text or "unable to open" in text or "permission" in text:
         cure = "make the file and its folder writable, or set memory.path to another file"
     else:

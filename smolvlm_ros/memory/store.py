@@ -20,8 +20,8 @@ class MemoryStore:
 
     Args:
         config: `path` holds from the start, the rest is settable.
-        on_change: called in the writer's thread when writing begins to fail, with why, and with ''
-            when it works again.
+        on_change: called with the problem when writing or keeping the limits begins to fail or
+            works again, in the writer's thread or that of `add`; with '' when both do.
         connect: opens the database; for tests.
 
     Raises:
@@ -80,12 +80,21 @@ class MemoryStore:
         return self._writer.put(lambda connection, now_s: insert(connection, whole[0], now_s),
                                 prepare, ready)
 
-    def seen_again(self, key: Future[int | None], last_ns: int, position: Position | None) -> None:
-        """Note when and where an object was seen last; `key` is what `add` gave."""
+    def seen_again(self, key: Future[int | None], last_ns: int, position: Position | None,
+                   gone: Callable[[], None] = lambda: None) -> None:
+        """Note when and where an object was seen last.
+
+        Args:
+            key: what `add` gave.
+            last_ns: when.
+            position: where.
+            gone: called in the writer's thread, perhaps more than once, where its moment is no
+                longer there: forgotten, or lost.
+        """
         def write(connection: sqlite3.Connection, _: float) -> None:
             known = key.result() if key.done() and key.exception() is None else None
-            if known is not None:
-                seen_again(connection, known, last_ns, position)
+            if known is None or not seen_again(connection, known, last_ns, position):
+                gone()
         self._writer.put(write, ready=key.done)
 
     def flush(self, timeout_s: float = 10.0) -> bool:

@@ -22,6 +22,8 @@ _ROUND_S = 30.0
 _IDLE_S = 0.5
 _HELD_S = 0.05       # between two looks at what is not ready
 _AGAIN_S = (0.2, 5.0)
+_WRITING = "nothing can be remembered"
+_LIMITS = "the memory cannot be kept within its limits"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class MemoryCounts:
         lost: could not be written.
         waiting: not written yet.
         forgotten: deleted to keep the limits.
-        problem: why nothing can be written now; empty when all is well.
+        problem: what cannot be done now, writing or keeping the limits, and why; empty when all
+            is well.
     """
 
     moments: int
@@ -68,7 +71,8 @@ class Writer:
         connection: to write to; `lock` is held while it is used.
         path: its file; None for a memory in RAM.
         config: the limits; settable.
-        on_change: called when writing begins to fail, with why, and with '' when it works again.
+        on_change: called with the problem when writing or keeping the limits begins to fail or
+            works again; with '' when both do.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None, config: MemoryConfig,
@@ -86,8 +90,9 @@ class Writer:
         self._held: list[_Write] = []
         self._counts_lock = threading.Lock()
         self._kept = self._lost = self._unfinished = 0
-        self._not_before_s = 0.0
-        self._problem = ""
+        self._round: Iterator[None] | None = None
+        self._next_round_s = self._not_before_s = 0.0
+        self._problems = dict.fromkeys((_WRITING, _LIMITS), "")
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
         self._thread.start()
@@ -97,7 +102,7 @@ class Writer:
         """What happened so far."""
         with self._counts_lock:
             return MemoryCounts(self._moments, self._kept, self._lost, self._unfinished,
-                                self._retention.forgotten, self._problem)
+                                self._retention.forgotten, self._problem())
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until what was put in before is written or lost; False when that took too long."""
@@ -139,23 +144,27 @@ class Writer:
             self._queue.put_nowait(write)
         except queue.Full:
             text = "no room in the queue: the disk is too slow, or nothing can be written to it"
-            self._note(self._problem or text)
+            self._note(_WRITING, self._problems[_WRITING] or text)
             self._lose(write, text)
         return write.done
 
     def _run(self) -> None:
-        round_: Iterator[None] | None = None
-        next_round_s = 0.0
         while not (self._closing.is_set() and self._queue.empty() and not self._held):
             self._write_batch(self._batch(
-                0.0 if round_ else _HELD_S if self._held else _IDLE_S))
-            now_s = time.monotonic()
-            if round_ is None and now_s >= (self._not_before_s if self.over() else next_round_s):
-                round_, next_round_s = self._retention.round(self.config), now_s + _ROUND_S
-            while round_ is not None:
-                round_ = self._step(round_)
-                if not self.over():  # the rest of the round leaves time to write
-                    break
+                0.0 if self._round else _HELD_S if self._held else _IDLE_S))
+            self._keep_limits()
+
+    def _keep_limits(self) -> None:
+        """Go on with a round of forgetting, or begin one that is due."""
+        now_s = time.monotonic()
+        if self._round is None and now_s >= (
+                self._not_before_s if self.over() else self._next_round_s):
+            self._round = self._retention.round(self.config)
+            self._next_round_s = now_s + _ROUND_S
+        while self._round is not None:
+            self._step(self._round)
+            if not self.over():  # the rest of the round leaves time to write
+                break
 
     def over(self) -> bool:
         """True when it is larger than it may be."""
@@ -163,21 +172,20 @@ class Writer:
             return self._retention.size_bytes() > self.config.max_mb * 1e6
         return False
 
-    def _step(self, round_: Iterator[None]) -> Iterator[None] | None:
-        """A step of forgetting; None at its end, or when it fails: the next round tries again."""
-        ends = True
+    def _step(self, round_: Iterator[None]) -> None:
+        """A step of forgetting; when it fails, the round ends and soon the next one tries again."""
         try:
             with self.lock:
                 next(round_)
-            ends = False
         except StopIteration:
-            self._note("")
+            self._round = None
+            self._note(_LIMITS, "")
         except Exception as error:  # the writer goes on, whatever it is
+            self._round = None
             self._rolled_back()
-            self._note(self._in_words(error))
-            self._not_before_s = time.monotonic() + _AGAIN_S[1]
+            self._note(_LIMITS, self._in_words(error))
+            self._next_round_s = self._not_before_s = time.monotonic() + _AGAIN_S[1]
         self._recount()
-        return None if ends else round_
 
     def _in_words(self, error: Exception) -> str:
         if isinstance(error, sqlite3.Error):
@@ -218,26 +226,28 @@ class Writer:
                 keys = self._write(batch)
             except sqlite3.OperationalError as error:  # a full disk, a lock: it may pass
                 text = self._in_words(error)
-                self._note(text)
+                self._note(_WRITING, text)
                 if self._closing.is_set():
                     for write in batch:
                         self._lose(write, text)
                     return
-                self._closing.wait(wait_s)
+                self._keep_limits()  # it may make room
+                self._closing.wait(0.0 if self._round else wait_s)
                 wait_s = min(2 * wait_s, _AGAIN_S[1])
             except Exception as error:  # one of them cannot be written, whatever it is
                 self._write_each(batch, error)
                 return
             else:
-                self._note("")
+                self._note(_WRITING, "")
                 self._finish(batch, keys)
                 return
 
     def _write(self, batch: list[_Write]) -> list[int | None]:
         with self.lock:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                # Before the transaction: a rollback would part what it corrects from its watch.
                 now_s = self._retention.now_s()
+                self._connection.execute("BEGIN IMMEDIATE")
                 # A microsecond apart: the order they came in is that in which they are forgotten.
                 keys = [w.do(self._connection, now_s + 1e-6 * i) for i, w in enumerate(batch)]
                 self._connection.execute("COMMIT")
@@ -254,7 +264,7 @@ class Writer:
             return
         text = self._in_words(error)
         if isinstance(error, sqlite3.DatabaseError):
-            self._note(text)
+            self._note(_WRITING, text)
         self._lose(batch[0], text)
 
     def _rolled_back(self) -> None:
@@ -278,11 +288,16 @@ class Writer:
         with self._counts_lock:
             self._unfinished -= 1
 
-    def _note(self, problem: str) -> None:
+    def _note(self, what: str, problem: str) -> None:
         with self._counts_lock:
-            changed, self._problem = bool(problem) != bool(self._problem), problem
+            changed = bool(problem) != bool(self._problems[what])
+            self._problems[what] = problem
+            text = self._problem()
         if changed:
-            self._on_change(problem)
+            self._on_change(text)
+
+    def _problem(self) -> str:
+        return "; ".join(f"{what}: {why}" for what, why in self._problems.items() if why)
 
     def _recount(self) -> None:
         try:

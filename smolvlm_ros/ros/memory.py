@@ -6,6 +6,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -28,7 +29,7 @@ from smolvlm_ros.memory import (
 )
 from smolvlm_ros.memory.sent import SentRecords
 from smolvlm_ros.memory.thumbnail import covered, thumbnail
-from smolvlm_ros.memory.visits import Visits
+from smolvlm_ros.memory.visits import Visit, Visits
 from smolvlm_ros.msg import SceneVerdict, ZoneEvent
 from smolvlm_ros.qa.verdict import Frame
 from smolvlm_ros.remote.persons import Persons
@@ -122,7 +123,8 @@ class Memory:
                     visit.key = self._add(stamp, Kind.OBJECT, f"saw {class_name} {thing.id}",
                                           class_name=class_name, track_id=thing.id, position=where)
                 elif self._visits.due(visit):
-                    self._store.seen_again(visit.key, visit.last_ns, where)
+                    self._store.seen_again(visit.key, visit.last_ns, where,
+                                           partial(self._gone, visit, visit.key))
 
     def zone_event(self, event: ZoneEvent, kind: str) -> None:
         """Remember a zone event; `kind` is 'enter', 'dwell' or 'leave'."""
@@ -176,6 +178,12 @@ class Memory:
         return self._store.add(Moment(to_nanoseconds(stamp), text, kind, **fields), picture,
                                picture.ready if picture else None)
 
+    def _gone(self, visit: Visit, key: Any) -> None:
+        """Remember anew, at its next look, what is still in sight though its moment is gone."""
+        with self._lock:
+            if visit.key is key:
+                visit.key = None
+
     def _picture_at(self, stamp: Time) -> _Lazy | None:
         """What was seen then; several moments of a frame share its picture."""
         config, privacy = self._store.config, self._privacy
@@ -210,9 +218,9 @@ class Memory:
         return Picture(round(stamp_s * 1e9), jpeg) if jpeg else None
 
     def _on_change(self, problem: str) -> None:
-        """Called by the store when writing begins to fail, and when it works again."""
+        """Called by the store when something begins to fail, and when it works again."""
         if problem:
-            self._faults.set(FAULT, Level.ERROR, f"nothing can be remembered: {problem}")
+            self._faults.set(FAULT, Level.ERROR, problem)
         else:
             self._faults.clear(FAULT)
 

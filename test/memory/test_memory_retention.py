@@ -1,17 +1,20 @@
 """Limits in size and days, with every clock that may go wrong."""
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from memory_bench import NOW, S, event, pictured, sound
 
-from smolvlm_ros.memory import MemoryConfig, MemoryStore, Moment, Query
+from smolvlm_ros.memory import MemoryConfig, MemoryStore, MemoryStoreError, Moment, Query
 from smolvlm_ros.memory.clock import ClockWatch
+from smolvlm_ros.memory.forget import forget
 from smolvlm_ros.memory.retention import EVEN_S, Retention
 from smolvlm_ros.memory.rows import insert
 from smolvlm_ros.memory.schema import open_database
@@ -34,8 +37,8 @@ class Session:
         self.wall += seconds + clock_set_by
 
     def keep(self, *moments: Moment) -> None:
-        self.connection.execute("BEGIN")
         now_s = self.retention.now_s()
+        self.connection.execute("BEGIN")
         for moment in moments:
             insert(self.connection, moment, now_s)
         self.connection.execute("COMMIT")
@@ -203,12 +206,95 @@ def test_what_a_drive_in_1970_sees_is_not_the_first_to_go_for_its_size(tmp_path:
     second.connection.close()
 
 
+def test_a_part_of_a_session_means_no_drive_without_a_clock_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    sessions(path, NOBODY_SET_IT, NOBODY_SET_IT)
+    session = Session(path)
+    session.passes(3600)
+    session.keep(event(3600, "visitor"))
+    assert session.left() == ["0", "1", "visitor"]  # the clock is believed, and dates them
+    session.connection.close()
+    assert forget(path, round(WALL * S)).moments == 1
+    session = Session(path, wall=WALL + 31 * DAY)
+    session.passes(EVEN_S + 1)
+    assert session.left(max_days=30) == []
+    session.connection.close()
+
+
+class Failing:
+    """A connection on which nothing can be changed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if statement.startswith("UPDATE"):
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._connection.execute(statement, *values)
+
+
+def test_what_the_clock_was_set_by_is_not_lost_where_it_cannot_be_written(session: Session
+                                                                         ) -> None:
+    session.keep(event(0, "this drive"))
+    session.passes(10, clock_set_by=60 * DAY)
+    session.retention._connection = Failing(session.connection)
+    with pytest.raises(sqlite3.OperationalError):
+        session.retention.now_s()
+    session.retention._connection = session.connection
+    session.passes(EVEN_S + 1)
+    session.left()
+    session.passes(EVEN_S + 1)
+    assert session.left(max_days=30) == ["this drive"]
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="no clock counts sleep here")
+def test_what_the_machine_slept_through_is_no_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept_s, real = 0.0, time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda which: real(which) + (
+        slept_s if which == time.CLOCK_BOOTTIME else 0.0))
+    with closing(open_database(None)) as connection:
+        retention = Retention(connection, None, lambda: time.time() + slept_s)
+        insert(connection, event(0, "evening"), evening_s := retention.now_s())
+        slept_s = 12 * 3600.0
+        assert retention.now_s() - evening_s >= slept_s - 1
+        assert connection.execute("SELECT kept_s FROM moment").fetchone() == (evening_s,)
+
+
+def test_a_reader_that_stays_makes_nothing_forgotten_but_what_is_too_much(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smolvlm_ros.memory.retention._READERS_S", 0.01)
+    session = Session(tmp_path / "m.db")
+    session.keep(*(pictured(i, 6000) for i in range(90)))
+    assert len(session.left(max_mb=1.0)) == 90
+    with closing(sqlite3.connect(tmp_path / "m.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM moment").fetchone()
+        for i in range(90, 110):
+            session.passes(1)
+            session.keep(pictured(i, 6000))
+        assert session.retention.size_bytes() > 1e6
+        with pytest.raises(MemoryStoreError, match="another process reads it; end that one"):
+            session.left(max_mb=1.0)
+        assert session.retention.forgotten == 0
+        session.passes(1)
+        session.keep(*(pictured(i, 6000) for i in range(110, 180)))
+        for _ in range(20):
+            with suppress(MemoryStoreError):
+                session.left(max_mb=1.0)
+        assert 0 < session.retention.forgotten < 70
+    session.left(max_mb=1.0)
+    assert session.retention.size_bytes() <= 1e6 and session.retention.forgotten < 70
+    session.connection.close()
+
+
 def test_the_clock_watch() -> None:
     watch = ClockWatch(1000.0, 0.0)
-    assert watch.step(1010.0, 10.0) == 0 and watch.even_for_s(10.0) == 10.0
-    assert watch.step(1040.0, 20.0) == 0  # slewing, and small steps
-    assert watch.step(5000.0, 30.0) == pytest.approx(3970.0) and watch.even_for_s(30.0) == 0
-    assert watch.step(5010.0, 40.0) == 0 and watch.even_for_s(40.0) == 10.0
+    assert watch.jump_s(1010.0, 10.0) == 0 and watch.even_for_s(10.0) == 10.0
+    assert watch.jump_s(1040.0, 20.0) == 0  # slewing, and small steps
+    assert watch.jump_s(5000.0, 30.0) == watch.jump_s(5000.0, 30.0) == pytest.approx(3970.0)
+    watch.take(3970.0, 30.0)
+    assert watch.even_for_s(30.0) == 0
+    assert watch.jump_s(5010.0, 40.0) == 0 and watch.even_for_s(40.0) == 10.0
 
 
 def settle(store: MemoryStore, written: int) -> None:

@@ -1,6 +1,7 @@
 """The store: who puts in never waits, a full disk passes, reading and writing go on together."""
 from __future__ import annotations
 
+import dataclasses
 import os
 import sqlite3
 import subprocess
@@ -183,6 +184,75 @@ def test_at_the_end_it_is_written_without_the_picture(make: Callable[..., Memory
     assert held.exception(0) is None
     found = make(path=path).find(Query("")).found
     assert len(found) == 1 and found[0].moment.picture is None
+
+
+# Limits while writing fails, or somebody reads ------------------------------------------------
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    end_s = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end_s, what
+        time.sleep(0.01)
+
+
+def test_a_limit_that_is_lowered_makes_room_on_a_full_disk(make: Callable[..., MemoryStore],
+                                                           tmp_path: Path) -> None:
+    store = make(path=str(tmp_path / "m.db"), max_mb=8.0)
+    for i in range(200):
+        store.add(pictured(i, 8000))
+    assert store.flush(60)
+    with store._writer.lock:
+        pages, = store._connection.execute("PRAGMA page_count").fetchone()
+        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    futures = [store.add(pictured(i, 8000)) for i in range(200, 220)]
+    until(lambda: "is full" in store.counts.problem, "no problem")
+    store.config = dataclasses.replace(store.config, max_mb=1.0)
+    assert all(f.exception(60) is None for f in futures)
+    until(lambda: not store.counts.problem and not store._writer.over(), "the recovery")
+    assert store.counts.lost == 0 and store.counts.forgotten > 50
+
+
+def test_a_reader_that_stays_is_told_of_and_nothing_is_forgotten_for_its_log(
+        make: Callable[..., MemoryStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smolvlm_ros.memory.retention._READERS_S", 0.01)
+    monkeypatch.setattr("smolvlm_ros.memory.writer._AGAIN_S", (0.01, 0.05))
+    problems: list[str] = []
+    store = make(path=str(tmp_path / "m.db"), max_mb=1.0, on_change=problems.append)
+    for i in range(90):
+        store.add(pictured(i, 6000))
+    assert store.flush(60)
+    reader = sqlite3.connect(tmp_path / "m.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM moment").fetchone()
+    for i in range(100):  # each of them some pages of the log
+        store.add(Moment(NOW, str(i))).result(60)
+    until(lambda: "another process reads it" in store.counts.problem, "no problem")
+    store.add(event(1)).result(60)
+    assert "the memory cannot be kept within its limits" in problems[0] == store.counts.problem
+    assert store.counts.forgotten == 0
+    reader.close()
+    until(lambda: not store.counts.problem and not store._writer.over(), "the recovery")
+    assert problems[-1] == "" and store.counts.forgotten == 0
+
+
+def test_a_clock_that_was_set_while_nothing_could_be_written_still_dates_what_was(
+        make: Callable[..., MemoryStore], tmp_path: Path) -> None:
+    held: list[Held] = []
+
+    def connect(path: Path | None) -> Any:
+        held.append(Held(path))
+        return held[0]
+    store = make(connect=connect)
+    store.add(event(0)).result(20)
+    held[0].error = sqlite3.OperationalError("database or disk is full")
+    store._writer._retention._wall = lambda: time.time() + 60 * 86400
+    future = store.add(event(1))
+    until(lambda: bool(store.counts.problem), "no problem")
+    held[0].error = None
+    future.result(20)
+    with store._writer.lock:
+        kept_s = [s for s, in store._connection.execute("SELECT kept_s FROM moment ORDER BY id")]
+    assert kept_s[1] - kept_s[0] < 86400
 
 
 # A real full disk -------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ import logging
 import time
 from array import array
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -18,7 +20,8 @@ from std_msgs.msg import Header  # noqa: E402
 from vision_msgs.msg import Detection3D, Detection3DArray  # noqa: E402
 
 from smolvlm_ros.gate.config import GateConfig  # noqa: E402
-from smolvlm_ros.memory import MemoryConfig  # noqa: E402
+from smolvlm_ros.memory import MemoryConfig, MemoryStoreError  # noqa: E402
+from smolvlm_ros.memory.forget import forget  # noqa: E402
 from smolvlm_ros.qa.frames import FrameRing  # noqa: E402
 from smolvlm_ros.qa.verdict import Frame  # noqa: E402
 from smolvlm_ros.ros.boxes import hypothesis  # noqa: E402
@@ -130,6 +133,37 @@ def test_a_still_object_is_one_moment_and_one_remembered_anew_each_time_is_told_
     assert len(short.find().stamps) == 5
     assert not seen(short, 4 * beat_s + 1)  # and no more once they come more often
     assert not any([seen(make(absent_s=0.0), i) for i in range(5)])  # as somebody wants it
+
+
+def test_what_is_still_in_sight_is_remembered_anew_once_its_moment_is_gone(make, tmp_path) -> None:
+    def see(second: int) -> None:
+        b.memory.objects(Detection3DArray(header=Header(stamp=at(second)), detections=[
+            Detection3D(id="3", results=[hypothesis("chair", 0.9)])]))
+        assert b.memory._store.flush()
+
+    b = make(path=str(tmp_path / "m.db"))
+    for second in range(0, 60, 10):
+        see(second)
+    assert b.find(class_name="chair").stamps == [at(0)]
+    assert forget(tmp_path / "m.db", (1_700_000_000 + 30) * 10**9).moments == 1
+    for second in range(60, 120, 10):
+        see(second)
+    got = b.find(class_name="chair")
+    assert got.descriptions == ["saw chair 3, for 40 s"] and got.stamps == [at(70)]
+
+
+def test_an_object_whose_moment_was_lost_is_remembered_later(make) -> None:
+    b = make()
+    store, lost = b.memory._store, Future()
+    lost.set_exception(MemoryStoreError("no room"))
+    b.memory._store = SimpleNamespace(config=store.config, add=lambda *_: lost)
+    thing = Detection3D(id="3", results=[hypothesis("chair", 0.9)])
+    b.memory.objects(Detection3DArray(header=Header(stamp=at(0)), detections=[thing]))
+    b.memory._store = store
+    for second in (5, 6, 7):
+        b.memory.objects(Detection3DArray(header=Header(stamp=at(second)), detections=[thing]))
+        assert store.flush()
+    assert b.find(class_name="chair").stamps == [at(6)]
 
 
 def test_where_and_what_is_found_by_the_words_of_people(make) -> None:
