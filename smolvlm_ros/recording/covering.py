@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from smolvlm_ros.recording.persons import Told, recorded_persons, stamp_ns
 from smolvlm_ros.recording.pictures import uncoverable
 from smolvlm_ros.recording.recorder import McapRecorder, RecordingError, qos_of
 from smolvlm_ros.remote.persons import NEAR_S
-from smolvlm_ros.remote.privacy import Box, PrivacyConfig, PrivacyError, redact
+from smolvlm_ros.remote.privacy import Box, PrivacyConfig, PrivacyError, Redacted, redact
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "8UC3": 3}
@@ -27,8 +28,9 @@ INCOMPLETE = 1
 DESCRIPTION = (
     "Write a recording anew, with heads, faces and plates covered in its images. Where persons are "
     "it takes from the recording's own detections (vision_msgs/Detection2DArray): those of the "
-    f"image's stamp, or of the ones just before and after it, at most {NEAR_S:g} s away. Images "
-    "without either are covered where a face is found; they are counted, and the exit code is 1 "
+    "image's optical frame and stamp, or of the ones just before and after it, at most "
+    f"{NEAR_S:g} s away. Images without either, or of an optical frame with images of several "
+    "sizes, may be covered only where a face is found; they are counted, and the exit code is 1 "
     "then. It is 2 where the recording cannot be covered.")
 
 
@@ -42,8 +44,9 @@ class Covered:
         heads, faces, plates: covered in them.
         near: images of which no detections were told, but of others at most a second away: covered
             where persons were in those just before and after.
-        faces_only: images near which no detections were told: only faces that were found in them
-            are covered.
+        faces_only: images near which no detections of their optical frame were told, or of a
+            frame with images of several sizes, where they may be those of another size: perhaps
+            only faces that were found in them are covered.
     """
 
     messages: int
@@ -121,10 +124,11 @@ def run(args: argparse.Namespace) -> int:
           + f"; {done.near + done.faces_only} images without detections of their own, "
           f"{done.faces_only} without any near")
     if done.faces_only:
-        print(f"cover: in {done.faces_only} images only those faces are covered that were found: "
-              f"the recording has no detections of them, nor within {NEAR_S:g} s. Look through "
-              "them before you pass the recording on, or record the detector's topic with the "
-              "images", file=sys.stderr)
+        print(f"cover: in {done.faces_only} images perhaps only those faces are covered that were "
+              "found: the recording has no detections of their frame_id within "
+              f"{NEAR_S:g} s, or images of it in several sizes. Look through them before you pass "
+              "the recording on, record a detector's topic with each camera's images, or leave "
+              "the other sizes out with --without", file=sys.stderr)
         return INCOMPLETE
     return 0
 
@@ -133,7 +137,7 @@ def _copy(reader: Any, target: Path, config: PrivacyConfig, without: set[str], c
           ) -> Covered:
     _check(reader, without, copied)
     persons = recorded_persons(reader)
-    counts = [0, 0, 0, 0, 0, 0]
+    frames: dict[str, _Frame] = defaultdict(_Frame)
     kept = [c for c in reader.connections if c.topic not in without]
     with McapRecorder(target, max_mb=1e9) as recorder:
         for connection in kept:
@@ -144,7 +148,8 @@ def _copy(reader: Any, target: Path, config: PrivacyConfig, without: set[str], c
         for connection, recorded_ns, data in reader.messages(connections=kept) if kept else ():
             if connection.msgtype in (IMAGE, COMPRESSED) and connection.topic not in copied:
                 message = reader.deserialize(data, connection.msgtype)
-                boxes, told = persons.at(message.header.frame_id, stamp_ns(message))
+                frame_id = message.header.frame_id
+                boxes, told = persons.at(frame_id, stamp_ns(message))
                 try:
                     found = _cover(message, boxes, config)
                 except ValueError as error:
@@ -152,10 +157,35 @@ def _copy(reader: Any, target: Path, config: PrivacyConfig, without: set[str], c
                                          f"--without {connection.topic}") from error
                 if found is not None:
                     data = reader.typestore.serialize_cdr(message, connection.msgtype)
-                    of = (told is Told.NEAR, told is Told.NOT)
-                    counts = [a + b for a, b in zip(counts, (1, *found, *of), strict=True)]
+                    frames[frame_id].add(found, told)
             recorder.add(connection.topic, bytes(data), recorded_ns)
+        counts = [sum(column) for column in zip(*(f.counts() for f in frames.values()),
+                                                strict=True)] or [0] * 6
         return Covered(recorder.count, *counts)
+
+
+class _Frame:
+    """What was done in the images of an optical frame."""
+
+    def __init__(self) -> None:
+        self._covered = [0, 0, 0]
+        self._told = dict.fromkeys(Told, 0)
+        self._sizes: set[tuple[int, ...]] = set()
+
+    def add(self, found: Redacted, told: Told) -> None:
+        """Count an image."""
+        parts = (found.heads, found.faces, found.plates)
+        self._covered = [a + b for a, b in zip(self._covered, parts, strict=True)]
+        self._told[told] += 1
+        self._sizes.add(found.image_rgb.shape)
+
+    def counts(self) -> list[int]:
+        """As in `Covered`, from `images` on."""
+        images = sum(self._told.values())
+        # Boxes do not say of which size their image was.
+        untold = ((self._told[Told.NEAR], self._told[Told.NOT]) if len(self._sizes) == 1
+                  else (0, images))
+        return [images, *self._covered, *untold]
 
 
 def _check(reader: Any, without: set[str], copied: set[str]) -> None:
@@ -171,8 +201,8 @@ def _check(reader: Any, without: set[str], copied: set[str]) -> None:
                              "TOPIC, or, where it shows nobody, copy it with --copy TOPIC")
 
 
-def _cover(message: Any, boxes: list[Box], config: PrivacyConfig) -> tuple[int, int, int] | None:
-    """Cover an image message in place; heads, faces and plates. None for depth.
+def _cover(message: Any, boxes: list[Box], config: PrivacyConfig) -> Redacted | None:
+    """Cover an image message in place; what was found. None for depth.
 
     Raises:
         ValueError: it is in a format that cannot be covered.
@@ -194,11 +224,11 @@ def _cover(message: Any, boxes: list[Box], config: PrivacyConfig) -> tuple[int, 
     done = redact(colours, boxes, config)
     image[..., :min(channels, 3)] = done.image_rgb[..., :min(channels, 3)]
     message.data = data
-    return done.heads, done.faces, done.plates
+    return done
 
 
 def _cover_compressed(message: Any, boxes: list[Box], config: PrivacyConfig
-                      ) -> tuple[int, int, int] | None:
+                      ) -> Redacted | None:
     """As `_cover`, of a CompressedImage."""
     encoding = message.format.partition(";")[0].strip()
     if "compressedDepth" in message.format:
@@ -223,4 +253,4 @@ def _cover_compressed(message: Any, boxes: list[Box], config: PrivacyConfig
     if not made:
         raise ValueError("an image cannot be written again")
     message.data = np.asarray(data, np.uint8).ravel()
-    return done.heads, done.faces, done.plates
+    return done

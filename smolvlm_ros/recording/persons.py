@@ -38,16 +38,17 @@ class RecordedPersons:
         self._stamps.clear()
 
     def at(self, frame_id: str, stamp_ns: int) -> tuple[list[Box], Told]:
-        """The boxes by which an image is covered, and whose they are; where nobody told of its
-        optical frame, those of all."""
-        cameras = [frame_id] if frame_id in self._boxes else list(self._boxes)
+        """The boxes by which an image is covered, and whose they are. Where nobody told of its
+        optical frame, those of all, which tell nothing of it: rather too much than too little."""
+        known = frame_id in self._boxes
+        cameras = [frame_id] if known else list(self._boxes)
         own = [self._boxes[camera][stamp_ns] for camera in cameras
                if stamp_ns in self._boxes[camera]]
         if own:
-            return sum(own, []), Told.OWN
+            return sum(own, []), Told.OWN if known else Told.NOT
         near = [self._boxes[camera][stamp] for camera in cameras
                 for stamp in self._next_to(camera, stamp_ns)]
-        return sum(near, []), Told.NEAR if near else Told.NOT
+        return sum(near, []), Told.NEAR if near and known else Told.NOT
 
     def _next_to(self, camera: str, stamp_ns: int) -> list[int]:
         """The stamps just before and after one that is not among them."""
