@@ -15,7 +15,7 @@ _MIN_INLIER_SHARE = 0.4
 _RANSAC_PX = 0.8
 _RANSAC_TRIES = 400
 _RANSAC_DRAWS = 3
-_AGREED_SHARE = 0.9
+_AGREED_SHARE, _NO_MOTION_SHARE = 0.9, 0.25  # of the corners: enough, and too few to go on
 _IDENTITY = np.eye(3)
 
 
@@ -75,7 +75,7 @@ def _homography(source: NDArray[np.float32], target: NDArray[np.float32]
         found, agree = cv2.findHomography(source, target, params)
         if found is not None and agree.sum() > inliers.sum():
             best, inliers = found, agree
-        if inliers.sum() >= _AGREED_SHARE * len(source):
+        if not _NO_MOTION_SHARE < inliers.sum() / len(source) < _AGREED_SHARE:
             break
     return best, inliers
 
