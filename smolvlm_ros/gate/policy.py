@@ -7,6 +7,7 @@ from smolvlm_ros.gate.config import GateConfig
 from smolvlm_ros.gate.decision import Reason
 
 _NEVER = float("-inf")
+_REPEATS_S = 0.5  # for so long an image is repeated where a camera is slower than its driver
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,16 @@ class PassPolicy:
     An event's onset passes at once and, while it goes on, frames at the pass rate. Its end passes
     too, so that what comes after sees that the thing has left or stands: at once when all is gone,
     at the pass rate when something only pauses; where that holds the end back, an early heartbeat
-    makes up for it.
+    makes up for it. An image that is repeated for a while shows that nothing moves, as a simulator
+    without noise does; one of a frozen camera shows nothing.
     """
 
     def __init__(self) -> None:
         self.event_id = 0
         self._events = 0
-        self._requested = self._owed = False
+        self._requested = self._owed = self._present = False
         self._passed_s = self._shown_s = _NEVER
-        self._moved_s = _NEVER
+        self._moved_s = self._new_s = _NEVER
         self._ended_s = _NEVER
 
     def request(self) -> None:
@@ -80,7 +82,7 @@ class PassPolicy:
         motion = self._motion(evidence, stamp_s, config)
         if self._requested and config.request and not evidence.frozen:
             return Reason.REQUEST
-        if evidence.repeated:
+        if evidence.frozen:
             return Reason.NONE
         if config.heartbeat and self._passed_s == _NEVER:
             return Reason.HEARTBEAT
@@ -99,6 +101,12 @@ class PassPolicy:
 
     def _motion(self, evidence: Evidence, stamp_s: float, config: GateConfig) -> bool:
         """Advance the event; True when motion alone would let this frame pass."""
+        if evidence.frozen:
+            return False
+        if not evidence.repeated:
+            self._new_s, self._present = stamp_s, evidence.present
+        elif stamp_s - self._new_s < _REPEATS_S:
+            return False
         if evidence.moving:
             self._moved_s, self._owed = stamp_s, False
             if not self.event_id:  # what stood still and moves on is the event it was
@@ -106,11 +114,11 @@ class PassPolicy:
                 self.event_id = self._events
             due = (stamp_s - self._shown_s) * config.max_pass_rate_hz >= 1
             return evidence.onset or due
-        quiet_s = config.quiet_s if evidence.present else 0.5 * config.quiet_s
-        if not self.event_id or evidence.repeated or stamp_s - self._moved_s < quiet_s:
+        quiet_s = config.quiet_s if self._present else 0.5 * config.quiet_s
+        if not self.event_id or stamp_s - self._moved_s < quiet_s:
             return False
         self.event_id = 0
-        ended = not evidence.present or self._rest_due(stamp_s, config)
+        ended = not self._present or self._rest_due(stamp_s, config)
         self._owed = not ended
         if ended:
             self._ended_s = stamp_s

@@ -189,6 +189,26 @@ def test_repeats_are_dropped_and_a_frozen_camera_is_told() -> None:
     assert gate.step(as_image(STILL, 1), 3.2).reason is Reason.REQUEST
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_before_a_simulator_without_noise_the_last_frame_shows_who_stands_or_has_left(
+        leaves: bool) -> None:
+    def picture(i: int) -> np.ndarray:
+        left = 3 * (i - 30) if i >= 30 else None
+        left = left if leaves or left is None else min(left, 120)
+        image = np.array(as_image(STILL, 0))
+        if left is not None:
+            image[60:200, max(left, 0):max(left + 60, 0)] = (230, 30, 30)
+        return image
+
+    gate = MotionGate(GateConfig(frozen_after_s=3600.0))
+    images = [picture(i) for i in range(400)]
+    decisions = [gate.step(image, i / 30) for i, image in enumerate(images)]
+    opened = [i for i, d in enumerate(decisions) if d.open]
+    assert decisions[-1].event_id == 0 and any(d.event_id for d in decisions)
+    assert np.array_equal(images[opened[-1]], images[-1])
+    assert len(opened) <= 8
+
+
 def test_resets_say_why_and_pass_the_first_frame() -> None:
     gate = MotionGate()
     image = as_image(STILL, 0)

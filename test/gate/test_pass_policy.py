@@ -11,6 +11,7 @@ ONSET = Evidence(onset=True, moving=True, present=True)
 STANDS = Evidence(present=True)
 EMPTY = Evidence()
 REPEAT = Evidence(repeated=True)
+STUCK = Evidence(repeated=True, frozen=True)
 FAR = Evidence(novelty=0.9)
 FOUND = Evidence(detected=True)
 CONFIG = GateConfig(max_pass_rate_hz=0.5, heartbeat_s=10.0, quiet_s=0.2, novelty_max_rate_hz=2.0,
@@ -35,9 +36,25 @@ CONFIG = GateConfig(max_pass_rate_hz=0.5, heartbeat_s=10.0, quiet_s=0.2, novelty
     # motion that goes on after a held-back pause owes nothing
     [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (1.25, STANDS, "motion"),
      (1.5, MOVES, "none"), (1.75, STANDS, "none"), (1.9, MOVES, "none"), (3.3, MOVES, "motion")],
-    # repeats end nothing and pass nothing
-    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (9.0, REPEAT, "none"),
-     (12.0, REPEAT, "none"), (12.1, EMPTY, "motion")],
+    # a frozen camera ends nothing and passes nothing
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (9.0, STUCK, "none"),
+     (12.0, STUCK, "none"), (12.1, EMPTY, "motion")],
+    # a few repeats, of a camera slower than its driver, end nothing either
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (1.2, REPEAT, "none"),
+     (1.45, REPEAT, "none"), (1.5, MOVES, "none"), (1.95, REPEAT, "none"), (3.0, MOVES, "motion")],
+    # before a simulator without noise who stops stands in repeats, and heartbeats go on
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (1.3, MOVES, "none"),
+     (1.7, REPEAT, "none"), (1.8, REPEAT, "motion"), (5.0, REPEAT, "none"),
+     (11.7, REPEAT, "none"), (11.8, REPEAT, "heartbeat")],
+    # who has left is gone in repeats
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (1.25, STANDS, "motion"),
+     (1.5, MOVES, "none"), (1.55, EMPTY, "none"), (2.0, REPEAT, "none"), (2.1, REPEAT, "motion")],
+    # and a pause held back is made up for in repeats
+    [(0.0, EMPTY, "heartbeat"), (1.0, ONSET, "motion"), (1.25, STANDS, "motion"),
+     (1.5, MOVES, "none"), (2.0, REPEAT, "none"), (3.25, REPEAT, "heartbeat")],
+    # a new view that came too early passes when a turn has ended
+    [(0.0, EMPTY, "heartbeat"), (0.4, FAR, "none"),
+     (0.5, Evidence(novelty=0.9, repeated=True), "novelty")],
     # novelty at its own rate
     [(0.0, EMPTY, "heartbeat"), (0.2, FAR, "none"), (0.5, FAR, "novelty"), (0.9, FAR, "none"),
      (1.0, FAR, "novelty")],
@@ -63,9 +80,8 @@ def test_request_passes_even_a_repeat_and_only_once() -> None:
 def test_request_to_a_stuck_camera_waits_for_a_new_image() -> None:
     policy = PassPolicy()
     policy.request()
-    stuck = Evidence(repeated=True, frozen=True)
-    assert policy.decide(stuck, 3.0, CONFIG) is Reason.NONE
-    assert policy.decide(stuck, 20.0, CONFIG) is Reason.NONE
+    assert policy.decide(STUCK, 3.0, CONFIG) is Reason.NONE
+    assert policy.decide(STUCK, 20.0, CONFIG) is Reason.NONE
     assert policy.decide(EMPTY, 20.1, CONFIG) is Reason.REQUEST
     assert policy.decide(EMPTY, 20.2, CONFIG) is Reason.NONE
 
