@@ -171,9 +171,7 @@ class Escalation:
         recorded = False
         budget = self._budget
         try:
-            if budget.left().hour <= 0 or budget.left().day <= 0:
-                raise BudgetSpent("the budget of this hour or day is spent; ask again later, or "
-                                  "raise per_hour and per_day")
+            budget.check()
             sent = self._sent(asked, crops, why, lines)
 
             def charge() -> None:

@@ -19,7 +19,7 @@ ROOT = str(Path(__file__).parents[2])
 
 class Clock:
     def __init__(self) -> None:
-        self.now_s = 1.7e9
+        self.now_s = 1.8e9
         self.steady_s = 100.0
 
     def go(self, seconds: float) -> None:
@@ -83,8 +83,60 @@ def test_a_clock_that_jumps_gives_nothing_back(file, clock, jump_s) -> None:
     spend(budget)
     clock.now_s += jump_s
     assert spend(budget) == 0
-    if jump_s < 0:  # also after a restart: what lies in the future is counted
-        assert spend(opened(file, clock)) == 0
+    assert spend(opened(file, clock)) == 0  # also after a restart
+    for _ in range(25):
+        clock.go(3600)
+        budget.left()
+    assert spend(opened(file, clock)) == 3  # and a day later all of it is there
+    assert spend(budget) == 0
+
+
+NOBODY_SET_IT_S = 100.0
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("at_s", [NOBODY_SET_IT_S, 1.8e9 - 3e6, 1.8e9 + 6e8],
+                         ids=["1970", "behind", "20 years ahead"])
+def test_charges_under_a_wrong_clock_count_once_it_is_set_and_no_longer_than_others(
+        file, clock, at_s: float, restarts: bool) -> None:
+    right_s, clock.now_s = clock.now_s, at_s
+    budget = opened(file, clock, 3, 5)
+    assert spend(budget) == 3
+    clock.go(600)
+    clock.now_s = right_s
+    if restarts and at_s == 1.8e9 - 3e6:
+        assert budget.left().hour == 0  # it was looked at once after the clock was set
+    if restarts:
+        budget = opened(file, clock, 3, 5)
+    assert spend(budget) == spend(opened(file, clock, 3, 5)) == 0
+    clock.go(3600)
+    assert spend(budget) == 2
+    assert spend(budget) == 0
+    clock.go(86400)
+    assert spend(budget) == 3
+    clock.go(86400)
+    assert spend(opened(file, clock, 3, 5)) == 3  # those in the future are gone for good
+
+
+def test_charges_in_the_future_are_told_of_with_their_file(file, clock) -> None:
+    right_s = clock.now_s
+    clock.now_s += 6e8
+    spend(opened(file, clock))
+    clock.now_s = right_s
+    budget = opened(file, clock)
+    for ask in (budget.check, budget.charge):
+        with pytest.raises(BudgetSpent, match="per_hour = 3.*3 charges in .* lie in the future"
+                           ) as caught:
+            ask()
+        assert str(file) in str(caught.value)
+    clock.go(3600)
+    assert spend(budget) == 2
+    with pytest.raises(BudgetSpent, match="per_day = 5.*3 charges in .* lie in the future"):
+        budget.check()
+    clock.go(86400)
+    assert spend(budget) == 3
+    with pytest.raises(BudgetSpent, match="raise it$"):
+        budget.check()
 
 
 def test_many_threads_share_it(file, clock, monkeypatch) -> None:
