@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensor_msgs.msg import Image
-from vision_msgs.msg import Detection2DArray
+from vision_msgs.msg import Detection2DArray, LabelInfo
 
+from smolvlm_ros.remote.persons import PERSON
 from smolvlm_ros.remote.privacy import PrivacyConfig, PrivacyError, check_cascades, redact
 from smolvlm_ros.ros import images
 from smolvlm_ros.ros.box_join import BoxJoin, Joined
@@ -28,6 +29,8 @@ IMAGE = Endpoint("gate/image", "sensor_msgs/msg/Image", "The frames to cover; su
 DETECTIONS = Endpoint("detections", "vision_msgs/msg/Detection2DArray", "Where persons are in "
                       "these frames, so that their heads are covered; subscribed to likewise.",
                       qos="detections_qos")
+LABELS = Endpoint("label_info", "vision_msgs/msg/LabelInfo", "Whether persons can be in these "
+                  "detections: health says so when not. Subscribed to likewise.", latched=True)
 # Beside gate/camera_info, which is its calibration too.
 ANONYMIZED = Endpoint("gate/image_anonymized", "sensor_msgs/msg/Image", "The same frames under the "
                       "same headers, with heads, faces and licence plates covered: mono8 of grey "
@@ -62,7 +65,7 @@ class AnonymizerNode(FunnelNode[AnonymizerSettings]):
         "The passed frames with heads, faces and licence plates covered, for recordings; it works "
         "only while somebody listens. Cascades miss faces: this lowers the risk, it does not "
         "remove it.",
-        inputs=(IMAGE, DETECTIONS), outputs=(ANONYMIZED,))
+        inputs=(IMAGE, DETECTIONS, LABELS), outputs=(ANONYMIZED,))
 
     def setup(self) -> None:
         """Find the cascades; without them the node refuses."""
@@ -108,7 +111,8 @@ class AnonymizerNode(FunnelNode[AnonymizerSettings]):
             return
         if not self._inputs:
             self._inputs = [(end, self.endpoints.listen(end, callback)) for end, callback in
-                            ((DETECTIONS, self._on_boxes), (IMAGE, self._on_image))]
+                            ((LABELS, self._on_labels), (DETECTIONS, self._on_boxes),
+                             (IMAGE, self._on_image))]
         late = self._join.overdue(time.monotonic(), self.settings.privacy.boxes_wait_s)
         if late:
             self.faults.set("boxes", Level.WARN, f"frames wait in vain for {DETECTIONS.name} of "
@@ -120,6 +124,7 @@ class AnonymizerNode(FunnelNode[AnonymizerSettings]):
         self._join = BoxJoin(self.settings.image_qos.depth)
         while self._inputs:
             self.endpoints.stop_listening(*self._inputs.pop())
+        self.faults.clear("persons")
 
     def _on_image(self, message: Image) -> None:
         now_s = time.monotonic()
@@ -129,6 +134,14 @@ class AnonymizerNode(FunnelNode[AnonymizerSettings]):
     def _on_boxes(self, message: Detection2DArray) -> None:
         self._hand_on(self._join.boxes(to_nanoseconds(message.header.stamp),
                                        person_boxes(message)))
+
+    def _on_labels(self, message: LabelInfo) -> None:
+        if any(label.class_name == PERSON for label in message.class_map):
+            self.faults.clear("persons")
+        else:
+            self.faults.set("persons", Level.WARN, f"{LABELS.name} lists no class {PERSON!r}, so "
+                            "that persons are covered only where a face is found; add it to the "
+                            "detector's classes, or take one that knows it")
 
     def _hand_on(self, frames: Sequence[Joined[Image]]) -> None:
         for frame in frames:

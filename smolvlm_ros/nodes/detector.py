@@ -30,8 +30,8 @@ STATE = Endpoint("gate/state", "smolvlm_ros/msg/GateState", "The moving regions 
 DETECTIONS = Endpoint("detections", "vision_msgs/msg/Detection2DArray", "Boxes in pixels of the "
                       "frame, class id as text; an empty list when nothing was found.",
                       qos="detections_qos")
-LABELS = Endpoint("label_info", "vision_msgs/msg/LabelInfo", "The classes this detector knows.",
-                  latched=True)
+LABELS = Endpoint("label_info", "vision_msgs/msg/LabelInfo", "The classes that can be in the "
+                  "detections.", latched=True)
 
 _WITH_REGIONS = ("regions", "hog_regions")
 _REGIONS_WAIT_S = 0.5
@@ -112,9 +112,10 @@ class DetectorNode(FunnelNode[DetectorSettings]):
         return extra
 
     def _publish_labels(self, settings: DetectorSettings) -> None:
-        names = enumerate(self._detector.labels)
         self._labels.publish(LabelInfo(
-            class_map=[VisionClass(class_id=i, class_name=name) for i, name in names],
+            class_map=[VisionClass(class_id=i, class_name=name)
+                       for i, name in enumerate(self._detector.labels)
+                       if not settings.classes or name in settings.classes],
             threshold=settings.min_score))
 
     # A frame and its regions come on two topics, in either order.

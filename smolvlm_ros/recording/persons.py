@@ -9,7 +9,7 @@ from typing import Any
 from smolvlm_ros.remote.persons import NEAR_S, PERSON
 from smolvlm_ros.remote.privacy import Box
 
-BOXES = "vision_msgs/msg/Detection2DArray"
+BOXES, LABELS = "vision_msgs/msg/Detection2DArray", "vision_msgs/msg/LabelInfo"
 _NEAR_NS = round(NEAR_S * 1e9)
 
 
@@ -62,16 +62,20 @@ class RecordedPersons:
 
 def recorded_persons(reader: Any) -> RecordedPersons:
     """Read what a recording tells of persons: its Detection2DArray topics that name one; where none
-    does, nobody was seen in the frames of those whose boxes have classes.
+    does, nobody was seen in the frames of those whose boxes have classes, unless the recording has
+    LabelInfo and none lists persons: then nobody looked for them.
 
     Args:
         reader: an open `rosbags.highlevel.AnyReader`.
     """
-    topics = [c for c in reader.connections if c.msgtype == BOXES]
+    topics = [c for c in reader.connections if c.msgtype in (BOXES, LABELS)]
     told: dict[str, list[tuple[str, int, list[Box]]]] = defaultdict(list)
-    named, unclassed = set(), set()
+    named, unclassed, labels = set(), set(), set()
     for connection, _, data in reader.messages(connections=topics) if topics else ():
         message = reader.deserialize(data, connection.msgtype)
+        if connection.msgtype == LABELS:
+            labels |= {label.class_name for label in message.class_map}
+            continue
         boxes = []
         for detection in message.detections:
             classes = {result.hypothesis.class_id for result in detection.results}
@@ -82,7 +86,8 @@ def recorded_persons(reader: Any) -> RecordedPersons:
                 unclassed.add(connection.topic)
         told[connection.topic].append((message.header.frame_id, stamp_ns(message), boxes))
     persons = RecordedPersons()
-    for topic in named or set(told) - unclassed:
+    nobody_looked = labels and PERSON not in labels
+    for topic in named or (set() if nobody_looked else set(told) - unclassed):
         for frame_id, stamp, boxes in told[topic]:
             persons.tell(frame_id, stamp, boxes)
     return persons

@@ -18,10 +18,11 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "remote"))
 from drawn_private import with_face  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
-from peer import RELIABLE, Peer, fresh_namespace, running, stamp, wait_for  # noqa: E402
+from peer import LATCHED, RELIABLE, Peer, fresh_namespace, running, stamp, wait_for  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
+from vision_msgs.msg import LabelInfo, VisionClass  # noqa: E402
 
 from smolvlm_ros.nodes import anonymizer as module  # noqa: E402
 from smolvlm_ros.nodes import funnel as funnel_module  # noqa: E402
@@ -122,6 +123,21 @@ class TestCovered:
             f.boxes(header, PERSON)
             f.image(header)
             assert np.array_equal(images.to_rgb(f.covered(header)), PICTURE)
+
+
+    def test_a_detector_that_names_no_persons_is_told_of(self) -> None:
+        def lists(*names: str) -> None:
+            f.peer.send("label_info", LabelInfo(class_map=[VisionClass(class_name=n)
+                                                           for n in names]), LATCHED)
+
+        with funnel() as f:
+            wait_for(lambda: f.node._inputs, "its inputs")
+            lists("pallet", "moving")
+            f.peer.await_status("anonymizer", lambda level, text, _: level == 1 and
+                                "label_info lists no class 'person'" in text, "a warning")
+            lists("pallet", "person")
+            f.peer.await_status("anonymizer", lambda level, text, _: "lists no" not in text,
+                                "the end of the warning")
 
 
 class TestWaiting:

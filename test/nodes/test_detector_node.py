@@ -146,6 +146,12 @@ class TestLabels:
                 (0, "person"), (1, "moving")]
             assert info.threshold == 0.25
 
+    def test_classes_that_are_not_kept_are_not_listed(self) -> None:
+        with gate(kind="hog_regions", classes=["moving"]) as funnel:
+            labels = funnel.peer.listen("label_info", LabelInfo, LATCHED)
+            (info,) = wait_for(lambda: labels, "the labels")
+            assert [(c.class_id, c.class_name) for c in info.class_map] == [(1, "moving")]
+
     def test_the_threshold_changes_and_is_told_again(self) -> None:
         with gate() as funnel:
             labels = funnel.peer.listen("label_info", LabelInfo, LATCHED)

@@ -17,6 +17,7 @@ from rosbags.highlevel import AnyReader  # noqa: E402
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore  # noqa: E402
 
 IMAGE, BOXES = "sensor_msgs/msg/Image", "vision_msgs/msg/Detection2DArray"
+LABELS = "vision_msgs/msg/LabelInfo"
 MS = 1_000_000
 BOX, OTHER = (40.0, 10.0, 70.0, 110.0), (90.0, 10.0, 120.0, 110.0)
 HEAD = np.s_[14:34, 46:64]
@@ -31,7 +32,9 @@ def record(tmp_path: Path) -> Callable[..., Path]:
     except Exception:
         pytest.skip("vision_msgs is not installed here")
     store = get_typestore(Stores.ROS2_HUMBLE)
-    store.register(get_types_from_msg(text, BOXES))
+    texts = {IMAGE: "", BOXES: text, LABELS: definition_text(LABELS)}
+    for kind in (BOXES, LABELS):
+        store.register(get_types_from_msg(texts[kind], kind))
     t = store.types
     striped = np.zeros((120, 160, 3), np.uint8)
     striped[:, ::4] = striped[:, 1::4] = 255
@@ -43,6 +46,8 @@ def record(tmp_path: Path) -> Callable[..., Path]:
             return t[IMAGE](header, 60, 80, "rgb8", 0, 240, striped[::2, ::2].ravel())
         if topic.endswith("image"):
             return t[IMAGE](header, 120, 160, "rgb8", 0, 480, striped.ravel())
+        if topic == "/label_info":
+            return t[LABELS](header, [t["vision_msgs/msg/VisionClass"](0, class_name)], 0.5)
         if class_name is None:
             return t[BOXES](header, [])
         point = t["vision_msgs/msg/Point2D"](55.0, 60.0)
@@ -58,8 +63,9 @@ def record(tmp_path: Path) -> Callable[..., Path]:
     def write(*messages: tuple[str, int, str | None] | tuple[str, int, str | None, str]) -> Path:
         with McapRecorder(tmp_path / "bag") as recorder:
             for number, (topic, ms, class_name, *camera) in enumerate(messages):
-                kind = IMAGE if topic.endswith("image") else BOXES
-                recorder.add_topic(topic, kind, text if kind == BOXES else "")
+                kind = (IMAGE if topic.endswith("image") else
+                        LABELS if topic == "/label_info" else BOXES)
+                recorder.add_topic(topic, kind, texts[kind])
                 made = message(topic, ms, class_name, *camera or ["camera"])
                 recorder.add(topic, bytes(store.serialize_cdr(made, kind)), number + 1)
         return tmp_path / "bag"
@@ -114,6 +120,9 @@ def test_boxes_of_another_camera_or_size_tell_nothing_of_an_image(
 @pytest.mark.parametrize(("topics", "told"), [
     ({"/detections": None}, [Told.OWN, Told.NOT]),              # nobody was seen
     ({"/detections": "chair"}, [Told.OWN, Told.NOT]),
+    ({"/detections": "chair", "/label_info": "chair"}, [Told.NOT, Told.NOT]),  # nobody looked
+    ({"/detections": "chair", "/label_info": "person"}, [Told.OWN, Told.NOT]),
+    ({"/detections": "person", "/label_info": "chair"}, [Told.OWN, Told.NOT]),
     ({"/zones_2d": ""}, [Told.NOT, Told.NOT]),
     ({"/people": "person", "/chairs": "chair"}, [Told.OWN, Told.NOT]),
     ({}, [Told.NOT, Told.NOT]),
