@@ -86,7 +86,8 @@ def parse(question: str) -> Order | Presence | None:
            or (key != "there" and _DONE.search(name)) for key, name in names.items()):
         return None
     if "second" not in names:
-        return Presence(*map(_called, names.values()), came="came" in names)
+        (thing,) = names.values()
+        return Presence(_called(thing), came="came" in names)
     if "stays" in names and not before:
         return None
     first, second = map(_called, names.values())
